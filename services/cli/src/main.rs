@@ -1,0 +1,2 @@
+//! The program `rondo`.
+fn main() {}

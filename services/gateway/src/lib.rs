@@ -1,0 +1,1 @@
+//! Pages and the interface that people and scripts see.

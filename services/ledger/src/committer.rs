@@ -1,0 +1,79 @@
+//! The committer: brings groups to the disk, and only then answers. A failed write ends the ledger.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use bytes::Bytes;
+use rondo_eventlog::merkle::Frontier;
+use rondo_eventlog::{Accepted, Fault, Head, SubmitError};
+
+use crate::handle::Log;
+use crate::journal::{JournalWriter, Location};
+use crate::sequencer::Reply;
+use crate::store::Entry;
+
+/// One command's answer, given once its group is on disk.
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
+    pub(crate) outcome: Result<Accepted, SubmitError>,
+}
+
+/// What is written, synced and answered together.
+pub(crate) struct Group {
+    pub(crate) before: Frontier,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) bytes: usize,
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) head: Head,
+}
+
+impl Group {
+    pub(crate) fn new(before: Frontier) -> Self {
+        let head = Head { size: before.size(), root: [0; 32] };
+        Self { before, entries: Vec::new(), bytes: 0, answers: Vec::new(), head }
+    }
+}
+
+/// A group on its way into the store.
+pub(crate) struct Written {
+    pub(crate) at: Location,
+    pub(crate) before: Frontier,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// Works until the sequencer ends or the disk fails.
+pub(crate) fn run(log: &Arc<Log>, mut journal: JournalWriter, groups: &Receiver<Group>, indexer: &SyncSender<Written>) {
+    while let Ok(group) = groups.recv() {
+        if group.entries.is_empty() {
+            answer(group.answers);
+            continue;
+        }
+        let records: Vec<Bytes> = group.entries.iter().map(|entry| entry.bytes.clone()).collect();
+        match journal.append(&records) {
+            Ok(at) => {
+                log.grown(&records, group.head);
+                answer(group.answers);
+                let written = Written { at, before: group.before, entries: group.entries };
+                if indexer.send(written).is_err() {
+                    return log.fail("the store of indexes has stopped");
+                }
+            }
+            Err(error) => {
+                let told = rondo_runtime::lifecycle::with_sources(&error);
+                tracing::error!("the journal failed, the ledger stops: {told}");
+                for refused in group.answers {
+                    // The sender may be gone; there is nobody else to tell.
+                    let _ = refused.reply.send(Err(Fault::storage("the journal could not be written; whether this command was recorded is known after the next start", told.clone()).into()));
+                }
+                return log.fail(&told);
+            }
+        }
+    }
+}
+
+fn answer(answers: Vec<Answer>) {
+    for answer in answers {
+        // A sender that went away loses only its answer; asking again gives the same one.
+        let _ = answer.reply.send(answer.outcome);
+    }
+}

@@ -1,0 +1,209 @@
+//! The ledger's handle: the port, in process. Reads are served from the store, and from memory for what is newest.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rondo_domain::{Command, FileHash};
+use rondo_eventlog::files::FilePart;
+use rondo_eventlog::ledger::MAX_READ;
+use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::evidence::Evidence;
+use crate::sequencer::Request;
+use crate::store::Store;
+
+/// How long a reader that waits is kept waiting at most.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// Bytes of records one read returns at about the most, so that an answer fits a message of the bus.
+const READ_BYTES: usize = 700 * 1024;
+
+/// What the threads of the ledger share.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) store: Store,
+    /// Records that are on disk and in no pack of the store yet: the first one's position, and the records.
+    tail: RwLock<(u64, VecDeque<Bytes>)>,
+    head: watch::Sender<Head>,
+    indexed: watch::Sender<u64>,
+    failed: watch::Sender<Option<String>>,
+}
+
+impl Log {
+    pub(crate) fn new(store: Store, packed: u64, tail: VecDeque<Bytes>, head: Head) -> Self {
+        Self {
+            store,
+            tail: RwLock::new((packed, tail)),
+            head: watch::Sender::new(head),
+            indexed: watch::Sender::new(head.size),
+            failed: watch::Sender::new(None),
+        }
+    }
+
+    pub(crate) fn grown(&self, records: &[Bytes], head: Head) {
+        self.tail.write().unwrap_or_else(PoisonError::into_inner).1.extend(records.iter().cloned());
+        self.head.send_replace(head);
+    }
+
+    pub(crate) fn indexed_to(&self, end: u64, packed: u64) {
+        let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
+        while tail.0 < packed && tail.1.pop_front().is_some() {
+            tail.0 += 1;
+        }
+        drop(tail);
+        self.indexed.send_replace(end);
+    }
+
+    pub(crate) fn indexed(&self) -> u64 {
+        *self.indexed.borrow()
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        *self.head.borrow()
+    }
+
+    pub(crate) fn heads(&self) -> watch::Receiver<Head> {
+        self.head.subscribe()
+    }
+
+    pub(crate) fn fail(&self, why: &str) {
+        self.failed.send_replace(Some(why.to_owned()));
+    }
+
+    pub(crate) fn failures(&self) -> watch::Receiver<Option<String>> {
+        self.failed.subscribe()
+    }
+
+    /// One record's bytes.
+    pub(crate) fn record_bytes(&self, position: u64) -> Result<Bytes, Fault> {
+        self.range(position, 1)?.pop().ok_or_else(|| Fault::NotFound(format!("record {position}")))
+    }
+
+    /// Up to `limit` records' bytes from a position on.
+    fn range(&self, from: u64, limit: usize) -> Result<Vec<Bytes>, Fault> {
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        let mut position = from;
+        loop {
+            {
+                let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
+                if position >= tail.0 {
+                    for record in tail.1.iter().skip((position - tail.0) as usize) {
+                        if found.len() == limit || bytes > READ_BYTES {
+                            break;
+                        }
+                        bytes += record.len();
+                        found.push(record.clone());
+                    }
+                    return Ok(found);
+                }
+            }
+            let number = position / crate::store::packs::PACK;
+            let pack = self.store.pack(number)?.ok_or_else(|| {
+                Fault::Corrupt(format!("pack {number} of the store is missing; delete the folder `index`, it is rebuilt"))
+            })?;
+            for record in pack.into_iter().skip((position % crate::store::packs::PACK) as usize) {
+                if found.len() == limit || bytes > READ_BYTES {
+                    return Ok(found);
+                }
+                bytes += record.len();
+                position += 1;
+                found.push(record);
+            }
+        }
+    }
+}
+
+fn decoded(bytes: Bytes) -> Result<Record, Fault> {
+    codec::decode(bytes).map_err(|e| Fault::storage("a stored record cannot be read", e))
+}
+
+/// The ledger in process. Clones share it.
+#[derive(Clone)]
+pub struct LedgerHandle {
+    pub(crate) log: Arc<Log>,
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) evidence: Arc<Evidence>,
+}
+
+impl LedgerHandle {
+    /// Returns when the ledger has failed, with the reason.
+    pub async fn failed(&self) -> String {
+        let mut failures = self.log.failures();
+        match failures.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => "the ledger is gone".to_owned(),
+        }
+    }
+
+    /// Returns once everything recorded so far is in the store's indexes.
+    async fn settled(&self) -> Result<(), Fault> {
+        let size = self.log.head().size;
+        let mut indexed = self.log.indexed.subscribe();
+        let mut failures = self.log.failures();
+        tokio::select! {
+            reached = indexed.wait_for(|indexed| *indexed >= size) => reached.map(|_| ()).map_err(|_| Fault::Stopped),
+            _ = failures.wait_for(Option::is_some) => Err(Fault::Stopped),
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for LedgerHandle {
+    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Submit(Box::new(command), reply)).await.map_err(|_| Fault::Stopped)?;
+        answer.await.map_err(|_| Fault::Stopped)?
+    }
+
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        self.log.range(from, limit.min(MAX_READ))?.into_iter().map(decoded).collect()
+    }
+
+    async fn read_streams(
+        &self,
+        prefix: &str,
+        after: Option<(&str, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Record>, Fault> {
+        self.settled().await?;
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        for place in self.log.store.places_below(prefix, after, limit.min(MAX_READ))? {
+            let record = decoded(self.log.record_bytes(place.position)?)?;
+            bytes += record.bytes.len();
+            records.push(record);
+            if bytes > READ_BYTES {
+                break;
+            }
+        }
+        Ok(records)
+    }
+
+    async fn head(&self) -> Result<Head, Fault> {
+        Ok(self.log.head())
+    }
+
+    async fn wait(&self, size: u64) -> Result<Head, Fault> {
+        let mut heads = self.log.heads();
+        match tokio::time::timeout(WAIT, heads.wait_for(|head| head.size > size)).await {
+            Ok(Ok(head)) => Ok(*head),
+            Ok(Err(_)) => Err(Fault::Stopped),
+            Err(_) => Ok(self.log.head()),
+        }
+    }
+
+    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+        let evidence = Arc::clone(&self.evidence);
+        tokio::task::spawn_blocking(move || evidence.store(&part)).await.map_err(|_| Fault::Stopped)?
+    }
+
+    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+        let (evidence, hash) = (Arc::clone(&self.evidence), hash.clone());
+        tokio::task::spawn_blocking(move || evidence.fetch(&hash, offset)).await.map_err(|_| Fault::Stopped)?
+    }
+}

@@ -1,0 +1,19 @@
+//! The ledger reads commands, and its own journal when it opens.
+//! It sends records, answers and nudges, and signs checkpoints of the log.
+//! It knows the state of every stream, the answers it gave, and the tree over all records.
+//! It must never answer before the journal is on disk, nor write anywhere but in its data directory.
+
+mod committer;
+mod evidence;
+mod handle;
+pub mod inspect;
+pub mod journal;
+mod notary;
+mod open;
+mod sequencer;
+mod standing;
+mod store;
+
+pub use handle::LedgerHandle;
+pub use notary::{create_key, read_signer};
+pub use open::{DataDirectory, LedgerConfig, Opened, OpenError, open};

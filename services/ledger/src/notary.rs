@@ -1,0 +1,184 @@
+//! The notary: signs checkpoints, at most a second after the log has grown, from the bytes on disk and never backwards.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rondo_eventlog::Head;
+use rondo_eventlog::merkle::{Checkpoint, Frontier, Signer, leaf_hash};
+use rondo_runtime::chance::Chance;
+use rondo_runtime::lifecycle::Stop;
+use serde::{Deserialize, Serialize};
+
+use crate::handle::Log;
+use crate::journal::{JournalError, JournalReader, Location};
+
+/// How long the notary gathers growth before it signs.
+const PACE: Duration = Duration::from_millis(500);
+
+/// Why no checkpoint can be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotaryError {
+    /// A file cannot be read or written.
+    #[error("cannot {what} {path}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The key is unusable.
+    #[error("the signing key {0} is malformed; restore it from where it is kept safe")]
+    BadKey(PathBuf),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The log does not extend what was signed.
+    #[error("the log has {have} records and does not extend the {signed} that were signed: it is an older copy or another history. Nothing is signed; restore the newest journal")]
+    DoesNotExtend {
+        /// Records on disk.
+        have: u64,
+        /// Records signed before.
+        signed: u64,
+    },
+    /// The bytes on disk do not hash to the head.
+    #[error("the bytes on disk do not hash to the log's root at {0} records; nothing is signed. Run `rondo audit verify`")]
+    Differs(u64),
+    /// No random bytes.
+    #[error(transparent)]
+    Chance(#[from] rondo_runtime::chance::ChanceError),
+}
+
+fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> NotaryError {
+    let path = path.to_owned();
+    move |source| NotaryError::Io { what, path, source }
+}
+
+/// Makes a new signing key in a folder: `log.key`, 32 secret bytes in hexadecimal, readable by its owner alone.
+///
+/// # Errors
+/// When there is one already, or the file cannot be written.
+pub fn create_key(folder: &Path, chance: &dyn Chance) -> Result<(), NotaryError> {
+    let path = folder.join("log.key");
+    let mut secret = [0; 32];
+    chance.fill(&mut secret)?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&path).map_err(io("create", &path))?;
+    writeln!(file, "{}", hex::encode(secret)).and_then(|()| file.sync_all()).map_err(io("write", &path))
+}
+
+/// Reads the signing key of a folder, under the log's name.
+///
+/// # Errors
+/// When it is missing or malformed.
+pub fn read_signer(folder: &Path, origin: &str) -> Result<Signer, NotaryError> {
+    let path = folder.join("log.key");
+    let text = fs::read_to_string(&path).map_err(io("read", &path))?;
+    let mut secret = [0; 32];
+    hex::decode_to_slice(text.trim_end(), &mut secret).map_err(|_| NotaryError::BadKey(path.clone()))?;
+    Signer::new(origin, &secret).map_err(|_| NotaryError::BadKey(path))
+}
+
+/// What the notary remembers of what it signed, beside the key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Memory {
+    frontier: Frontier,
+    at: Option<Location>,
+}
+
+pub(crate) struct Notary {
+    log: Arc<Log>,
+    data: PathBuf,
+    signer: Signer,
+    memory: Memory,
+}
+
+impl Notary {
+    /// A notary that goes on from what it signed last.
+    pub(crate) fn open(log: Arc<Log>, data: &Path, signer: Signer) -> Result<Self, NotaryError> {
+        let path = data.join("keys").join("signed.json");
+        let memory: Memory = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| NotaryError::BadKey(path))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Memory::default(),
+            Err(e) => return Err(io("read", &path)(e)),
+        };
+        let have = log.head().size;
+        let signed = memory.frontier.size();
+        if have < signed || (have == signed && signed > 0 && log.head().root != memory.frontier.root()) {
+            return Err(NotaryError::DoesNotExtend { have, signed });
+        }
+        Ok(Self { log, data: data.to_owned(), signer, memory })
+    }
+
+    /// Signs until asked to stop; at the end once more.
+    pub(crate) async fn run(mut self, mut stop: Stop) -> Result<(), NotaryError> {
+        let mut heads = self.log.heads();
+        heads.mark_changed();
+        loop {
+            tokio::select! {
+                changed = heads.changed() => if changed.is_err() { return Ok(()) },
+                () = stop.wait() => {}
+            }
+            if !stop.is_asked() {
+                tokio::select! {
+                    () = tokio::time::sleep(PACE) => {}
+                    () = stop.wait() => {}
+                }
+            }
+            let head = *heads.borrow_and_update();
+            self = tokio::task::spawn_blocking(move || self.sign(head).map(|()| self))
+                .await
+                .map_err(|e| io("sign", Path::new("checkpoint"))(std::io::Error::other(e)))??;
+            if stop.is_asked() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Signs a head after hashing the bytes on disk up to it.
+    pub(crate) fn sign(&mut self, head: Head) -> Result<(), NotaryError> {
+        let fresh = !self.data.join("checkpoint").exists();
+        if head.size <= self.memory.frontier.size() && !fresh {
+            return Ok(());
+        }
+        self.hash_up_to(head.size)?;
+        if self.memory.frontier.size() != head.size || self.memory.frontier.root() != head.root {
+            return Err(NotaryError::Differs(head.size));
+        }
+        // Remembered before the signature is shown: a signature nobody remembers could be contradicted.
+        let memory = serde_json::to_vec(&self.memory).map_err(|e| io("write", &self.data)(e.into()))?;
+        replace(&self.data.join("keys").join("signed.json"), &memory)?;
+        let checkpoint = Checkpoint { origin: self.signer.name().to_owned(), head };
+        replace(&self.data.join("checkpoint"), self.signer.sign(&checkpoint.text()).as_bytes())
+    }
+
+    fn hash_up_to(&mut self, size: u64) -> Result<(), NotaryError> {
+        let folder = self.data.join("journal");
+        let Some(mut reader) = JournalReader::open(&folder, self.memory.at, Some(size))? else { return Ok(()) };
+        while let Some(group) = reader.next_group()? {
+            for (position, record) in (group.at.position..).zip(&group.records) {
+                if position == self.memory.frontier.size() && position < size {
+                    self.memory.frontier.push(leaf_hash(record));
+                }
+            }
+            self.memory.at = Some(group.at);
+        }
+        Ok(())
+    }
+}
+
+/// Replaces a file by these bytes, all or nothing, and waits until they are on disk.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), NotaryError> {
+    let beside = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = options.create(true).truncate(true).write(true).open(&beside).map_err(io("create", &beside))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io("write", &beside))?;
+    fs::rename(&beside, path).map_err(io("replace", path))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::File::open(folder).and_then(|dir| dir.sync_all()).map_err(io("sync", folder))
+}

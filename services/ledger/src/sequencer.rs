@@ -1,0 +1,165 @@
+//! The sequencer: the one task that orders. It decides commands one after the other and hands groups to the committer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use bytes::Bytes;
+use rondo_domain::command::{Context, actor_of};
+use rondo_domain::event::{Aggregate, Event, Stamp};
+use rondo_domain::{Actor, Command, Rejection, StreamId};
+use rondo_eventlog::merkle::{Frontier, leaf_hash};
+use rondo_eventlog::{Accepted, Fault, SubmitError, codec};
+use rondo_runtime::chance::Chance;
+use rondo_runtime::clock::Clock;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::committer::{Answer, Group};
+use crate::standing::Standings;
+use crate::store::Entry;
+
+/// Commands in one group at the most.
+const GROUP_COMMANDS: usize = 1_024;
+/// Bytes in one group at about the most.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Random bytes taken at once, for salts of 16 bytes.
+const CHANCE: usize = 4_096;
+
+pub(crate) type Reply = oneshot::Sender<Result<Accepted, SubmitError>>;
+
+/// What the sequencer is asked.
+pub(crate) enum Request {
+    Submit(Box<Command>, Reply),
+    Stop,
+}
+
+pub(crate) struct Sequencer {
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) committer: SyncSender<Group>,
+    pub(crate) standings: Standings,
+    pub(crate) frontier: Frontier,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) salts: Salts,
+}
+
+impl Sequencer {
+    /// Works until it is told to stop or nobody is left to ask.
+    pub(crate) fn run(mut self) {
+        while let Some(first) = self.requests.blocking_recv() {
+            let mut group = Group::new(self.frontier.clone());
+            let mut stopping = self.take(first, &mut group);
+            while !stopping && group.answers.len() < GROUP_COMMANDS && group.bytes < GROUP_BYTES {
+                match self.requests.try_recv() {
+                    Ok(next) => stopping = self.take(next, &mut group),
+                    Err(_) => break,
+                }
+            }
+            group.head = rondo_eventlog::Head { size: self.frontier.size(), root: self.frontier.root() };
+            // A committer that is gone has failed, and its end ends the process.
+            if self.committer.send(group).is_err() || stopping {
+                break;
+            }
+            self.standings.trim();
+        }
+    }
+
+    fn take(&mut self, request: Request, group: &mut Group) -> bool {
+        let Request::Submit(command, reply) = request else { return true };
+        let answer = match self.decide(&command, group) {
+            Ok(accepted) => Answer { reply, outcome: Ok(accepted) },
+            Err(error) => Answer { reply, outcome: Err(error) },
+        };
+        group.answers.push(answer);
+        false
+    }
+
+    fn decide(&mut self, command: &Command, group: &mut Group) -> Result<Accepted, SubmitError> {
+        let stream = command.wish.stream();
+        let network = StreamId::network();
+        self.standings.load(&stream)?;
+        self.standings.load(&network)?;
+        let surroundings = command.wish.surroundings();
+        for other in &surroundings {
+            self.standings.load(other)?;
+        }
+        let standing = self.standings.get(&stream).ok_or(Fault::Stopped)?;
+        if let Some((first, count)) = standing.accepted.get(&command.id.0) {
+            return Ok(Accepted { first: *first, count: *count, repeated: true });
+        }
+        let Some(Aggregate::Network(people)) = self.standings.get(&network).map(|standing| &standing.state) else {
+            return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
+        };
+        let actor = actor_of(command, people)?;
+        let around: HashMap<StreamId, &Aggregate> = surroundings
+            .into_iter()
+            .filter_map(|other| self.standings.get(&other).map(|standing| (other, &standing.state)))
+            .collect();
+        let context = Context { actor: &actor, now: self.clock.now(), surroundings: &around };
+        let now = context.now;
+        let events = command.wish.decide(&standing.state, &context)?;
+        self.append(command, &stream, &actor, now, &events, group)
+    }
+
+    fn append(
+        &mut self,
+        command: &Command,
+        stream: &StreamId,
+        actor: &Actor,
+        now: jiff::Timestamp,
+        events: &[Event],
+        group: &mut Group,
+    ) -> Result<Accepted, SubmitError> {
+        let first = self.frontier.size();
+        let standing = self.standings.get(stream).ok_or(Fault::Stopped)?;
+        let mut encoded: Vec<Bytes> = Vec::with_capacity(events.len());
+        for (ordinal, event) in events.iter().enumerate() {
+            let ahead = ordinal as u64;
+            let place =
+                codec::Place { stream, version: standing.version + ahead, position: first + ahead, ordinal };
+            let salt = self.salts.next().map_err(|e| Fault::storage("cannot salt a record", e))?;
+            encoded.push(codec::encode(place, event, command, actor, now, &salt).map_err(|e| match e {
+                codec::CodecError::TooLarge(size) => SubmitError::Rejected(Rejection::OutOfBounds {
+                    what: format!("a record of {size} bytes"),
+                    limit: rondo_eventlog::record::MAX_RECORD,
+                }),
+                other => SubmitError::Fault(Fault::storage("cannot write a record", other)),
+            })?);
+        }
+        let standing = self.standings.get_mut(stream).ok_or(Fault::Stopped)?;
+        for (event, bytes) in events.iter().zip(encoded) {
+            let position = self.frontier.size();
+            standing.state.evolve(event, &Stamp { at: now, actor, position });
+            standing.version += 1;
+            standing.last = Some(position);
+            self.frontier.push(leaf_hash(&bytes));
+            group.bytes += bytes.len();
+            group.entries.push(Entry { stream: stream.clone(), bytes, command: command.id.0 });
+        }
+        let count = events.len() as u64;
+        if count > 0 {
+            standing.accepted.insert(command.id.0, (first, count));
+        }
+        Ok(Accepted { first, count, repeated: false })
+    }
+}
+
+/// Salts of 16 bytes in hexadecimal, taken from chance many at a time.
+pub(crate) struct Salts {
+    chance: Arc<dyn Chance>,
+    pool: Vec<u8>,
+}
+
+impl Salts {
+    pub(crate) fn new(chance: Arc<dyn Chance>) -> Self {
+        Self { chance, pool: Vec::new() }
+    }
+
+    fn next(&mut self) -> Result<String, rondo_runtime::chance::ChanceError> {
+        if self.pool.len() < 16 {
+            self.pool = vec![0; CHANCE];
+            self.chance.fill(&mut self.pool)?;
+        }
+        let salt = self.pool.split_off(self.pool.len() - 16);
+        Ok(hex::encode(salt))
+    }
+}

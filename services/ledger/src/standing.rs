@@ -1,0 +1,90 @@
+//! The streams the sequencer is at work on: state, next version, and the commands already accepted, kept in memory.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use lru::LruCache;
+use rondo_domain::event::Aggregate;
+use rondo_domain::StreamId;
+use rondo_eventlog::{Fault, codec};
+
+use crate::handle::Log;
+
+/// Streams kept in memory; another one is read back from the store when it is needed.
+const KEPT: usize = 20_000;
+
+/// A stream's standing.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) state: Aggregate,
+    pub(crate) version: u64,
+    /// The position of the stream's last record.
+    pub(crate) last: Option<u64>,
+    /// First position and count of the records of each accepted command.
+    pub(crate) accepted: HashMap<[u8; 16], (u64, u64)>,
+}
+
+/// The standings in memory.
+pub(crate) struct Standings {
+    log: Arc<Log>,
+    kept: LruCache<StreamId, Standing>,
+}
+
+impl Standings {
+    pub(crate) fn new(log: Arc<Log>) -> Self {
+        Self { log, kept: LruCache::unbounded() }
+    }
+
+    /// Makes sure that a stream's standing is in memory.
+    pub(crate) fn load(&mut self, stream: &StreamId) -> Result<(), Fault> {
+        if self.kept.get(stream).is_none() {
+            let standing = read(&self.log, stream)?;
+            self.kept.put(stream.clone(), standing);
+        }
+        Ok(())
+    }
+
+    /// The standing of a loaded stream.
+    pub(crate) fn get(&self, stream: &StreamId) -> Option<&Standing> {
+        self.kept.peek(stream)
+    }
+
+    /// The standing of a loaded stream, to be changed.
+    pub(crate) fn get_mut(&mut self, stream: &StreamId) -> Option<&mut Standing> {
+        self.kept.get_mut(stream)
+    }
+
+    /// Lets go of what was used least, but never of a stream whose last record the store does not have yet.
+    pub(crate) fn trim(&mut self) {
+        let limit = NonZeroUsize::new(KEPT).map_or(1, NonZeroUsize::get);
+        let indexed = self.log.indexed();
+        while self.kept.len() > limit {
+            let stored = self.kept.peek_lru().is_some_and(|(_, standing)| standing.last.is_none_or(|last| last < indexed));
+            if !stored {
+                return;
+            }
+            self.kept.pop_lru();
+        }
+    }
+}
+
+fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
+    let mut standing =
+        Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new() };
+    for place in log.store.places(stream)? {
+        let bytes = log.record_bytes(place.position)?;
+        let record = codec::decode(bytes).map_err(|e| Fault::storage(format!("record {} of {stream}", place.position), e))?;
+        if record.stream != *stream || record.version != standing.version {
+            return Err(Fault::Corrupt(format!(
+                "record {} is not version {} of {stream}: the index does not fit the journal; delete the folder `index`, it is rebuilt",
+                place.position, standing.version
+            )));
+        }
+        standing.state.evolve(&record.event, &record.stamp());
+        standing.version += 1;
+        standing.last = Some(place.position);
+        standing.accepted.entry(place.command).or_insert((place.position, 0)).1 += 1;
+    }
+    Ok(standing)
+}

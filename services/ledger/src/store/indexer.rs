@@ -1,0 +1,86 @@
+//! The indexer: brings written groups into the store, behind the journal and never ahead of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use bytes::Bytes;
+use rondo_eventlog::Fault;
+use rondo_eventlog::merkle::Frontier;
+
+use super::packs::PACK;
+use super::{Entry, Reached, Store};
+use crate::committer::Written;
+use crate::handle::Log;
+use crate::journal::Location;
+
+/// Gathers records into packs, and knows from which group on to go on after a restart.
+#[derive(Debug)]
+pub(crate) struct Packer {
+    /// The first record in no pack yet; a multiple of the pack's size.
+    next: u64,
+    open: Vec<Bytes>,
+    groups: VecDeque<(Location, Frontier)>,
+}
+
+impl Packer {
+    /// A packer that goes on where the store's reach says.
+    pub(crate) fn new(reached: Option<&Reached>) -> Self {
+        let position = reached.map_or(0, |reached| reached.at.position);
+        Self { next: position.div_ceil(PACK) * PACK, open: Vec::new(), groups: VecDeque::new() }
+    }
+
+    /// Takes in a group: notes its places, stores the packs it fills, and says up to where records are packed.
+    pub(crate) fn take(
+        &mut self,
+        store: &Store,
+        at: Location,
+        before: Frontier,
+        entries: &[Entry],
+    ) -> Result<u64, Fault> {
+        store.note(at.position, entries)?;
+        self.groups.push_back((at, before));
+        let mut packed = false;
+        for (entry, position) in entries.iter().zip(at.position..) {
+            if position < self.next {
+                continue;
+            }
+            self.open.push(entry.bytes.clone());
+            if self.open.len() as u64 == PACK {
+                store.put_pack(self.next / PACK, &self.open)?;
+                self.open.clear();
+                self.next += PACK;
+                packed = true;
+            }
+        }
+        let end = at.position + entries.len() as u64;
+        while self.groups.get(1).is_some_and(|(second, _)| second.position <= self.next) {
+            self.groups.pop_front();
+        }
+        if end <= self.next {
+            self.groups.clear();
+        }
+        if packed && let Some((at, frontier)) = self.groups.front() {
+            store.set_reached(&Reached::new(*at, frontier.clone()))?;
+        }
+        Ok(self.next)
+    }
+}
+
+/// Works until the committer ends, then brings the store to the device.
+pub(crate) fn run(log: &Arc<Log>, mut packer: Packer, groups: &Receiver<Written>, folder: &std::path::Path) {
+    while let Ok(written) = groups.recv() {
+        let end = written.at.position + written.entries.len() as u64;
+        match packer.take(&log.store, written.at, written.before, &written.entries) {
+            Ok(packed) => log.indexed_to(end, packed),
+            Err(fault) => {
+                let told = rondo_runtime::lifecycle::with_sources(&fault);
+                tracing::error!("the store of indexes failed, the ledger stops: {told}");
+                return log.fail(&told);
+            }
+        }
+    }
+    if let Err(fault) = log.store.checkpoint(folder) {
+        tracing::warn!("the store of indexes was not brought to the device; opening it next time takes longer: {fault}");
+    }
+}

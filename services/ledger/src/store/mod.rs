@@ -1,0 +1,200 @@
+//! The store: events, stream heads, remembered answers and the figure index in sled, all rebuilt from the journal at need.
+//!
+//! Three trees. `records`: packs of 16 records under the pack's number and part. `streams`: for each stream, chunks of
+//! places (position and command id), found by the stream's name; since figures' streams are named by country, indicator,
+//! year and source, this is the figure index too, and since each place names its command, it remembers the answers.
+//! `meta`: how far the packs reach, where in the journal that is, and the tree's frontier there.
+
+pub(crate) mod indexer;
+mod meta;
+pub mod packs;
+mod places;
+
+pub use places::Place;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use jiff::SignedDuration;
+use rondo_domain::StreamId;
+use rondo_eventlog::Fault;
+
+pub use meta::Reached;
+
+/// Memory sled may use for its cache, in bytes.
+const CACHE: u64 = 128 * 1024 * 1024;
+
+/// How long a lock held by a process that is just ending is waited for.
+const LOCK_TRIES: u32 = 20;
+
+/// A record on its way into the store.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// The command it came of.
+    pub command: [u8; 16],
+}
+
+/// The store.
+#[derive(Debug)]
+pub struct Store {
+    db: sled::Db,
+    records: sled::Tree,
+    streams: sled::Tree,
+    meta: sled::Tree,
+}
+
+fn fault(error: sled::Error) -> Fault {
+    Fault::storage("the store of indexes failed; stop, and delete its folder `index`: it is rebuilt from the journal", error)
+}
+
+impl Store {
+    /// Opens the store in a folder, waiting a moment for a lock that is just being released.
+    ///
+    /// # Errors
+    /// When sled cannot open it.
+    pub fn open(folder: &Path, pause: impl Fn(SignedDuration)) -> Result<Self, Fault> {
+        let mut tries = 0;
+        let db = loop {
+            let config = sled::Config::new()
+                .path(folder)
+                .cache_capacity(CACHE)
+                .flush_every_ms(None)
+                .mode(sled::Mode::HighThroughput);
+            match config.open() {
+                Err(sled::Error::Io(error)) if error.kind() == std::io::ErrorKind::Other && tries < LOCK_TRIES => {
+                    tries += 1;
+                    pause(SignedDuration::from_millis(50));
+                }
+                opened => break opened.map_err(fault)?,
+            }
+        };
+        Ok(Self {
+            records: db.open_tree("records").map_err(fault)?,
+            streams: db.open_tree("streams").map_err(fault)?,
+            meta: db.open_tree("meta").map_err(fault)?,
+            db,
+        })
+    }
+
+    /// How far the packs reach, if anything was stored.
+    ///
+    /// # Errors
+    /// When sled fails, or what it holds is not readable.
+    pub fn reached(&self) -> Result<Option<Reached>, Fault> {
+        meta::read(&self.meta)
+    }
+
+    /// Records how far the packs reach.
+    ///
+    /// # Errors
+    /// When sled fails.
+    pub fn set_reached(&self, reached: &Reached) -> Result<(), Fault> {
+        meta::write(&self.meta, reached)
+    }
+
+    /// Stores a whole pack of records.
+    ///
+    /// # Errors
+    /// When sled fails.
+    pub fn put_pack(&self, number: u64, records: &[Bytes]) -> Result<(), Fault> {
+        packs::put(&self.records, number, records)
+    }
+
+    /// A whole pack, if it is stored.
+    ///
+    /// # Errors
+    /// When sled fails.
+    pub fn pack(&self, number: u64) -> Result<Option<Vec<Bytes>>, Fault> {
+        packs::get(&self.records, number)
+    }
+
+    /// Notes the places of entries, the first of which stands at `first`. Noting them again changes nothing.
+    ///
+    /// # Errors
+    /// When sled fails.
+    pub fn note(&self, first: u64, entries: &[Entry]) -> Result<(), Fault> {
+        places::note(&self.streams, first, entries)
+    }
+
+    /// The places of one stream, in order.
+    ///
+    /// # Errors
+    /// When sled fails.
+    pub fn places(&self, stream: &StreamId) -> Result<Vec<Place>, Fault> {
+        places::of(&self.streams, stream)
+    }
+
+    /// Places of every stream whose name begins so, by stream and version, after one already seen.
+    ///
+    /// # Errors
+    /// When sled fails.
+    pub fn places_below(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Place>, Fault> {
+        places::below(&self.streams, prefix, after, limit)
+    }
+
+    /// Brings everything to the device, so that the next opening is quick.
+    ///
+    /// # Errors
+    /// When sled or the file system fails.
+    pub fn checkpoint(&self, folder: &Path) -> Result<(), Fault> {
+        self.db.flush().map_err(fault)?;
+        // sled's flush ends in sync_file_range, which does not make a file durable.
+        let path = folder.join("db");
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.sync_data())
+            .map_err(|e| Fault::storage(format!("cannot sync {}", path.display()), e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(count: u64) -> Vec<Entry> {
+        (0..count)
+            .map(|n| Entry {
+                stream: format!("round/r{}", n % 3).parse().unwrap(),
+                bytes: Bytes::from(format!("record {n}")),
+                command: [n as u8; 16],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn places_are_noted_once_and_found_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), |_| ()).unwrap();
+        let all = entries(200);
+        store.note(0, &all[..120]).unwrap();
+        store.note(90, &all[90..]).unwrap();
+        let found = store.places(&"round/r1".parse().unwrap()).unwrap();
+        let expected: Vec<u64> = (0..200).filter(|n| n % 3 == 1).collect();
+        assert_eq!(found.iter().map(|place| place.position).collect::<Vec<_>>(), expected);
+        assert_eq!(found[5].command, [16; 16]);
+        let mut seen = Vec::new();
+        let mut after: Option<(String, u64)> = None;
+        loop {
+            let more = store.places_below("round/", after.as_ref().map(|(s, v)| (s.as_str(), *v)), 7).unwrap();
+            let Some(last) = more.last() else { break };
+            after = Some((last.stream.to_string(), last.version));
+            seen.extend(more.iter().map(|place| place.position));
+        }
+        assert_eq!(seen.len(), 200);
+    }
+
+    #[test]
+    fn a_pack_of_the_largest_records_comes_back_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), |_| ()).unwrap();
+        let records: Vec<Bytes> = (0..16).map(|n| Bytes::from(vec![n; 60 * 1024])).collect();
+        store.put_pack(3, &records).unwrap();
+        assert_eq!(store.pack(3).unwrap().unwrap(), records);
+        assert_eq!(store.pack(2).unwrap(), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! Places: where each stream's records stand, and of which command they came.
+
+use std::collections::HashMap;
+
+use rondo_domain::StreamId;
+use rondo_eventlog::Fault;
+
+use super::Entry;
+
+/// Places in one chunk: a chunk of 32 is 768 bytes.
+const CHUNK: u64 = 32;
+/// Position (8 bytes) and command id (16 bytes).
+const PLACE: usize = 24;
+
+/// A record's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The stream.
+    pub stream: StreamId,
+    /// The version in it.
+    pub version: u64,
+    /// The position in the log.
+    pub position: u64,
+    /// The command it came of.
+    pub command: [u8; 16],
+}
+
+fn key(stream: &str, chunk: u32) -> Vec<u8> {
+    let mut key = Vec::with_capacity(stream.len() + 5);
+    key.extend_from_slice(stream.as_bytes());
+    key.push(0);
+    key.extend(chunk.to_be_bytes());
+    key
+}
+
+fn split_key(key: &[u8]) -> Option<(&str, u32)> {
+    let (stream, chunk) = key.split_at_checked(key.len().checked_sub(5)?)?;
+    let chunk = u32::from_be_bytes(chunk[1..].try_into().ok()?);
+    Some((std::str::from_utf8(stream).ok()?, chunk))
+}
+
+fn damaged() -> Fault {
+    Fault::Corrupt("the index of streams is damaged; delete the folder `index`, it is rebuilt from the journal".to_owned())
+}
+
+fn places(stream: &StreamId, chunk: u32, value: &[u8]) -> Result<Vec<Place>, Fault> {
+    if value.len() % PLACE != 0 {
+        return Err(damaged());
+    }
+    let place = |(index, bytes): (usize, &[u8])| {
+        let position = bytes[..8].try_into().map(u64::from_be_bytes).map_err(|_| damaged())?;
+        let command = bytes[8..].try_into().map_err(|_| damaged())?;
+        let version = u64::from(chunk) * CHUNK + index as u64;
+        Ok(Place { stream: stream.clone(), version, position, command })
+    };
+    value.chunks_exact(PLACE).enumerate().map(place).collect()
+}
+
+struct Open {
+    chunk: u32,
+    value: Vec<u8>,
+    dirty: bool,
+}
+
+impl Open {
+    fn last_position(&self) -> Option<u64> {
+        let place = self.value.len().checked_sub(PLACE)?;
+        self.value[place..place + 8].try_into().ok().map(u64::from_be_bytes)
+    }
+}
+
+pub(super) fn note(tree: &sled::Tree, first: u64, entries: &[Entry]) -> Result<(), Fault> {
+    let mut open: HashMap<&StreamId, Open> = HashMap::new();
+    for (entry, position) in entries.iter().zip(first..) {
+        let state = match open.entry(&entry.stream) {
+            std::collections::hash_map::Entry::Occupied(state) => state.into_mut(),
+            std::collections::hash_map::Entry::Vacant(empty) => empty.insert(last_chunk(tree, &entry.stream)?),
+        };
+        if state.last_position().is_some_and(|last| last >= position) {
+            continue;
+        }
+        if state.value.len() as u64 == CHUNK * PLACE as u64 {
+            write(tree, &entry.stream, state)?;
+            *state = Open { chunk: state.chunk + 1, value: Vec::new(), dirty: false };
+        }
+        state.value.extend(position.to_be_bytes());
+        state.value.extend(entry.command);
+        state.dirty = true;
+    }
+    for (stream, state) in &open {
+        write(tree, stream, state)?;
+    }
+    Ok(())
+}
+
+fn write(tree: &sled::Tree, stream: &StreamId, state: &Open) -> Result<(), Fault> {
+    if state.dirty {
+        tree.insert(key(stream.as_str(), state.chunk), state.value.as_slice()).map_err(super::fault)?;
+    }
+    Ok(())
+}
+
+fn last_chunk(tree: &sled::Tree, stream: &StreamId) -> Result<Open, Fault> {
+    let range = tree.range(key(stream.as_str(), 0)..=key(stream.as_str(), u32::MAX));
+    match range.rev().next() {
+        None => Ok(Open { chunk: 0, value: Vec::new(), dirty: false }),
+        Some(found) => {
+            let (key, value) = found.map_err(super::fault)?;
+            let (_, chunk) = split_key(&key).ok_or_else(damaged)?;
+            Ok(Open { chunk, value: value.to_vec(), dirty: false })
+        }
+    }
+}
+
+pub(super) fn of(tree: &sled::Tree, stream: &StreamId) -> Result<Vec<Place>, Fault> {
+    let mut all = Vec::new();
+    for found in tree.range(key(stream.as_str(), 0)..=key(stream.as_str(), u32::MAX)) {
+        let (key, value) = found.map_err(super::fault)?;
+        let (_, chunk) = split_key(&key).ok_or_else(damaged)?;
+        all.extend(places(stream, chunk, &value)?);
+    }
+    Ok(all)
+}
+
+pub(super) fn below(
+    tree: &sled::Tree,
+    prefix: &str,
+    after: Option<(&str, u64)>,
+    limit: usize,
+) -> Result<Vec<Place>, Fault> {
+    let start = match after {
+        Some((stream, version)) => key(stream, (version / CHUNK) as u32),
+        None => prefix.as_bytes().to_vec(),
+    };
+    let mut all = Vec::new();
+    for found in tree.range(start..) {
+        let (key, value) = found.map_err(super::fault)?;
+        let (name, chunk) = split_key(&key).ok_or_else(damaged)?;
+        if !name.starts_with(prefix) {
+            break;
+        }
+        let stream: StreamId = name.parse().map_err(|_| damaged())?;
+        let seen = |place: &Place| after.is_some_and(|(s, v)| s == place.stream.as_str() && place.version <= v);
+        all.extend(places(&stream, chunk, &value)?.into_iter().filter(|place| !seen(place)));
+        if all.len() >= limit {
+            all.truncate(limit);
+            break;
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,1 @@
+//! Writes the release folder of a round and records its manifest.

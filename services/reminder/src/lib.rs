@@ -1,0 +1,1 @@
+//! Sends the mails that the log says are due, once, and records what became of them.

@@ -1,0 +1,238 @@
+//! What a fired step does: the commands of its action, and the one that completes it with what came of it.
+
+use jiff::Timestamp;
+use rondo_domain::notice::{NoticeBrief, NoticeCommand, NoticeState};
+use rondo_domain::participation::{ParticipationCommand, SubmissionState};
+use rondo_domain::release::{ReleaseCommand, ReleaseState};
+use rondo_domain::round::RoundCommand;
+use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
+use rondo_domain::stream::StreamKind;
+use rondo_domain::workflow::{Action, Definition, Guarded, Step, unmet};
+use rondo_domain::world::World;
+use rondo_domain::{Command, CommandId, Country, NoticeId, PersonId, ReleaseId, Role, RoundId, StreamId, Wish};
+
+use crate::interpreter::{command, wish};
+use crate::knowledge::RunKey;
+
+type Commands = Vec<Option<Command>>;
+
+/// The commands of a fired occurrence; none while it has to wait for people.
+pub(crate) fn act(
+    world: &World,
+    definition: &Definition,
+    key: &RunKey,
+    occurrence: &Occurrence,
+    now: Timestamp,
+) -> Commands {
+    let Some(step) = definition.step(&occurrence.step) else {
+        let reason = "the step is not in the pinned definition".to_owned();
+        return vec![complete(key, occurrence, Outcome::Skipped { reason })];
+    };
+    if let Some(reason) = prevented(world, step, key, occurrence) {
+        return vec![complete(key, occurrence, Outcome::Skipped { reason })];
+    }
+    let (mut commands, outcome) = match &step.action {
+        Action::Mail { text, to } => mail(world, step, key, occurrence, text, to),
+        Action::Validate => validate(world, key),
+        Action::Publish => match publish(world, step, key, occurrence, now) {
+            Some(done) => done,
+            None => return Vec::new(),
+        },
+        Action::Ask => (vec![ask(key, occurrence)], ran("the failed rules were put to the country")),
+        Action::PrepareRelease => prepare_release(world, key),
+        Action::Launch => (vec![of_round(key, RoundCommand::Launch)], ran("the round was launched")),
+        Action::BeginClosing => (vec![of_round(key, RoundCommand::BeginClosing)], ran("late answers are late from now on")),
+        Action::Close => (vec![of_round(key, RoundCommand::Close)], ran("the round takes no more submissions")),
+        Action::Finalise => (vec![of_round(key, RoundCommand::Finalise)], ran("confirmation and release began")),
+    };
+    commands.push(complete(key, occurrence, outcome));
+    commands
+}
+
+fn ran(what: &str) -> Outcome {
+    Outcome::Ran { what: what.to_owned() }
+}
+
+fn complete(key: &RunKey, occurrence: &Occurrence, outcome: Outcome) -> Option<Command> {
+    let done = RunCommand::Complete { occurrence: occurrence.clone(), outcome };
+    command(&["complete", occurrence.step.as_str(), &occurrence.of], wish(key, done))
+}
+
+fn of_round(key: &RunKey, wished: RoundCommand) -> Option<Command> {
+    let cause = format!("{wished:?}");
+    command(&["step", &cause], Wish::Round { round: key.0.clone(), command: wished })
+}
+
+fn of_country(key: &RunKey, cause: &[&str], wished: ParticipationCommand) -> Option<Command> {
+    let country = key.1.clone()?;
+    command(cause, Wish::Participation { round: key.0.clone(), country, command: wished })
+}
+
+/// Why a fired step is not carried out, if it is not: a guard, or that it comes too late.
+fn prevented(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) -> Option<String> {
+    let (due, stage) = world.run(&key.0, key.1.as_ref())?.occurrences.get(occurrence)?;
+    if let (Stage::Fired { at }, Some(limit)) = (stage, step.time_limit_hours) {
+        let late = at.duration_since(due.at).as_hours();
+        if late >= i64::from(limit) {
+            return Some(format!("it came {late} hours late, and its limit is {limit}"));
+        }
+    }
+    let participation = key.1.as_ref().and_then(|country| world.participation(&key.0, country));
+    let guarded = Guarded { round: world.round(&key.0)?, participation };
+    unmet(step.guards.iter().map(String::as_str), guarded)
+}
+
+fn mail(
+    world: &World,
+    step: &Step,
+    key: &RunKey,
+    occurrence: &Occurrence,
+    text: &str,
+    to: &[Role],
+) -> (Commands, Outcome) {
+    let country = key.1.as_ref();
+    let bounced = country.and_then(|country| world.participation(&key.0, country)).map(|part| &part.bounced);
+    let due = world.run(&key.0, country).and_then(|run| run.occurrences.get(occurrence)).map(|(due, _)| due.at);
+    let mut commands = Vec::new();
+    let mut people: Vec<&PersonId> = Vec::new();
+    for role in to {
+        for person in world.network().holders(*role, country) {
+            if people.contains(&person) || bounced.is_some_and(|bounced| bounced.contains(person)) {
+                continue;
+            }
+            people.push(person);
+            let Some(notice) = notice_id(key, occurrence, person) else { continue };
+            let brief = NoticeBrief {
+                kind: text.to_owned(),
+                country: country.cloned(),
+                person: person.clone(),
+                role: *role,
+                step: step.id.clone(),
+                due_at: due.unwrap_or(Timestamp::UNIX_EPOCH),
+                reason: step.why.clone(),
+                guards: step.guards.clone(),
+            };
+            let wished = Wish::Notice { round: key.0.clone(), notice, command: NoticeCommand::Raise { brief } };
+            commands.push(command(&["raise"], wished));
+        }
+    }
+    if people.is_empty() {
+        let roles = to.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let reason = format!("nobody who can be reached holds the role {roles}");
+        return (Vec::new(), Outcome::Skipped { reason });
+    }
+    let what = format!("{text} was raised for {} {}", people.len(), if people.len() == 1 { "person" } else { "people" });
+    (commands, Outcome::Ran { what })
+}
+
+fn notice_id(key: &RunKey, occurrence: &Occurrence, person: &PersonId) -> Option<NoticeId> {
+    let country = key.1.as_ref().map_or_else(|| "round".to_owned(), |country| country.as_str().to_ascii_lowercase());
+    let hash = CommandId::of(&[occurrence.step.as_str(), &occurrence.of, person.as_str()]).to_string();
+    let step: String = occurrence.step.as_str().chars().take(60).collect();
+    format!("{country}-{step}-{}", &hash[..8]).parse().ok()
+}
+
+fn validate(world: &World, key: &RunKey) -> (Commands, Outcome) {
+    let part = key.1.as_ref().and_then(|country| world.participation(&key.0, country));
+    let waiting = part.into_iter().flat_map(|part| &part.submissions).filter(|(_, s)| s.state == SubmissionState::Received);
+    let commands: Commands = waiting
+        .map(|(id, _)| {
+            let wished = ParticipationCommand::RequestCheck { submission: id.clone() };
+            of_country(key, &["request-check", id.as_str()], wished)
+        })
+        .collect();
+    (commands, ran("the check was asked for"))
+}
+
+fn ask(key: &RunKey, occurrence: &Occurrence) -> Option<Command> {
+    of_country(key, &["ask", &occurrence.of], ParticipationCommand::AskFindings)
+}
+
+/// The first release of a round.
+fn release_id(round: &RoundId) -> Option<ReleaseId> {
+    format!("{round}.1").parse().ok()
+}
+
+fn prepare_release(world: &World, key: &RunKey) -> (Commands, Outcome) {
+    let round = world.round(&key.0);
+    let time = round.and_then(|round| round.milestones.iter().find(|(id, _)| id.as_str() == "release"));
+    let (Some(round), Some((_, moment)), Some(release)) = (round, time, release_id(&key.0)) else {
+        return (Vec::new(), Outcome::Skipped { reason: "the round has no release date".to_owned() });
+    };
+    let countries: Vec<Country> = round.participants.keys().cloned().collect();
+    let wished = ReleaseCommand::Prepare { round: key.0.clone(), countries, not_before: moment.at };
+    let what = format!("the release {release} was put together");
+    (vec![command(&["prepare"], Wish::Release { release, command: wished })], Outcome::Ran { what })
+}
+
+fn publish(
+    world: &World,
+    step: &Step,
+    key: &RunKey,
+    occurrence: &Occurrence,
+    now: Timestamp,
+) -> Option<(Commands, Outcome)> {
+    let release = release_id(&key.0)?;
+    let state = world.release(&release).map_or(ReleaseState::Unprepared, |release| release.state);
+    match state {
+        ReleaseState::Cleared => {
+            let begin = command(&["begin"], Wish::Release { release, command: ReleaseCommand::Begin });
+            Some((vec![begin], ran("the release was handed to the publisher")))
+        }
+        ReleaseState::Begun | ReleaseState::Published => Some((Vec::new(), ran("the release is out"))),
+        // Approval and clearance are people's; the step waits for them as long as its limit allows.
+        _ => {
+            let (due, _) = world.run(&key.0, None)?.occurrences.get(occurrence)?;
+            let limit = i64::from(step.time_limit_hours.unwrap_or(u32::MAX));
+            let over = now.duration_since(due.at).as_hours() >= limit;
+            let reason = format!("the release was still {} {limit} hours after its time", state.as_str());
+            over.then_some((Vec::new(), Outcome::Skipped { reason }))
+        }
+    }
+}
+
+/// What the outcome of a notice or a release asks for.
+pub(crate) fn follow(world: &World, stream: &StreamId) -> Commands {
+    match stream.kind() {
+        StreamKind::Notice => vec![follow_notice(world, stream)],
+        StreamKind::Release => follow_release(world, stream),
+        _ => Vec::new(),
+    }
+}
+
+fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
+    let round = stream.round_id()?;
+    let id: NoticeId = stream.part(1)?.parse().ok()?;
+    let notice = world.notice(&round, &id)?;
+    let brief = notice.brief.as_ref()?;
+    let key = (round, brief.country.clone());
+    let part = world.participation(&key.0, brief.country.as_ref()?)?;
+    let person = brief.person.clone();
+    match &notice.state {
+        NoticeState::Sent if brief.kind == "invitation" && !part.invited.contains(&person) => {
+            of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
+        }
+        NoticeState::Bounced { hard: true } | NoticeState::Refused { .. } if !part.bounced.contains(&person) => {
+            let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
+            of_country(&key, &["bounced", id.as_str()], wished)
+        }
+        _ => None,
+    }
+}
+
+fn follow_release(world: &World, stream: &StreamId) -> Commands {
+    let release: Option<ReleaseId> = stream.part(0).and_then(|part| part.parse().ok());
+    let Some((id, state)) = release.and_then(|id| world.release(&id).map(|state| (id, state))) else { return Vec::new() };
+    let Some(round) = &state.round else { return Vec::new() };
+    let mut commands: Commands = state
+        .contents
+        .iter()
+        .map(|tables| {
+            let wished = ParticipationCommand::MarkPublished { release: id.clone() };
+            of_country(&(round.clone(), Some(tables.country.clone())), &["published", id.as_str()], wished)
+        })
+        .collect();
+    let wished = RoundCommand::MarkPublished { release: id.clone() };
+    commands.push(command(&["published", id.as_str()], Wish::Round { round: round.clone(), command: wished }));
+    commands
+}

@@ -1,0 +1,190 @@
+//! The interpreter: from what is known and what time it is to the commands that are due.
+
+use jiff::Timestamp;
+use rondo_domain::calendar::Moment;
+use rondo_domain::participation::ParticipationCommand;
+use rondo_domain::round::{Round, RoundCommand, RoundState};
+use rondo_domain::run::{Occurrence, RunCommand, Stage};
+use rondo_domain::workflow::{Each, Step, Trigger};
+use rondo_domain::{Command, Country, RoundId, Wish};
+
+use crate::ROLE;
+use crate::actions;
+use crate::definitions::{Definitions, Ready};
+use crate::knowledge::{Knowledge, RunKey};
+use crate::plan::PlanError;
+
+/// The commands that are due now, of the first kind that has any.
+pub(crate) fn due(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> Vec<Command> {
+    type Stage = fn(&mut Knowledge, &Definitions, Timestamp) -> Vec<Option<Command>>;
+    const STAGES: [Stage; 7] = [configure, open_participations, follow_outcomes, plan_steps, plan_events, fire, act];
+    for stage in STAGES {
+        let mut commands: Vec<Command> = stage(knowledge, definitions, now).into_iter().flatten().collect();
+        commands.retain(|command| !knowledge.is_refused(command.id));
+        if !commands.is_empty() {
+            return commands;
+        }
+    }
+    Vec::new()
+}
+
+/// A command of the scheduler, its id born of these parts.
+pub(crate) fn command(cause: &[&str], wish: Wish) -> Option<Command> {
+    // The service's own name is always an id.
+    Command::of_service(ROLE, cause, wish).ok()
+}
+
+fn ready<'d>(definitions: &'d Definitions, round: &Round) -> Option<&'d Ready> {
+    definitions.get(&round.pin.as_ref()?.bundle)
+}
+
+fn configure(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
+    let mut commands = Vec::new();
+    for (id, round) in knowledge.world.rounds() {
+        let Some(ready) = ready(definitions, round).filter(|_| round.state == RoundState::Planned) else { continue };
+        match ready.round_plan(round.year) {
+            Ok(plan) => {
+                let wish = Wish::Round { round: id, command: RoundCommand::Configure { plan } };
+                commands.push(command(&["configure"], wish));
+            }
+            Err(error) => tracing::error!(round = %id, "the round cannot be configured: {error}"),
+        }
+    }
+    commands
+}
+
+fn open_participations(knowledge: &mut Knowledge, _: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
+    let mut commands = Vec::new();
+    for (id, round) in knowledge.world.rounds().into_iter().filter(|(_, round)| round.takes_submissions()) {
+        for country in round.participants.keys() {
+            if knowledge.world.participation(&id, country).is_none_or(|part| !part.expected) {
+                let (round, country) = (id.clone(), country.clone());
+                let wish = Wish::Participation { round, country, command: ParticipationCommand::Expect };
+                commands.push(command(&["expect"], wish));
+            }
+        }
+    }
+    commands
+}
+
+fn follow_outcomes(knowledge: &mut Knowledge, _: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
+    let outcomes = std::mem::take(&mut knowledge.outcomes);
+    outcomes.iter().flat_map(|stream| actions::follow(&knowledge.world, stream)).collect()
+}
+
+fn plan_steps(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
+    let mut commands = Vec::new();
+    for id in std::mem::take(&mut knowledge.replan) {
+        let Some(round) = knowledge.world.round(&id) else { continue };
+        let live = !matches!(round.state, RoundState::Unplanned | RoundState::Planned | RoundState::Cancelled);
+        let Some(ready) = ready(definitions, round).filter(|_| live) else { continue };
+        for step in &ready.definition.steps {
+            for country in countries(round, step) {
+                let key = (id.clone(), country);
+                commands.extend(plan_step(knowledge, ready, round, step, &key));
+            }
+        }
+    }
+    commands
+}
+
+/// Whom a step is for: the round itself, or each country in it.
+fn countries(round: &Round, step: &Step) -> Vec<Option<Country>> {
+    match step.each {
+        Each::Round => vec![None],
+        Each::Country => round.participants.keys().cloned().map(Some).collect(),
+    }
+}
+
+fn plan_step(knowledge: &Knowledge, ready: &Ready, round: &Round, step: &Step, key: &RunKey) -> Option<Option<Command>> {
+    let country = key.1.as_ref();
+    match &step.trigger {
+        Trigger::Milestone { milestone, .. } => {
+            let due = told(&key.0, step, ready.milestone_due(round, step, country))?;
+            plan(knowledge, key, Occurrence { step: step.id.clone(), of: milestone.to_string() }, due)
+        }
+        Trigger::Cron { from, .. } => {
+            let run = knowledge.world.run(&key.0, country);
+            let mine = run.into_iter().flat_map(|run| &run.occurrences).filter(|(occurrence, _)| occurrence.step == step.id);
+            let (mut last, mut waiting) = (round.milestones.get(from)?.at, false);
+            for (_, (due, stage)) in mine {
+                last = last.max(due.at);
+                waiting |= *stage == Stage::Planned;
+            }
+            if waiting {
+                return None;
+            }
+            let due = told(&key.0, step, ready.cron_due(round, step, country, last))?;
+            plan(knowledge, key, Occurrence { step: step.id.clone(), of: due.local.to_string() }, due)
+        }
+        Trigger::Event { .. } => None,
+    }
+}
+
+fn told(round: &RoundId, step: &Step, due: Result<Option<Moment>, PlanError>) -> Option<Moment> {
+    due.unwrap_or_else(|error| {
+        tracing::error!(%round, step = %step.id, "the step has no date: {error}");
+        None
+    })
+}
+
+/// The command that plans an occurrence, unless it is planned for that moment already, or has fired.
+fn plan(knowledge: &Knowledge, key: &RunKey, occurrence: Occurrence, due: Moment) -> Option<Option<Command>> {
+    let run = knowledge.world.run(&key.0, key.1.as_ref());
+    match run.and_then(|run| run.occurrences.get(&occurrence)) {
+        None => {}
+        Some((was, Stage::Planned)) if *was != due => {}
+        Some(_) => return None,
+    }
+    let at = due.at.to_string();
+    let (step, of) = (occurrence.step.clone(), occurrence.of.clone());
+    let wish = wish(key, RunCommand::Plan { occurrence, due });
+    Some(command(&["plan", step.as_str(), &of, &at], wish))
+}
+
+pub(crate) fn wish(key: &RunKey, command: RunCommand) -> Wish {
+    Wish::Run { round: key.0.clone(), country: key.1.clone(), command }
+}
+
+fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
+    let mut commands = Vec::new();
+    for (key, happened) in std::mem::take(&mut knowledge.happened) {
+        let Some(round) = knowledge.world.round(&key.0) else { continue };
+        let Some(ready) = ready(definitions, round) else {
+            knowledge.happened.insert(key, happened);
+            continue;
+        };
+        for event in &happened {
+            let waits = |step: &&Step| matches!(&step.trigger, Trigger::Event { event: name, .. } if *name == event.event);
+            for step in ready.definition.steps.iter().filter(waits) {
+                let Some(due) = told(&key.0, step, ready.event_due(step, key.1.as_ref(), event.at)) else { continue };
+                let of = format!("{} {}", event.event, &event.command.to_string()[..12]);
+                let occurrence = Occurrence { step: step.id.clone(), of };
+                if knowledge.stage(&key, &occurrence).is_none() {
+                    commands.extend(plan(knowledge, &key, occurrence, due));
+                }
+            }
+        }
+    }
+    commands
+}
+
+fn fire(knowledge: &mut Knowledge, _: &Definitions, now: Timestamp) -> Vec<Option<Command>> {
+    let due = knowledge.due(now);
+    due.into_iter()
+        .map(|(key, occurrence)| {
+            let parts = ["fire", occurrence.step.as_str(), &occurrence.of].map(str::to_owned);
+            command(&parts.each_ref().map(String::as_str), wish(&key, RunCommand::Fire { occurrence }))
+        })
+        .collect()
+}
+
+fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> Vec<Option<Command>> {
+    let mut commands = Vec::new();
+    for (key, occurrence) in &knowledge.fired {
+        let Some(round) = knowledge.world.round(&key.0).filter(|round| !round.paused) else { continue };
+        let Some(ready) = ready(definitions, round) else { continue };
+        commands.extend(actions::act(&knowledge.world, &ready.definition, key, occurrence, now));
+    }
+    commands
+}

@@ -1,0 +1,159 @@
+//! What the scheduler knows: the states of all streams but figures, what is due when, and events not yet acted on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rondo_domain::event::Event;
+use rondo_domain::round::RoundEvent;
+use rondo_domain::run::{Occurrence, RunEvent, Stage};
+use rondo_domain::workflow::TRIGGER_EVENTS;
+use rondo_domain::world::World;
+use rondo_domain::{CommandId, Country, FileHash, RoundId, StreamId};
+use rondo_eventlog::Record;
+
+/// A run: its round, and its country where it is one's.
+pub(crate) type RunKey = (RoundId, Option<Country>);
+
+/// An event that a step may wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Happened {
+    pub(crate) event: &'static str,
+    pub(crate) at: Timestamp,
+    pub(crate) command: CommandId,
+}
+
+#[derive(Debug)]
+pub(crate) struct Knowledge {
+    pub(crate) world: World,
+    /// Occurrences that have not fired, by their due time.
+    timers: BTreeSet<(Timestamp, RunKey, Occurrence)>,
+    /// Occurrences that have fired and are not completed.
+    pub(crate) fired: BTreeSet<(RunKey, Occurrence)>,
+    /// Events of each round and country that steps may wait for, until they are planned.
+    pub(crate) happened: BTreeMap<RunKey, Vec<Happened>>,
+    /// Rounds whose steps must be planned again: configured, extended, joined, or a cron step fired.
+    pub(crate) replan: BTreeSet<RoundId>,
+    /// Notices and releases whose outcome has consequences.
+    pub(crate) outcomes: Vec<StreamId>,
+    refused: BTreeSet<CommandId>,
+    next_unpaused: Option<Timestamp>,
+}
+
+impl Default for Knowledge {
+    fn default() -> Self {
+        Self {
+            world: World::of(&World::WITHOUT_FIGURES),
+            timers: BTreeSet::new(),
+            fired: BTreeSet::new(),
+            happened: BTreeMap::new(),
+            replan: BTreeSet::new(),
+            outcomes: Vec::new(),
+            refused: BTreeSet::new(),
+            next_unpaused: None,
+        }
+    }
+}
+
+impl Knowledge {
+    /// Takes in a record.
+    pub(crate) fn take(&mut self, record: &Record) {
+        if let Event::Run(event) = &record.event {
+            self.take_run(record, event);
+        }
+        self.world.apply(&record.stream, &record.event, &record.stamp());
+        if ["NoticeSent", "NoticeBounced", "NoticeRefused", "ReleasePublished"].contains(&record.name.as_str()) {
+            self.outcomes.push(record.stream.clone());
+        }
+        let Some(round) = record.stream.round_id() else { return };
+        let country = match &record.event {
+            Event::Round(RoundEvent::CountryAdmitted { participant, .. }) => Some(participant.country.clone()),
+            Event::Round(RoundEvent::DeadlineExtended { country, .. }) => Some(country.clone()),
+            Event::Participation(_) => record.stream.country(),
+            _ => None,
+        };
+        if matches!(record.event, Event::Round(_)) {
+            self.replan.insert(round.clone());
+            // A refusal may have been about the state that has just changed.
+            self.refused.clear();
+        }
+        if let (Some(country), Some((_, name))) = (country, trigger(&record.name)) {
+            let happened = Happened { event: name, at: record.recorded_at, command: record.command };
+            let all = self.happened.entry((round, Some(country))).or_default();
+            if !all.contains(&happened) {
+                all.push(happened);
+            }
+        }
+    }
+
+    fn take_run(&mut self, record: &Record, event: &RunEvent) {
+        let Some(round) = record.stream.round_id() else { return };
+        let key = (round.clone(), record.stream.country());
+        match event {
+            RunEvent::StepPlanned { occurrence, due } => {
+                self.timers.insert((due.at, key, occurrence.clone()));
+            }
+            RunEvent::StepMoved { occurrence, was, is } => {
+                self.timers.remove(&(was.at, key.clone(), occurrence.clone()));
+                self.timers.insert((is.at, key, occurrence.clone()));
+            }
+            RunEvent::StepFired { occurrence, .. } => {
+                let run = self.world.run(&round, key.1.as_ref());
+                if let Some((due, _)) = run.and_then(|run| run.occurrences.get(occurrence)) {
+                    self.timers.remove(&(due.at, key.clone(), occurrence.clone()));
+                }
+                self.fired.insert((key, occurrence.clone()));
+                self.replan.insert(round);
+            }
+            RunEvent::StepCompleted { occurrence, .. } => {
+                self.fired.remove(&(key, occurrence.clone()));
+            }
+        }
+    }
+
+    /// The bundles that rounds are pinned to.
+    pub(crate) fn pins(&self) -> BTreeSet<FileHash> {
+        self.world.rounds().into_iter().filter_map(|(_, round)| Some(round.pin.as_ref()?.bundle.clone())).collect()
+    }
+
+    /// Occurrences due by now, earliest first, of rounds that are not held.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(RunKey, Occurrence)> {
+        let (mut due, mut next) = (Vec::new(), None);
+        for (at, key, occurrence) in &self.timers {
+            let held = self.world.round(&key.0).is_none_or(|round| round.paused);
+            if held {
+                continue;
+            }
+            if *at > now {
+                next = Some(*at);
+                break;
+            }
+            due.push((key.clone(), occurrence.clone()));
+        }
+        self.next_unpaused = next;
+        due
+    }
+
+    /// When the next occurrence is due that [`Self::due`] did not return.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.next_unpaused
+    }
+
+    /// Remembers that a command was refused.
+    pub(crate) fn refused(&mut self, id: CommandId) {
+        self.refused.insert(id);
+    }
+
+    /// Whether a command was refused and nothing has changed since.
+    pub(crate) fn is_refused(&self, id: CommandId) -> bool {
+        self.refused.contains(&id)
+    }
+
+    /// Where an occurrence stands.
+    pub(crate) fn stage(&self, key: &RunKey, occurrence: &Occurrence) -> Option<&Stage> {
+        self.world.run(&key.0, key.1.as_ref())?.occurrences.get(occurrence).map(|(_, stage)| stage)
+    }
+}
+
+fn trigger(name: &str) -> Option<(&'static str, &'static str)> {
+    TRIGGER_EVENTS.iter().find(|(_, stored)| *stored == name).map(|(word, stored)| (*stored, *word))
+}

@@ -1,0 +1,91 @@
+//! The scheduler reads every event of rounds, participations, runs and releases.
+//! It sends commands: configure a round, open participations, plan, fire and complete steps, raise notices.
+//! It knows the pinned definition of each round and what in it is due.
+//! It must never act on an event twice, nor on a round that is paused.
+
+mod actions;
+pub mod cron;
+pub mod definitions;
+mod interpreter;
+mod knowledge;
+pub mod plan;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rondo_eventlog::{Fault, Ledger, SubmitError};
+use rondo_runtime::backoff::Backoff;
+use rondo_runtime::clock::Clock;
+use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::progress::{Idle, Progress};
+use rondo_runtime::subscription::Subscription;
+
+use definitions::Definitions;
+use knowledge::Knowledge;
+
+/// The name under which the scheduler acts.
+pub const ROLE: &str = "scheduler";
+
+/// Plans and fires the steps of every round until asked to stop.
+///
+/// # Errors
+/// A fault that does not pass.
+pub async fn run(
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    progress: Arc<dyn Progress>,
+    mut stop: Stop,
+) -> Result<(), Fault> {
+    let mut knowledge = Knowledge::default();
+    let mut definitions = Definitions::default();
+    let mut subscription = Subscription::new(Arc::clone(&ledger));
+    loop {
+        subscription.catch_up(|record| knowledge.take(record)).await?;
+        definitions.load(&*ledger, &knowledge).await?;
+        let commands = interpreter::due(&mut knowledge, &definitions, clock.now());
+        if !commands.is_empty() {
+            send(&*ledger, &mut knowledge, commands).await?;
+            continue;
+        }
+        let next = knowledge.next_due();
+        progress.idle(ROLE, Idle { position: subscription.position(), next });
+        tokio::select! {
+            nudged = subscription.nudged() => nudged?,
+            () = sleep(&*clock, next) => {}
+            () = stop.wait() => return Ok(()),
+        }
+    }
+}
+
+async fn sleep(clock: &dyn Clock, until: Option<jiff::Timestamp>) {
+    match until {
+        Some(until) => clock.sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends commands in order. A passing fault is waited out; a refusal is remembered, so that the same is not tried again
+/// before something has changed.
+async fn send(
+    ledger: &dyn Ledger,
+    knowledge: &mut Knowledge,
+    commands: Vec<rondo_domain::Command>,
+) -> Result<(), Fault> {
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+    for command in commands {
+        let id = command.id;
+        loop {
+            match ledger.submit(command.clone()).await {
+                Ok(_) => break,
+                Err(SubmitError::Rejected(rejection)) => {
+                    tracing::warn!(code = rejection.code(), "a command was refused: {rejection}");
+                    knowledge.refused(id);
+                    break;
+                }
+                Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
+                Err(SubmitError::Fault(fault)) => return Err(fault),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! Dates: milestones of a round and due moments of its steps, reckoned by each country's calendar.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::Time;
+use rondo_domain::calendar::{Calendar, CalendarError, Moment, Offset, Roll};
+use rondo_domain::round::{Participant, Round, RoundPlan};
+use rondo_domain::workflow::{MilestoneRule, Step, Trigger};
+use rondo_domain::{Country, Year};
+
+use crate::cron::{self, CronError, Schedule};
+use crate::definitions::Ready;
+
+/// Why a date cannot be reckoned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// By the calendar.
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
+    /// By the schedule.
+    #[error(transparent)]
+    Cron(#[from] CronError),
+    /// A milestone has no date that year.
+    #[error("the milestone `{milestone}` has no date in {year}")]
+    NoDate {
+        /// Which.
+        milestone: String,
+        /// When.
+        year: Year,
+    },
+}
+
+impl Ready {
+    /// A country's calendar.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn calendar(&self, country: &Country) -> Result<&Calendar, CalendarError> {
+        self.calendars.get(country).ok_or_else(|| CalendarError::UnknownCountry(country.clone()))
+    }
+
+    fn milestone(&self, rule: &MilestoneRule, year: Year, calendar: &Calendar) -> Result<Moment, PlanError> {
+        let year = year + rule.year;
+        let local = Schedule::from_str(&rule.cron)?
+            .first_in(year)
+            .ok_or_else(|| PlanError::NoDate { milestone: rule.id.to_string(), year })?;
+        Ok(calendar.moment(local.date(), local.time(), rule.roll, format!("{} of the round", rule.id))?)
+    }
+
+    /// The date of a country's milestone, by its own calendar.
+    ///
+    /// # Errors
+    /// When it cannot be reckoned.
+    pub fn country_milestone(&self, id: &str, year: Year, country: &Country) -> Result<Moment, PlanError> {
+        let missing = || PlanError::NoDate { milestone: id.to_owned(), year };
+        let rule = self.definition.milestones.values().find(|rule| rule.id.as_str() == id).ok_or_else(missing)?;
+        self.milestone(rule, year, self.calendar(country)?)
+    }
+
+    /// Everything that a round's configuration freezes.
+    ///
+    /// # Errors
+    /// When a date cannot be reckoned.
+    pub fn round_plan(&self, year: Year) -> Result<RoundPlan, PlanError> {
+        let mut milestones = std::collections::BTreeMap::new();
+        for rule in self.definition.milestones.values() {
+            let country = rule.country.as_ref().unwrap_or(&self.definition.home);
+            milestones.insert(rule.id.clone(), self.milestone(rule, year, self.calendar(country)?)?);
+        }
+        let launch = milestones.iter().find(|(id, _)| id.as_str() == "launch").map(|(_, moment)| moment.local.date());
+        let mut participants = Vec::new();
+        for expected in &self.definition.expected {
+            if expected.member_from.is_some_and(|from| launch.is_some_and(|launch| from > launch)) {
+                continue;
+            }
+            participants.push(Participant {
+                country: expected.country.clone(),
+                deadline: self.country_milestone("deadline", year, &expected.country)?,
+                tables: expected.tables.clone(),
+            });
+        }
+        let last = year - 1;
+        let reference_years = (0..i16::from(self.definition.reference_years)).rev().map(|ago| last - ago).collect();
+        Ok(RoundPlan { milestones, participants, reference_years })
+    }
+
+    /// When a step that hangs on a milestone is due, for the round or a country.
+    ///
+    /// # Errors
+    /// When the date cannot be reckoned.
+    pub fn milestone_due(&self, round: &Round, step: &Step, country: Option<&Country>) -> Result<Option<Moment>, PlanError> {
+        let Trigger::Milestone { milestone, offset, at } = &step.trigger else { return Ok(None) };
+        let own_deadline = country.filter(|_| milestone.as_str() == "deadline");
+        let anchor = match own_deadline {
+            Some(country) => round.participants.get(country).map(|participant| &participant.deadline),
+            None => round.milestones.get(milestone),
+        };
+        let Some(anchor) = anchor else { return Ok(None) };
+        if offset.count == 0 && at.is_none() {
+            let mut due = anchor.clone();
+            due.rule = format!("at {milestone}");
+            return Ok(Some(due));
+        }
+        let calendar = self.calendar(country.unwrap_or(&self.definition.home))?;
+        let date = calendar.zone.to_datetime(anchor.at).date();
+        let time = at.unwrap_or_else(|| anchor.local.time());
+        Ok(Some(calendar.moment_from((milestone.as_str(), date), *offset, time, step.roll)?))
+    }
+
+    /// When a step that hangs on an event is due.
+    ///
+    /// # Errors
+    /// When the date cannot be reckoned.
+    pub fn event_due(&self, step: &Step, country: Option<&Country>, happened: Timestamp) -> Result<Option<Moment>, PlanError> {
+        let Trigger::Event { event, offset, at } = &step.trigger else { return Ok(None) };
+        let calendar = self.calendar(country.unwrap_or(&self.definition.home))?;
+        let local = calendar.zone.to_datetime(happened);
+        let Some(offset) = offset else {
+            return Ok(Some(Moment {
+                at: happened,
+                local,
+                zone: calendar.zone_name.clone(),
+                calendar: calendar.version.clone(),
+                moved: Vec::new(),
+                rule: format!("at once on {event}"),
+            }));
+        };
+        let time = at.unwrap_or_else(|| local.time());
+        Ok(Some(calendar.moment_from((event.as_str(), local.date()), *offset, time, step.roll)?))
+    }
+
+    /// The next occurrence of a cron step after an instant, while its window lasts.
+    ///
+    /// # Errors
+    /// When the date cannot be reckoned.
+    pub fn cron_due(&self, round: &Round, step: &Step, country: Option<&Country>, after: Timestamp) -> Result<Option<Moment>, PlanError> {
+        let Trigger::Cron { expression, from, until } = &step.trigger else { return Ok(None) };
+        let (Some(from), Some(until)) = (round.milestones.get(from), round.milestones.get(until)) else { return Ok(None) };
+        let calendar = self.calendar(country.unwrap_or(&self.definition.home))?;
+        let after = calendar.zone.to_datetime(after.max(from.at));
+        let Some(local) = Schedule::from_str(expression)?.after(after) else { return Ok(None) };
+        let Some(at) = cron::instant(local, &calendar.zone).filter(|at| *at < until.at) else { return Ok(None) };
+        Ok(Some(Moment {
+            at,
+            local: calendar.zone.to_datetime(at),
+            zone: calendar.zone_name.clone(),
+            calendar: calendar.version.clone(),
+            moved: Vec::new(),
+            rule: format!("every {expression}"),
+        }))
+    }
+
+    /// A deadline that a person sets: end of that day in the country, or the time given, not rolled.
+    ///
+    /// # Errors
+    /// When the country has no calendar.
+    pub fn set_deadline(&self, country: &Country, day: jiff::civil::Date, time: Option<Time>) -> Result<Moment, PlanError> {
+        let time = time.unwrap_or(Moment::END_OF_DAY);
+        Ok(self.calendar(country)?.moment(day, time, Roll::None, "set by the coordinator".to_owned())?)
+    }
+
+    /// A country's deadline moved by an offset.
+    ///
+    /// # Errors
+    /// When the date cannot be reckoned.
+    pub fn extended(&self, country: &Country, deadline: &Moment, offset: Offset) -> Result<Moment, PlanError> {
+        let calendar = self.calendar(country)?;
+        Ok(calendar.moment_from(("the deadline", deadline.local.date()), offset, deadline.local.time(), Roll::Following)?)
+    }
+}

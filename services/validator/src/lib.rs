@@ -1,0 +1,1 @@
+//! Reads received files, records their figures and reports what the rules find.

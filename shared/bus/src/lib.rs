@@ -1,0 +1,1 @@
+//! The ledger's port carried over NATS.

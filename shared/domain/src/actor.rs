@@ -1,0 +1,95 @@
+//! Who acts: a person in a role for an institution, or a service of the program.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Country, InstitutionId, PersonId};
+
+/// What an actor may do; a person may hold several, each granted and ended by an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Geneva: template, rules, approval of releases.
+    CollectionManager,
+    /// Bangkok: calendar, reminders, liaison.
+    RegionalCoordinator,
+    /// Checks and accepts a country's tables.
+    Validator,
+    /// Clears a release for publication.
+    Publisher,
+    /// Keeps the system running; has no right over data.
+    Administrator,
+    /// Reads everything, writes nothing.
+    Auditor,
+    /// Answers for one country's participation and confirms its figures.
+    NationalCoordinator,
+    /// Fills in and sends questionnaire tables for an institution.
+    FocalPoint,
+    /// Stands in for a focal point.
+    Alternate,
+    /// Signs off for an institution; receives the last reminder.
+    HeadOfAgency,
+    /// Receives aggregates only.
+    Observer,
+    /// A service of the program itself.
+    Service,
+}
+
+impl Role {
+    /// The roles that belong to one country.
+    pub const NATIONAL: [Self; 4] = [Self::NationalCoordinator, Self::FocalPoint, Self::Alternate, Self::HeadOfAgency];
+
+    /// Whether the role belongs to one country and sees only that country.
+    pub fn is_national(self) -> bool {
+        Self::NATIONAL.contains(&self)
+    }
+
+    /// The role as written in files, logs and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CollectionManager => "collection-manager",
+            Self::RegionalCoordinator => "regional-coordinator",
+            Self::Validator => "validator",
+            Self::Publisher => "publisher",
+            Self::Administrator => "administrator",
+            Self::Auditor => "auditor",
+            Self::NationalCoordinator => "national-coordinator",
+            Self::FocalPoint => "focal-point",
+            Self::Alternate => "alternate",
+            Self::HeadOfAgency => "head-of-agency",
+            Self::Observer => "observer",
+            Self::Service => "service",
+        }
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The actor of a record, as it was when the command was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The person's or service's id.
+    pub id: PersonId,
+    /// The role in which the command was decided.
+    pub role: Role,
+    /// The institution of a person, where the role has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub institution: Option<InstitutionId>,
+    /// The country of a national role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+}
+
+impl Actor {
+    /// The ids that stand for the program's own services and for whoever holds the data directory.
+    pub const SERVICES: [&'static str; 7] =
+        ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway", "operator"];
+
+    /// Whether this id is reserved for a service.
+    pub fn is_service(id: &PersonId) -> bool {
+        Self::SERVICES.contains(&id.as_str())
+    }
+}

@@ -1,0 +1,151 @@
+//! Moments reckoned by a calendar, each with the explanation of how it came to be.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+use serde::{Deserialize, Serialize};
+
+use super::{Calendar, CalendarError, Offset};
+use crate::Country;
+
+/// Where a date goes that falls on a day off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Roll {
+    /// It stays.
+    None,
+    /// To the next working day.
+    #[default]
+    Following,
+    /// To the working day before.
+    Preceding,
+    /// To the next working day, unless that is in another month; then to the one before.
+    ModifiedFollowing,
+}
+
+/// One move of a date, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adjustment {
+    /// The day it left.
+    pub from: Date,
+    /// Why that day is off.
+    pub because: String,
+}
+
+/// A moment in a country: local date and time, zone, the instant, and how it was reckoned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// The instant in UTC.
+    pub at: Timestamp,
+    /// The local date and time.
+    pub local: DateTime,
+    /// The zone's name.
+    pub zone: String,
+    /// Version of the holiday data it was reckoned with.
+    pub calendar: String,
+    /// Days it was moved off, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Adjustment>,
+    /// The rule in words, for example `-10 working days from deadline`.
+    pub rule: String,
+}
+
+impl Moment {
+    /// The last minute of a day: 23:59 local time, which is what "end of day" means here.
+    pub const END_OF_DAY: Time = Time::constant(23, 59, 0, 0);
+
+    /// How it was reckoned, in a sentence.
+    pub fn explanation(&self) -> String {
+        let moved: Vec<String> = self
+            .moved
+            .iter()
+            .map(|step| format!("moved from {}: {}", step.from.strftime("%a %-d %b %Y"), step.because))
+            .collect();
+        if moved.is_empty() { self.rule.clone() } else { format!("{} ({})", self.rule, moved.join("; ")) }
+    }
+}
+
+impl Calendar {
+    /// The moment at `time` on `day`, rolled off days that are not worked.
+    ///
+    /// # Errors
+    /// When the calendar does not cover the days involved.
+    pub fn moment(&self, day: Date, time: Time, roll: Roll, rule: String) -> Result<Moment, CalendarError> {
+        let (day, moved) = self.roll(day, roll)?;
+        let local = day.to_datetime(time);
+        let at = self
+            .zone
+            .to_ambiguous_timestamp(local)
+            .compatible()
+            .map_err(|_| CalendarError::OutOfRange(day))?;
+        Ok(Moment { at, local, zone: self.zone_name.clone(), calendar: self.version.clone(), moved, rule })
+    }
+
+    /// The moment an offset away from a milestone's local date.
+    ///
+    /// # Errors
+    /// When the calendar does not cover the days involved.
+    pub fn moment_from(
+        &self,
+        milestone: (&str, Date),
+        offset: Offset,
+        time: Time,
+        roll: Roll,
+    ) -> Result<Moment, CalendarError> {
+        let (name, date) = milestone;
+        let rule = if offset.count == 0 { format!("on the day of {name}") } else { format!("{offset} from {name}") };
+        self.moment(offset.from_date(date, self)?, time, roll, rule)
+    }
+
+    fn roll(&self, day: Date, roll: Roll) -> Result<(Date, Vec<Adjustment>), CalendarError> {
+        match roll {
+            Roll::None => Ok((day, Vec::new())),
+            Roll::Following => self.walk(day, 1),
+            Roll::Preceding => self.walk(day, -1),
+            Roll::ModifiedFollowing => {
+                let following = self.walk(day, 1)?;
+                if following.0.month() == day.month() { Ok(following) } else { self.walk(day, -1) }
+            }
+        }
+    }
+
+    fn walk(&self, mut day: Date, step: i8) -> Result<(Date, Vec<Adjustment>), CalendarError> {
+        let mut moved = Vec::new();
+        while let Some(off) = self.day_off(day)? {
+            moved.push(Adjustment { from: day, because: off.to_string() });
+            let next = if step > 0 { day.tomorrow() } else { day.yesterday() };
+            day = next.map_err(|_| CalendarError::OutOfRange(day))?;
+        }
+        Ok((day, moved))
+    }
+}
+
+/// A country's deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountryDeadline {
+    /// Whose.
+    pub country: Country,
+    /// When.
+    pub deadline: Moment,
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::calendar::tests::philippines;
+
+    #[test]
+    fn the_philippine_deadline_of_2025_moves_to_monday() {
+        let moment = philippines()
+            .moment(date(2025, 10, 31), Moment::END_OF_DAY, Roll::Following, "deadline".to_owned())
+            .unwrap();
+        assert_eq!(moment.local.to_string(), "2025-11-03T23:59:00");
+        assert_eq!(moment.at.to_string(), "2025-11-03T15:59:00Z");
+        assert!(moment.explanation().contains("All Saints' Day Eve"), "{}", moment.explanation());
+        let modified = philippines()
+            .moment(date(2025, 10, 31), Moment::END_OF_DAY, Roll::ModifiedFollowing, String::new())
+            .unwrap();
+        assert_eq!(modified.local.date(), date(2025, 10, 30));
+    }
+}

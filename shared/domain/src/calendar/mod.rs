@@ -1,0 +1,189 @@
+//! Each country's working days: dated working weeks, public holidays with their source, and the dates reckoned by them.
+//!
+//! A year that the calendar does not cover is an error, never a guess of Monday to Friday.
+
+mod deadline;
+mod file;
+mod offset;
+
+pub use deadline::{Adjustment, CountryDeadline, Moment, Roll};
+pub use file::{CalendarFileError, read_calendars};
+pub use offset::{InvalidOffset, Offset, Unit};
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+
+use crate::{Country, Year};
+
+/// Why a date cannot be reckoned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CalendarError {
+    /// No calendar for the country.
+    #[error("there is no calendar for {0}")]
+    UnknownCountry(Country),
+    /// The calendar does not cover the year.
+    #[error("the calendar of {country} has no holidays for {year}; it covers {covered}")]
+    YearNotCovered {
+        /// Whose calendar.
+        country: Country,
+        /// The year asked for.
+        year: Year,
+        /// What it covers, in words.
+        covered: String,
+    },
+    /// The reckoning left the range of dates.
+    #[error("the date reckoned from {0} is out of range")]
+    OutOfRange(Date),
+}
+
+/// Why a day is not worked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DayOff {
+    /// A rest day of the working week.
+    Rest(Weekday),
+    /// A public holiday.
+    Holiday {
+        /// Its name.
+        name: String,
+        /// Whether the date awaits proclamation.
+        estimated: bool,
+    },
+}
+
+impl std::fmt::Display for DayOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rest(day) => write!(f, "{day:?}, a rest day"),
+            Self::Holiday { name, estimated: false } => f.write_str(name),
+            Self::Holiday { name, estimated: true } => write!(f, "{name} (estimated)"),
+        }
+    }
+}
+
+/// A working week in force from a date on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkingWeek {
+    /// First day of validity.
+    pub from: Date,
+    /// The days of rest.
+    pub rest: Vec<Weekday>,
+}
+
+/// One country's calendar.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    /// Whose.
+    pub country: Country,
+    /// The zone in which its days begin and end.
+    pub zone: TimeZone,
+    /// The zone's name, for example `Asia/Vientiane`.
+    pub zone_name: String,
+    /// Working weeks, earliest first; the first is valid from the beginning.
+    pub weeks: Vec<WorkingWeek>,
+    /// Holidays by date; a date may carry several.
+    pub holidays: BTreeMap<Date, (String, bool)>,
+    /// Years the holidays cover, first and last.
+    pub covered: (Year, Year),
+    /// Version of the holiday data, recorded with every date reckoned from it.
+    pub version: String,
+}
+
+impl Calendar {
+    /// Why the day is not worked, or nothing when it is.
+    ///
+    /// # Errors
+    /// When the calendar does not cover the day's year.
+    pub fn day_off(&self, day: Date) -> Result<Option<DayOff>, CalendarError> {
+        if day.year() < self.covered.0 || day.year() > self.covered.1 {
+            return Err(CalendarError::YearNotCovered {
+                country: self.country.clone(),
+                year: day.year(),
+                covered: format!("{} to {}", self.covered.0, self.covered.1),
+            });
+        }
+        if let Some((name, estimated)) = self.holidays.get(&day) {
+            return Ok(Some(DayOff::Holiday { name: name.clone(), estimated: *estimated }));
+        }
+        let week = self.weeks.iter().rev().find(|week| week.from <= day).or_else(|| self.weeks.first());
+        let rests = week.is_some_and(|week| week.rest.contains(&day.weekday()));
+        Ok(rests.then(|| DayOff::Rest(day.weekday())))
+    }
+
+    /// Whether the day is worked.
+    ///
+    /// # Errors
+    /// When the calendar does not cover the day's year.
+    pub fn is_working(&self, day: Date) -> Result<bool, CalendarError> {
+        Ok(self.day_off(day)?.is_none())
+    }
+
+    /// The day `days` working days after (or, negative, before) `from`; zero is `from` itself.
+    ///
+    /// # Errors
+    /// When the calendar does not cover a day on the way.
+    pub fn add_working_days(&self, from: Date, days: i32) -> Result<Date, CalendarError> {
+        let mut day = from;
+        let mut left = days.unsigned_abs();
+        while left > 0 {
+            let next = if days > 0 { day.tomorrow() } else { day.yesterday() };
+            day = next.map_err(|_| CalendarError::OutOfRange(from))?;
+            if self.is_working(day)? {
+                left -= 1;
+            }
+        }
+        Ok(day)
+    }
+
+    /// Working days in the half-open range from `from` to `until`.
+    ///
+    /// # Errors
+    /// When the calendar does not cover a day of the range.
+    pub fn working_days_between(&self, from: Date, until: Date) -> Result<u32, CalendarError> {
+        let mut count = 0;
+        let mut day = from;
+        while day < until {
+            count += u32::from(self.is_working(day)?);
+            day = day.tomorrow().map_err(|_| CalendarError::OutOfRange(from))?;
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn philippines() -> Calendar {
+        Calendar {
+            country: "PHL".parse().unwrap(),
+            zone: TimeZone::get("Asia/Manila").unwrap(),
+            zone_name: "Asia/Manila".to_owned(),
+            weeks: vec![WorkingWeek { from: Date::MIN, rest: vec![Weekday::Saturday, Weekday::Sunday] }],
+            holidays: [(date(2025, 10, 31), ("All Saints' Day Eve".to_owned(), false))].into(),
+            covered: (2025, 2026),
+            version: "test".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_year_without_data_is_an_error() {
+        assert!(matches!(philippines().is_working(date(2027, 1, 1)), Err(CalendarError::YearNotCovered { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn adding_working_days_counts_back(start in 0i32..300, days in 1i32..60) {
+            let calendar = philippines();
+            let from = date(2025, 3, 1).checked_add(jiff::Span::new().days(start)).unwrap();
+            let there = calendar.add_working_days(from, days).unwrap();
+            let counted = calendar.working_days_between(from.tomorrow().unwrap(), there.tomorrow().unwrap()).unwrap();
+            prop_assert_eq!(counted, days.unsigned_abs());
+            prop_assert!(calendar.is_working(there).unwrap());
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Commands: a wish with an id and an actor, decided on the state of one stream.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Aggregate, Event};
+use crate::figure::{FiguresCommand, SheetKey};
+use crate::network::{Network, NetworkCommand};
+use crate::notice::NoticeCommand;
+use crate::participation::{Participation, ParticipationCommand};
+use crate::release::ReleaseCommand;
+use crate::round::{Round, RoundCommand};
+use crate::run::RunCommand;
+use crate::{
+    Actor, CommandId, Country, InstitutionId, NoticeId, PersonId, Rejection, ReleaseId, Role, RoundId, StreamId, figure,
+    network, notice, participation, release, round, run,
+};
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its identity; the same cause gives the same one.
+    pub id: CommandId,
+    /// Who wishes it.
+    pub actor: PersonId,
+    /// In which role; the first one held, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The service that passes it on for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<PersonId>,
+    /// The institution for which an ILO person acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<InstitutionId>,
+    /// The command or event that gave rise to it, as that one's command id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<CommandId>,
+    /// What is wished.
+    pub wish: Wish,
+}
+
+impl Command {
+    /// A command of a service, its id born of what it is about.
+    pub fn of_service(service: &'static str, cause: &[&str], wish: Wish) -> Result<Self, crate::InvalidId> {
+        let stream = wish.stream();
+        let mut parts = vec![service, stream.as_str()];
+        parts.extend(cause);
+        Ok(Self {
+            id: CommandId::of(&parts),
+            actor: service.parse()?,
+            role: None,
+            via: None,
+            on_behalf_of: None,
+            cause: None,
+            wish,
+        })
+    }
+}
+
+/// What is wished, and of which stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "each variant names a kind of stream, its key and its command")]
+pub enum Wish {
+    Network { command: NetworkCommand },
+    Round { round: RoundId, command: RoundCommand },
+    Participation { round: RoundId, country: Country, command: ParticipationCommand },
+    Figures { sheet: SheetKey, command: FiguresCommand },
+    Notice { round: RoundId, notice: NoticeId, command: NoticeCommand },
+    Release { release: ReleaseId, command: ReleaseCommand },
+    Run { round: RoundId, country: Option<Country>, command: RunCommand },
+}
+
+impl Wish {
+    /// The stream it is decided on.
+    pub fn stream(&self) -> StreamId {
+        match self {
+            Self::Network { .. } => StreamId::network(),
+            Self::Round { round, .. } => StreamId::round(round),
+            Self::Participation { round, country, .. } => StreamId::participation(round, country),
+            Self::Figures { sheet, .. } => StreamId::figures(sheet),
+            Self::Notice { round, notice, .. } => StreamId::notice(round, notice),
+            Self::Release { release, .. } => StreamId::release(release),
+            Self::Run { round, country, .. } => StreamId::run(round, country.as_ref()),
+        }
+    }
+
+    /// The other streams whose state the decision looks at, besides the network.
+    pub fn surroundings(&self) -> Vec<StreamId> {
+        match self {
+            Self::Participation { round, command, .. }
+                if matches!(command, ParticipationCommand::Expect | ParticipationCommand::Receive { .. }) =>
+            {
+                vec![StreamId::round(round)]
+            }
+            Self::Figures { sheet, command: FiguresCommand::Record { round, .. } } => {
+                vec![StreamId::participation(round, &sheet.country)]
+            }
+            Self::Release { command: ReleaseCommand::Prepare { round, countries, .. }, .. } => {
+                countries.iter().map(|country| StreamId::participation(round, country)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The country it is about.
+    pub fn country(&self) -> Option<&Country> {
+        match self {
+            Self::Participation { country, .. } => Some(country),
+            Self::Figures { sheet, .. } => Some(&sheet.country),
+            Self::Run { country, .. } => country.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Decides it on the state of its stream.
+    ///
+    /// # Errors
+    /// The rejection; a state of another kind of stream is one too.
+    pub fn decide(&self, state: &Aggregate, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+        fn all<E>(events: Vec<E>, wrap: fn(E) -> Event) -> Vec<Event> {
+            events.into_iter().map(wrap).collect()
+        }
+        Ok(match (self, state) {
+            (Self::Network { command }, Aggregate::Network(state)) => {
+                all(network::decide(state, command, context)?, Event::Network)
+            }
+            (Self::Round { command, .. }, Aggregate::Round(state)) => {
+                all(round::decide(state, command, context)?, Event::Round)
+            }
+            (Self::Participation { round, country, command }, Aggregate::Participation(state)) => {
+                all(participation::decide(state, round, country, command, context)?, Event::Participation)
+            }
+            (Self::Figures { sheet, command }, Aggregate::Figures(state)) => {
+                all(figure::decide(state, sheet, command, context)?, Event::Figures)
+            }
+            (Self::Notice { command, .. }, Aggregate::Notice(state)) => {
+                all(notice::decide(state, command, context)?, Event::Notice)
+            }
+            (Self::Release { command, .. }, Aggregate::Release(state)) => {
+                all(release::decide(state, command, context)?, Event::Release)
+            }
+            (Self::Run { command, .. }, Aggregate::Run(state)) => all(run::decide(state, command, context)?, Event::Run),
+            _ => return Err(Rejection::Malformed { what: "the command does not fit its stream".to_owned() }),
+        })
+    }
+}
+
+/// What a decision may look at besides its own stream's state.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Who acts, as the network knows the person.
+    pub actor: &'a Actor,
+    /// The instant of the decision.
+    pub now: Timestamp,
+    /// The states of the command's surroundings.
+    pub surroundings: &'a HashMap<StreamId, &'a Aggregate>,
+}
+
+impl Context<'_> {
+    /// Requires one of these roles.
+    ///
+    /// # Errors
+    /// `actor.not-allowed`.
+    pub fn require_role(&self, roles: &[Role], act: &str) -> Result<(), Rejection> {
+        if roles.contains(&self.actor.role) { Ok(()) } else { Err(self.not_allowed(act)) }
+    }
+
+    /// Requires that a national actor keeps to its own country.
+    ///
+    /// # Errors
+    /// `actor.other-country`.
+    pub fn require_country(&self, country: &Country) -> Result<(), Rejection> {
+        if self.actor.role.is_national() && self.actor.country.as_ref() != Some(country) {
+            return Err(Rejection::OtherCountry { actor: self.actor.id.to_string(), country: country.to_string() });
+        }
+        Ok(())
+    }
+
+    /// The refusal that the actor's role does not permit the act.
+    pub fn not_allowed(&self, act: &str) -> Rejection {
+        Rejection::NotAllowed {
+            actor: self.actor.id.to_string(),
+            role: self.actor.role.to_string(),
+            act: act.to_owned(),
+        }
+    }
+
+    /// The refusal that two people are needed.
+    pub fn same_person(&self, was: &str, now: &str) -> Rejection {
+        Rejection::SamePerson { actor: self.actor.id.to_string(), was: was.to_owned(), now: now.to_owned() }
+    }
+
+    /// The round, if the command's surroundings name it and it was planned.
+    ///
+    /// # Errors
+    /// `round.unknown`.
+    pub fn round(&self, id: &RoundId) -> Result<&Round, Rejection> {
+        match self.surroundings.get(&StreamId::round(id)) {
+            Some(Aggregate::Round(round)) if round.pin.is_some() => Ok(round),
+            _ => Err(Rejection::UnknownRound { round: id.to_string() }),
+        }
+    }
+
+    /// A participation, if the command's surroundings name it and it was opened.
+    pub fn participation(&self, round: &RoundId, country: &Country) -> Option<&Participation> {
+        match self.surroundings.get(&StreamId::participation(round, country)) {
+            Some(Aggregate::Participation(state)) if state.expected => Some(state),
+            _ => None,
+        }
+    }
+}
+
+/// Who the actor of a command is; a service may pass a command on for a person but gives no role of its own.
+///
+/// # Errors
+/// `actor.unknown`.
+pub fn actor_of(command: &Command, network: &Network) -> Result<Actor, Rejection> {
+    network.actor(&command.actor, command.role, command.wish.country())
+}

@@ -1,0 +1,210 @@
+//! The network: institutions, and who holds which role for whom. Names and addresses are not here; they are erasable.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::Context;
+use crate::reason::text_is_well_formed;
+use crate::{Actor, Country, InstitutionId, PersonId, Rejection, Role};
+
+/// A role held by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The role.
+    pub role: Role,
+    /// For a national role, the country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// The institution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub institution: Option<InstitutionId>,
+}
+
+/// What can be wished of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkCommand {
+    /// Register an institution under its name, which is not personal data.
+    RegisterInstitution {
+        /// Its id.
+        institution: InstitutionId,
+        /// Its country, absent for ILO.
+        country: Option<Country>,
+        /// Its name.
+        name: String,
+    },
+    /// Give a person a role.
+    GrantRole {
+        /// The person.
+        person: PersonId,
+        /// The role.
+        grant: Grant,
+    },
+    /// Take a role from a person.
+    EndRole {
+        /// The person.
+        person: PersonId,
+        /// The role.
+        grant: Grant,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What happened in the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", content = "data")]
+pub enum NetworkEvent {
+    /// An institution was registered or renamed.
+    InstitutionRegistered {
+        /// Its id.
+        institution: InstitutionId,
+        /// Its country.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        country: Option<Country>,
+        /// Its name from now on.
+        name: String,
+    },
+    /// A person holds a role from now on.
+    RoleGranted {
+        /// The person.
+        person: PersonId,
+        /// The role.
+        grant: Grant,
+    },
+    /// A person no longer holds a role.
+    RoleEnded {
+        /// The person.
+        person: PersonId,
+        /// The role.
+        grant: Grant,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The network as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Institutions: country and name.
+    pub institutions: BTreeMap<InstitutionId, (Option<Country>, String)>,
+    /// Roles by person, in the order they were granted.
+    pub grants: BTreeMap<PersonId, Vec<Grant>>,
+}
+
+impl Network {
+    /// The state after an event.
+    pub fn evolve(&mut self, event: &NetworkEvent) {
+        match event {
+            NetworkEvent::InstitutionRegistered { institution, country, name } => {
+                self.institutions.insert(institution.clone(), (country.clone(), name.clone()));
+            }
+            NetworkEvent::RoleGranted { person, grant } => {
+                self.grants.entry(person.clone()).or_default().push(grant.clone());
+            }
+            NetworkEvent::RoleEnded { person, grant, .. } => {
+                if let Some(grants) = self.grants.get_mut(person) {
+                    grants.retain(|held| held != grant);
+                }
+            }
+        }
+    }
+
+    /// Who the actor of a command is: a service, or a person in the role asked for (the first one held, if none is).
+    ///
+    /// # Errors
+    /// When nobody is known by that id in that role.
+    pub fn actor(&self, id: &PersonId, role: Option<Role>, country: Option<&Country>) -> Result<Actor, Rejection> {
+        if Actor::is_service(id) {
+            let role = if id.as_str() == "operator" { Role::Administrator } else { Role::Service };
+            return Ok(Actor { id: id.clone(), role, institution: None, country: None });
+        }
+        let fits = |grant: &&Grant| role.is_none_or(|role| grant.role == role);
+        let grants = self.grants.get(id).map_or(&[][..], Vec::as_slice);
+        let here = |grant: &&Grant| grant.country.is_none() || country.is_none() || grant.country.as_ref() == country;
+        let grant = grants.iter().filter(fits).find(here).or_else(|| grants.iter().find(fits));
+        grant
+            .map(|grant| Actor {
+                id: id.clone(),
+                role: grant.role,
+                institution: grant.institution.clone(),
+                country: grant.country.clone(),
+            })
+            .ok_or_else(|| Rejection::UnknownActor { actor: id.to_string() })
+    }
+
+    /// The people who hold a role, for a country where one is given, in the order of their ids.
+    pub fn holders(&self, role: Role, country: Option<&Country>) -> Vec<&PersonId> {
+        let holds = |grants: &Vec<Grant>| {
+            grants.iter().any(|grant| grant.role == role && (!role.is_national() || grant.country.as_ref() == country))
+        };
+        self.grants.iter().filter(|(_, grants)| holds(grants)).map(|(person, _)| person).collect()
+    }
+}
+
+/// Decides a command on the network. The operator and administrators may do all; the regional coordinator keeps the
+/// national roles.
+///
+/// # Errors
+/// The rejection.
+pub fn decide(
+    state: &Network,
+    command: &NetworkCommand,
+    context: &Context<'_>,
+) -> Result<Vec<NetworkEvent>, Rejection> {
+    let administers = context.actor.role == Role::Administrator;
+    let coordinates = context.actor.role == Role::RegionalCoordinator;
+    match command {
+        NetworkCommand::RegisterInstitution { institution, country, name } => {
+            if !administers && !coordinates {
+                return Err(context.not_allowed("register institutions"));
+            }
+            if !text_is_well_formed(name) {
+                return Err(Rejection::Malformed { what: format!("the name of {institution} is empty or malformed") });
+            }
+            if state.institutions.get(institution) == Some(&(country.clone(), name.clone())) {
+                return Ok(Vec::new());
+            }
+            Ok(vec![NetworkEvent::InstitutionRegistered {
+                institution: institution.clone(),
+                country: country.clone(),
+                name: name.clone(),
+            }])
+        }
+        NetworkCommand::GrantRole { person, grant } => {
+            if !administers && !(coordinates && grant.role.is_national()) {
+                return Err(context.not_allowed("grant this role"));
+            }
+            well_formed(person, grant)?;
+            if state.grants.get(person).is_some_and(|held| held.contains(grant)) {
+                return Ok(Vec::new());
+            }
+            Ok(vec![NetworkEvent::RoleGranted { person: person.clone(), grant: grant.clone() }])
+        }
+        NetworkCommand::EndRole { person, grant, reason } => {
+            if !administers && !(coordinates && grant.role.is_national()) {
+                return Err(context.not_allowed("end this role"));
+            }
+            if !text_is_well_formed(reason) {
+                return Err(Rejection::ReasonRequired { figures: Vec::new() });
+            }
+            if !state.grants.get(person).is_some_and(|held| held.contains(grant)) {
+                return Err(Rejection::UnknownActor { actor: person.to_string() });
+            }
+            Ok(vec![NetworkEvent::RoleEnded { person: person.clone(), grant: grant.clone(), reason: reason.clone() }])
+        }
+    }
+}
+
+fn well_formed(person: &PersonId, grant: &Grant) -> Result<(), Rejection> {
+    if Actor::is_service(person) || grant.role == Role::Service {
+        return Err(Rejection::Malformed { what: format!("`{person}` and the role `service` are kept for services") });
+    }
+    if grant.role.is_national() != grant.country.is_some() {
+        return Err(Rejection::Malformed {
+            what: format!("the role {} {} a country", grant.role, if grant.role.is_national() { "needs" } else { "has no" }),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! The check of a submission: its outcome, and the queries that its failed rules give rise to.
+
+use super::command::ParticipationCommand as C;
+use super::event::{Answer, ParticipationEvent as E, TableFindings};
+use super::state::{Participation, Query, QueryState, SubmissionState};
+use super::MAX_FINDINGS;
+use crate::finding::Finding;
+use crate::table::TableNo;
+use crate::{CommandId, Country, QueryId, Rejection, SubmissionId};
+
+/// Findings in one event; 100 of the longest stay below the size of a record.
+const FINDINGS_PER_EVENT: usize = 100;
+
+/// Decides the commands around a check.
+pub(super) fn decide(state: &Participation, country: &Country, command: &C) -> Result<Vec<E>, Rejection> {
+    match command {
+        C::RequestCheck { submission } => {
+            if state_of(state, submission)? == SubmissionState::Received {
+                Ok(vec![E::CheckRequested { submission: submission.clone() }])
+            } else {
+                Ok(Vec::new())
+            }
+        }
+        C::Reject { submission, findings } => {
+            require_open(state, submission)?;
+            let mut events = recorded(submission, findings)?;
+            events.push(E::SubmissionRejected { submission: submission.clone() });
+            Ok(events)
+        }
+        C::CompleteCheck { submission, tables, figures, findings } => {
+            require_open(state, submission)?;
+            if let Some(table) = tables.iter().find(|checked| !state.tables.contains_key(&checked.table)) {
+                return Err(Rejection::UnknownTable {
+                    country: country.to_string(),
+                    table: table.table.to_string(),
+                });
+            }
+            let mut events = recorded(submission, findings)?;
+            events.push(E::SubmissionChecked { submission: submission.clone(), tables: tables.clone(), figures: *figures });
+            let covered: Vec<TableNo> = tables.iter().map(|checked| checked.table).collect();
+            events.extend(corrected(state, submission, &covered, findings));
+            Ok(events)
+        }
+        C::AskFindings => Ok(asked(state)?),
+        _ => Err(Rejection::Malformed { what: "this command is not about a check".to_owned() }),
+    }
+}
+
+/// The id of the query about a finding: the same table, rule and figures always give the same one.
+fn query_id(table: TableNo, finding: &Finding) -> Result<QueryId, Rejection> {
+    let mut parts = vec![finding.rule.as_str(), finding.observed.as_str()];
+    parts.extend(finding.keys.iter().map(String::as_str));
+    let hash = CommandId::of(&parts).to_string();
+    let rule = finding.rule.to_ascii_lowercase();
+    format!("q-{table}-{rule}-{}", &hash[..8])
+        .parse()
+        .map_err(|e: crate::InvalidId| Rejection::Malformed { what: e.to_string() })
+}
+
+fn asked(state: &Participation) -> Result<Vec<E>, Rejection> {
+    let mut events = Vec::new();
+    for (no, table) in &state.tables {
+        for finding in &table.findings {
+            let query = query_id(*no, finding)?;
+            if !state.queries.contains_key(&query) {
+                events.push(E::QueryOpened { query, table: *no, finding: finding.clone() });
+            }
+        }
+    }
+    Ok(events)
+}
+
+fn corrected(
+    state: &Participation,
+    submission: &SubmissionId,
+    tables: &[TableNo],
+    findings: &[TableFindings],
+) -> Vec<E> {
+    let repeated = |query: &Query| {
+        findings
+            .iter()
+            .filter(|group| group.table == Some(query.table))
+            .flat_map(|group| &group.findings)
+            .any(|finding| finding.rule == query.finding.rule && finding.keys == query.finding.keys && finding.needs_answer())
+    };
+    let settled = |query: &Query| {
+        tables.contains(&query.table)
+            && query.finding.rule.starts_with('R')
+            && matches!(query.state, QueryState::Open | QueryState::Answered)
+            && !repeated(query)
+    };
+    let mut events = Vec::new();
+    for (id, _) in state.queries.iter().filter(|(_, query)| settled(query)) {
+        events.push(E::QueryAnswered {
+            query: id.clone(),
+            answer: Answer::Corrected,
+            text: format!("corrected by submission {submission}"),
+        });
+        events.push(E::QueryAccepted { query: id.clone() });
+    }
+    events
+}
+
+fn recorded(submission: &SubmissionId, findings: &[TableFindings]) -> Result<Vec<E>, Rejection> {
+    let count: usize = findings.iter().map(|group| group.findings.len()).sum();
+    if count > MAX_FINDINGS {
+        return Err(Rejection::OutOfBounds { what: format!("{count} findings"), limit: MAX_FINDINGS });
+    }
+    let chunk = |group: &TableFindings| -> Vec<E> {
+        group
+            .findings
+            .chunks(FINDINGS_PER_EVENT)
+            .map(|part| E::FindingsRecorded {
+                submission: submission.clone(),
+                findings: TableFindings { table: group.table, findings: part.to_vec() },
+            })
+            .collect()
+    };
+    Ok(findings.iter().flat_map(chunk).collect())
+}
+
+fn state_of(state: &Participation, submission: &SubmissionId) -> Result<SubmissionState, Rejection> {
+    state
+        .submissions
+        .get(submission)
+        .map(|received| received.state)
+        .ok_or_else(|| Rejection::UnknownSubmission { submission: submission.to_string() })
+}
+
+fn require_open(state: &Participation, submission: &SubmissionId) -> Result<(), Rejection> {
+    if state_of(state, submission)?.is_open() {
+        Ok(())
+    } else {
+        Err(Rejection::SubmissionSettled { submission: submission.to_string() })
+    }
+}

@@ -1,0 +1,138 @@
+//! What can be wished of a participation.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Answer, Channel, CheckedTable, Declaration, ReceivedFile, TableFindings};
+use crate::finding::Finding;
+use crate::table::TableNo;
+use crate::{InstitutionId, NoticeId, PersonId, QueryId, Reason, ReleaseId, SubmissionId};
+
+/// What can be wished of a participation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParticipationCommand {
+    /// The engine opens the country's part.
+    Expect,
+    /// A contact has been invited.
+    Invite {
+        /// Whom.
+        person: PersonId,
+    },
+    /// A mail to a contact came back for good.
+    RecordBounce {
+        /// The contact.
+        person: PersonId,
+        /// The notice.
+        notice: NoticeId,
+    },
+    /// Put another person in a contact's place.
+    ReplaceContact {
+        /// Who was.
+        was: PersonId,
+        /// Who shall be.
+        is: PersonId,
+        /// Why.
+        reason: String,
+    },
+    /// Say that the country takes part.
+    Acknowledge,
+    /// A file has arrived; its bytes are stored already.
+    Receive {
+        /// Its id.
+        submission: SubmissionId,
+        /// The file.
+        file: ReceivedFile,
+        /// How it came.
+        channel: Channel,
+        /// The institution it speaks for, when the sender is not of it.
+        institution: Option<InstitutionId>,
+        /// The reason of any change.
+        reason: Option<Reason>,
+    },
+    /// Have it checked.
+    RequestCheck {
+        /// Which.
+        submission: SubmissionId,
+    },
+    /// The file cannot be loaded.
+    Reject {
+        /// Which.
+        submission: SubmissionId,
+        /// Why.
+        findings: Vec<TableFindings>,
+    },
+    /// The check is done.
+    CompleteCheck {
+        /// Which.
+        submission: SubmissionId,
+        /// The tables in it.
+        tables: Vec<CheckedTable>,
+        /// How many figures.
+        figures: usize,
+        /// What the rules found.
+        findings: Vec<TableFindings>,
+    },
+    /// Declare tables to have no figures.
+    Declare {
+        /// Which.
+        tables: Vec<TableNo>,
+        /// Why.
+        declaration: Declaration,
+        /// In words.
+        text: String,
+    },
+    /// Put the failed rules of a submission to the country.
+    AskFindings,
+    /// Put a question of one's own.
+    OpenQuery {
+        /// Its id.
+        query: QueryId,
+        /// The table.
+        table: TableNo,
+        /// The question.
+        finding: Finding,
+    },
+    /// Answer a query.
+    AnswerQuery {
+        /// Which.
+        query: QueryId,
+        /// How.
+        answer: Answer,
+        /// In words.
+        text: String,
+    },
+    /// Accept an answer.
+    AcceptAnswer {
+        /// Which.
+        query: QueryId,
+    },
+    /// Allow a failed rule to stand.
+    Allow {
+        /// The query about it.
+        query: QueryId,
+        /// Why.
+        reason: String,
+    },
+    /// Accept tables.
+    Accept {
+        /// Which; none means every table that can be accepted.
+        tables: Vec<TableNo>,
+    },
+    /// Confirm the country's tables.
+    Confirm,
+    /// Close without an answer.
+    Close {
+        /// Why.
+        reason: String,
+    },
+    /// Decline to take part.
+    Decline {
+        /// Why.
+        reason: String,
+    },
+    /// The country's tables are out.
+    MarkPublished {
+        /// In which release.
+        release: ReleaseId,
+    },
+}

@@ -1,0 +1,472 @@
+//! A participation as it stands, folded from its events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::event::{Answer, CheckedTable, Declaration, ParticipationEvent, ReceivedFile, TableFindings};
+use crate::event::Stamp;
+use crate::finding::Finding;
+use crate::table::TableNo;
+use crate::{InstitutionId, PersonId, QueryId, Reason, ReleaseId, Source, SubmissionId, Year};
+
+/// Where a country's part stands, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "each state is named after the event that leads to it")]
+pub enum ParticipationState {
+    NotInvited,
+    Invited,
+    Bounced,
+    Acknowledged,
+    PartlySubmitted,
+    Submitted,
+    UnderReview,
+    QueryOpen,
+    Validated,
+    ValidatedWithAllowances,
+    CountryConfirmed,
+    NilReturn,
+    Declined,
+    NoResponse,
+    Published,
+}
+
+impl ParticipationState {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotInvited => "not invited",
+            Self::Invited => "invited",
+            Self::Bounced => "bounced",
+            Self::Acknowledged => "acknowledged",
+            Self::PartlySubmitted => "partly submitted",
+            Self::Submitted => "submitted",
+            Self::UnderReview => "under review",
+            Self::QueryOpen => "query open",
+            Self::Validated => "validated",
+            Self::ValidatedWithAllowances => "validated with allowances",
+            Self::CountryConfirmed => "country confirmed",
+            Self::NilReturn => "nil return",
+            Self::Declined => "declined",
+            Self::NoResponse => "no response",
+            Self::Published => "published",
+        }
+    }
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turn {
+    /// The country owes the next act.
+    Country,
+    /// ILO owes it.
+    Ilo,
+    /// Nobody does.
+    Nobody,
+}
+
+/// Where a submission stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubmissionState {
+    /// Received, not yet looked at.
+    Received,
+    /// To be checked.
+    CheckRequested,
+    /// Could not be loaded.
+    Rejected,
+    /// Loaded and checked.
+    Checked,
+}
+
+impl SubmissionState {
+    /// Whether figures of it may still be recorded.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Received | Self::CheckRequested)
+    }
+}
+
+/// A received submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedSubmission {
+    /// Where it stands.
+    pub state: SubmissionState,
+    /// The file.
+    pub file: ReceivedFile,
+    /// Who sent it.
+    pub author: PersonId,
+    /// The institution it speaks for.
+    pub institution: Option<InstitutionId>,
+    /// The reason of any change.
+    pub reason: Option<Reason>,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The record of its arrival.
+    pub position: u64,
+    /// What the check found.
+    pub findings: Vec<TableFindings>,
+    /// How many figures it holds, once checked.
+    pub figures: usize,
+}
+
+/// Where a table stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the words of the questionnaire-table statuses")]
+pub enum TableState {
+    Expected,
+    Received,
+    WithErrors,
+    Clean,
+    Explained,
+    Allowed,
+    Declared,
+    Accepted,
+    Confirmed,
+    Published,
+}
+
+impl TableState {
+    /// Whether the country has answered for the table.
+    pub fn is_in(self) -> bool {
+        self != Self::Expected
+    }
+
+    /// Whether it can be accepted.
+    pub fn is_acceptable(self) -> bool {
+        matches!(self, Self::Clean | Self::Explained | Self::Allowed)
+    }
+
+    /// Whether it stands accepted, confirmed or published.
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::Accepted | Self::Confirmed | Self::Published)
+    }
+}
+
+/// An owed table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedTable {
+    /// Where it stands.
+    pub state: TableState,
+    /// Reference years received.
+    pub years: BTreeSet<Year>,
+    /// Sources received.
+    pub sources: BTreeSet<Source>,
+    /// People who sent figures for it.
+    pub authors: BTreeSet<PersonId>,
+    /// Who accepted it.
+    pub accepted_by: Option<PersonId>,
+    /// The declaration, where there are no figures.
+    pub declaration: Option<Declaration>,
+    /// When it was first in.
+    pub first_in: Option<Timestamp>,
+    /// Failed rules at the last check.
+    pub findings: Vec<Finding>,
+}
+
+/// Where a query stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the words are the meaning")]
+pub enum QueryState {
+    Open,
+    Answered,
+    Accepted,
+    Allowed,
+}
+
+/// A query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Where it stands.
+    pub state: QueryState,
+    /// The table.
+    pub table: TableNo,
+    /// The question.
+    pub finding: Finding,
+    /// When it was put.
+    pub opened_at: Timestamp,
+    /// The answer.
+    pub answer: Option<(Answer, String)>,
+    /// Why it was allowed.
+    pub allowance: Option<String>,
+}
+
+/// A participation as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Participation {
+    /// Whether the country is in the round.
+    pub expected: bool,
+    /// People invited.
+    pub invited: BTreeSet<PersonId>,
+    /// Contacts whose mail came back and who have not been replaced.
+    pub bounced: BTreeSet<PersonId>,
+    /// Whether the country acknowledged.
+    pub acknowledged: bool,
+    /// Owed tables.
+    pub tables: BTreeMap<TableNo, OwedTable>,
+    /// Submissions.
+    pub submissions: BTreeMap<SubmissionId, ReceivedSubmission>,
+    /// Queries.
+    pub queries: BTreeMap<QueryId, Query>,
+    /// Whether the country confirmed.
+    pub confirmed: bool,
+    /// Why it was closed without an answer.
+    pub closed: Option<String>,
+    /// Why the country declined.
+    pub declined: Option<String>,
+    /// The release it is in.
+    pub published: Option<ReleaseId>,
+    /// When the state last changed hands: the clock of whose turn it is.
+    pub turn_since: Option<Timestamp>,
+}
+
+impl Participation {
+    /// The state in one word.
+    pub fn state(&self) -> ParticipationState {
+        use ParticipationState as S;
+        let tables = || self.tables.values();
+        let all = |f: fn(&OwedTable) -> bool| !self.tables.is_empty() && self.tables.values().all(f);
+        if self.published.is_some() {
+            S::Published
+        } else if self.declined.is_some() {
+            S::Declined
+        } else if self.closed.is_some() {
+            S::NoResponse
+        } else if self.confirmed {
+            S::CountryConfirmed
+        } else if self.queries.values().any(|q| q.state == QueryState::Open) {
+            S::QueryOpen
+        } else if all(|t| t.state == TableState::Declared) {
+            S::NilReturn
+        } else if all(|t| t.state.is_accepted() || t.state == TableState::Declared) {
+            let allowed = self.queries.values().any(|q| q.state == QueryState::Allowed);
+            if allowed { S::ValidatedWithAllowances } else { S::Validated }
+        } else if all(|t| t.state.is_in()) {
+            if tables().any(|t| t.state == TableState::Received) { S::Submitted } else { S::UnderReview }
+        } else if tables().any(|t| t.state.is_in()) {
+            S::PartlySubmitted
+        } else if self.acknowledged {
+            S::Acknowledged
+        } else if !self.bounced.is_empty() {
+            S::Bounced
+        } else if self.invited.is_empty() {
+            S::NotInvited
+        } else {
+            S::Invited
+        }
+    }
+
+    /// Whose turn it is.
+    pub fn turn(&self) -> Turn {
+        use ParticipationState as S;
+        match self.state() {
+            S::NotInvited | S::Bounced | S::Submitted | S::UnderReview => Turn::Ilo,
+            S::Invited | S::Acknowledged | S::PartlySubmitted | S::QueryOpen => Turn::Country,
+            S::Validated | S::ValidatedWithAllowances => Turn::Country,
+            S::CountryConfirmed | S::NilReturn | S::Declined | S::NoResponse | S::Published => Turn::Nobody,
+        }
+    }
+
+    /// Whether the country still owes a table and nobody has closed its part.
+    pub fn owes_tables(&self) -> bool {
+        self.expected
+            && self.closed.is_none()
+            && self.declined.is_none()
+            && self.tables.values().any(|table| !table.state.is_in())
+    }
+
+    /// The tables still owed.
+    pub fn missing(&self) -> impl Iterator<Item = TableNo> {
+        self.tables.iter().filter(|(_, table)| !table.state.is_in()).map(|(no, _)| *no)
+    }
+
+    /// The query ids that a table still waits for.
+    pub fn open_queries(&self, table: TableNo) -> impl Iterator<Item = &QueryId> {
+        let waits = move |q: &Query| q.table == table && matches!(q.state, QueryState::Open | QueryState::Answered);
+        self.queries.iter().filter(move |(_, query)| waits(query)).map(|(id, _)| id)
+    }
+
+    /// The state after an event.
+    pub fn evolve(&mut self, event: &ParticipationEvent, stamp: &Stamp<'_>) {
+        let turn = self.turn();
+        self.apply(event, stamp);
+        if self.turn_since.is_none() || self.turn() != turn {
+            self.turn_since = Some(stamp.at);
+        }
+    }
+
+    fn apply(&mut self, event: &ParticipationEvent, stamp: &Stamp<'_>) {
+        use ParticipationEvent as E;
+        match event {
+            E::ParticipationExpected { tables } => {
+                self.expected = true;
+                self.tables = tables.iter().map(|no| (*no, OwedTable::expected())).collect();
+            }
+            E::CountryInvited { person } => {
+                self.invited.insert(person.clone());
+            }
+            E::ContactBounced { person, .. } => {
+                self.bounced.insert(person.clone());
+            }
+            E::ContactReplaced { was, .. } => {
+                self.bounced.remove(was);
+                self.invited.remove(was);
+            }
+            E::RoundAcknowledged {} => self.acknowledged = true,
+            E::SubmissionReceived { submission, file, institution, reason, .. } => {
+                let received = ReceivedSubmission {
+                    state: SubmissionState::Received,
+                    file: file.clone(),
+                    author: stamp.actor.id.clone(),
+                    institution: institution.clone().or_else(|| stamp.actor.institution.clone()),
+                    reason: reason.clone(),
+                    received_at: stamp.at,
+                    position: stamp.position,
+                    findings: Vec::new(),
+                    figures: 0,
+                };
+                self.submissions.insert(submission.clone(), received);
+            }
+            E::CheckRequested { submission } => self.settle(submission, SubmissionState::CheckRequested),
+            E::SubmissionRejected { submission } => self.settle(submission, SubmissionState::Rejected),
+            E::FindingsRecorded { submission, findings } => {
+                if let Some(received) = self.submissions.get_mut(submission) {
+                    received.findings.push(findings.clone());
+                }
+            }
+            E::SubmissionChecked { submission, tables, figures } => self.checked(submission, tables, *figures, stamp.at),
+            E::TablesDeclared { tables, declaration, .. } => {
+                for table in self.owed(tables) {
+                    table.first_in.get_or_insert(stamp.at);
+                    table.declaration = Some(*declaration);
+                    if table.years.is_empty() {
+                        table.state = TableState::Declared;
+                    }
+                }
+            }
+            E::TablesAccepted { tables } => {
+                for table in self.owed(tables) {
+                    table.state = TableState::Accepted;
+                    table.accepted_by = Some(stamp.actor.id.clone());
+                }
+            }
+            E::CountryConfirmed {} => {
+                self.confirmed = true;
+                self.advance(TableState::Accepted, TableState::Confirmed);
+            }
+            E::ParticipationClosed { reason } => self.closed = Some(reason.clone()),
+            E::ParticipationDeclined { reason } => self.declined = Some(reason.clone()),
+            E::ParticipationPublished { release } => {
+                self.published = Some(release.clone());
+                self.advance(TableState::Confirmed, TableState::Published);
+            }
+            E::QueryOpened { .. } | E::QueryAnswered { .. } | E::QueryAccepted { .. } | E::AllowanceGranted { .. } => {
+                self.apply_query(event, stamp.at);
+            }
+        }
+    }
+
+    fn apply_query(&mut self, event: &ParticipationEvent, at: Timestamp) {
+        use ParticipationEvent as E;
+        match event {
+            E::QueryOpened { query, table, finding } => {
+                let opened = Query {
+                    state: QueryState::Open,
+                    table: *table,
+                    finding: finding.clone(),
+                    opened_at: at,
+                    answer: None,
+                    allowance: None,
+                };
+                self.queries.insert(query.clone(), opened);
+                for owed in self.owed(&[*table]) {
+                    owed.state = TableState::WithErrors;
+                }
+            }
+            E::QueryAnswered { query, answer, text } => {
+                if let Some(query) = self.queries.get_mut(query) {
+                    query.state = QueryState::Answered;
+                    query.answer = Some((*answer, text.clone()));
+                }
+            }
+            E::QueryAccepted { query } => self.close_query(query, QueryState::Accepted, None),
+            E::AllowanceGranted { query, reason } => self.close_query(query, QueryState::Allowed, Some(reason.clone())),
+            _ => {}
+        }
+    }
+
+    fn close_query(&mut self, id: &QueryId, state: QueryState, allowance: Option<String>) {
+        let Some(query) = self.queries.get_mut(id) else { return };
+        query.state = state;
+        query.allowance = allowance;
+        let table = query.table;
+        if self.open_queries(table).next().is_none() {
+            for owed in self.owed(&[table]) {
+                owed.state = match state {
+                    QueryState::Allowed => TableState::Allowed,
+                    _ if owed.findings.is_empty() => TableState::Clean,
+                    _ => TableState::Explained,
+                };
+            }
+        }
+    }
+
+    fn checked(&mut self, id: &SubmissionId, tables: &[CheckedTable], figures: usize, at: Timestamp) {
+        let Some(received) = self.submissions.get_mut(id) else { return };
+        received.state = SubmissionState::Checked;
+        received.figures = figures;
+        let author = received.author.clone();
+        let findings = received.findings.clone();
+        for checked in tables {
+            let failed: Vec<Finding> = findings
+                .iter()
+                .filter(|group| group.table == Some(checked.table))
+                .flat_map(|group| group.findings.iter().filter(|finding| finding.needs_answer()).cloned())
+                .collect();
+            let Some(owed) = self.tables.get_mut(&checked.table) else { continue };
+            owed.first_in.get_or_insert(at);
+            owed.years.extend(checked.years.iter().copied());
+            owed.sources.extend(checked.sources.iter().cloned());
+            owed.authors.insert(author.clone());
+            owed.accepted_by = None;
+            owed.state = if failed.is_empty() { TableState::Clean } else { TableState::WithErrors };
+            owed.findings = failed;
+        }
+        self.confirmed = false;
+    }
+
+    fn settle(&mut self, id: &SubmissionId, state: SubmissionState) {
+        if let Some(received) = self.submissions.get_mut(id) {
+            received.state = state;
+        }
+    }
+
+    fn advance(&mut self, from: TableState, to: TableState) {
+        for table in self.tables.values_mut().filter(|table| table.state == from) {
+            table.state = to;
+        }
+    }
+
+    fn owed<'a>(&'a mut self, tables: &'a [TableNo]) -> impl Iterator<Item = &'a mut OwedTable> {
+        self.tables.iter_mut().filter(|(no, _)| tables.contains(no)).map(|(_, table)| table)
+    }
+}
+
+impl OwedTable {
+    fn expected() -> Self {
+        Self {
+            state: TableState::Expected,
+            years: BTreeSet::new(),
+            sources: BTreeSet::new(),
+            authors: BTreeSet::new(),
+            accepted_by: None,
+            declaration: None,
+            first_in: None,
+            findings: Vec::new(),
+        }
+    }
+}

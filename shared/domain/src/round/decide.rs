@@ -1,0 +1,227 @@
+//! What may happen to a round, and who may wish it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Participant, Pin, Round, RoundEvent, RoundPlan, RoundState};
+use crate::calendar::Moment;
+use crate::command::Context;
+use crate::reason::text_is_well_formed;
+use crate::{Country, Rejection, ReleaseId, Role, Year};
+
+/// The most countries a round may have; the world has fewer.
+pub const MAX_PARTICIPANTS: usize = 300;
+
+/// What can be wished of a round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoundCommand {
+    /// Choose workflow and year.
+    Plan {
+        /// The definition.
+        pin: Pin,
+        /// The collection year.
+        year: Year,
+        /// The round's title.
+        title: String,
+    },
+    /// Freeze dates, countries and tables.
+    Configure {
+        /// What to freeze.
+        plan: RoundPlan,
+    },
+    /// Begin.
+    Launch,
+    /// Take in a country.
+    Admit {
+        /// Its part.
+        participant: Participant,
+        /// Why.
+        reason: String,
+    },
+    /// Move a country's deadline.
+    Extend {
+        /// Whose.
+        country: Country,
+        /// Until when.
+        until: Moment,
+        /// Why.
+        reason: String,
+    },
+    /// Hold every step.
+    Pause {
+        /// Why.
+        reason: String,
+    },
+    /// Let steps fire again.
+    Resume {
+        /// Why.
+        reason: String,
+    },
+    /// The general deadline has passed.
+    BeginClosing,
+    /// Take no more submissions.
+    Close,
+    /// Take submissions again.
+    Reopen {
+        /// Why.
+        reason: String,
+    },
+    /// Begin confirmation and release.
+    Finalise,
+    /// The release is out.
+    MarkPublished {
+        /// The release.
+        release: ReleaseId,
+    },
+    /// Call the round off.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+}
+
+const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
+const ENGINE: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator, Role::Service];
+
+/// Decides a command on a round.
+///
+/// # Errors
+/// The rejection.
+pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> Result<Vec<RoundEvent>, Rejection> {
+    use RoundCommand as C;
+    use RoundState as S;
+    let event = match command {
+        C::Plan { pin, year, title } => {
+            context.require_role(COORDINATORS, "plan a round")?;
+            possible(state, &[S::Unplanned], "be planned")?;
+            require_text(title, "title")?;
+            RoundEvent::RoundPlanned { pin: pin.clone(), year: *year, title: title.clone() }
+        }
+        C::Configure { plan } => {
+            context.require_role(ENGINE, "configure a round")?;
+            possible(state, &[S::Planned], "be configured")?;
+            configured(state, plan)?
+        }
+        C::Launch => {
+            context.require_role(ENGINE, "launch a round")?;
+            possible(state, &[S::Configured], "be launched")?;
+            RoundEvent::RoundLaunched {}
+        }
+        C::Admit { participant, reason } => {
+            context.require_role(COORDINATORS, "admit a country")?;
+            possible(state, &[S::Configured, S::Collecting, S::Closing], "admit a country")?;
+            require_reason(reason)?;
+            if state.participants.contains_key(&participant.country) {
+                return Ok(Vec::new());
+            }
+            RoundEvent::CountryAdmitted { participant: participant.clone(), reason: reason.clone() }
+        }
+        C::Extend { country, until, reason } => {
+            context.require_role(COORDINATORS, "extend a deadline")?;
+            possible(state, &[S::Configured, S::Collecting, S::Closing], "extend a deadline")?;
+            require_reason(reason)?;
+            extended(state, country, until, reason)?
+        }
+        C::Pause { reason } | C::Resume { reason } => {
+            context.require_role(COORDINATORS, "pause or resume a round")?;
+            require_reason(reason)?;
+            let pause = matches!(command, C::Pause { .. });
+            if pause == state.paused {
+                return Ok(Vec::new());
+            }
+            let reason = reason.clone();
+            if pause { RoundEvent::RoundPaused { reason } } else { RoundEvent::RoundResumed { reason } }
+        }
+        C::BeginClosing => {
+            context.require_role(ENGINE, "begin closing a round")?;
+            possible(state, &[S::Collecting], "begin closing")?;
+            RoundEvent::RoundClosing {}
+        }
+        C::Close => {
+            context.require_role(ENGINE, "close a round")?;
+            possible(state, &[S::Collecting, S::Closing], "be closed")?;
+            RoundEvent::RoundClosed {}
+        }
+        C::Reopen { reason } => {
+            context.require_role(COORDINATORS, "reopen a round")?;
+            possible(state, &[S::Closing, S::Closed, S::Finalising], "be reopened")?;
+            require_reason(reason)?;
+            RoundEvent::RoundReopened { reason: reason.clone() }
+        }
+        C::Finalise => {
+            context.require_role(ENGINE, "finalise a round")?;
+            possible(state, &[S::Closed], "be finalised")?;
+            RoundEvent::RoundFinalising {}
+        }
+        C::MarkPublished { release } => {
+            context.require_role(&[Role::Service], "mark a round published")?;
+            possible(state, &[S::Finalising, S::Published], "be published")?;
+            RoundEvent::RoundPublished { release: release.clone() }
+        }
+        C::Cancel { reason } => {
+            context.require_role(COORDINATORS, "cancel a round")?;
+            require_reason(reason)?;
+            if matches!(state.state, S::Unplanned | S::Published | S::Cancelled) {
+                return Err(not_possible(state, "be cancelled"));
+            }
+            RoundEvent::RoundCancelled { reason: reason.clone() }
+        }
+    };
+    Ok(vec![event])
+}
+
+fn configured(state: &Round, plan: &RoundPlan) -> Result<RoundEvent, Rejection> {
+    let pin = state.pin.clone().ok_or_else(|| not_possible(state, "be configured"))?;
+    if plan.participants.is_empty() || plan.reference_years.is_empty() {
+        return Err(Rejection::Malformed { what: "a round needs at least one country and one reference year".to_owned() });
+    }
+    if plan.participants.len() > MAX_PARTICIPANTS {
+        return Err(Rejection::OutOfBounds {
+            what: format!("{} countries", plan.participants.len()),
+            limit: MAX_PARTICIPANTS,
+        });
+    }
+    Ok(RoundEvent::RoundConfigured { pin, plan: plan.clone() })
+}
+
+fn extended(state: &Round, country: &Country, until: &Moment, reason: &str) -> Result<RoundEvent, Rejection> {
+    let participant = state.participants.get(country).ok_or_else(|| Rejection::UnknownParticipation {
+        round: state.title.clone(),
+        country: country.to_string(),
+    })?;
+    if until.at <= participant.deadline.at {
+        return Err(Rejection::Malformed {
+            what: format!("the deadline of {country} is {} already; an extension is later", participant.deadline.local),
+        });
+    }
+    Ok(RoundEvent::DeadlineExtended {
+        country: country.clone(),
+        was: participant.deadline.clone(),
+        is: until.clone(),
+        reason: reason.to_owned(),
+    })
+}
+
+fn possible(state: &Round, states: &[RoundState], act: &str) -> Result<(), Rejection> {
+    if states.contains(&state.state) { Ok(()) } else { Err(not_possible(state, act)) }
+}
+
+fn not_possible(state: &Round, act: &str) -> Rejection {
+    Rejection::NotPossible {
+        what: "the round".to_owned(),
+        state: state.state.as_str().to_owned(),
+        act: act.to_owned(),
+    }
+}
+
+fn require_reason(text: &str) -> Result<(), Rejection> {
+    if text_is_well_formed(text) { Ok(()) } else { Err(Rejection::ReasonRequired { figures: Vec::new() }) }
+}
+
+fn require_text(text: &str, what: &str) -> Result<(), Rejection> {
+    if text_is_well_formed(text) {
+        Ok(())
+    } else {
+        Err(Rejection::Malformed { what: format!("the {what} is empty or malformed") })
+    }
+}

@@ -1,0 +1,222 @@
+//! A round: one year's collection, from its plan to its release.
+
+mod decide;
+
+pub use decide::{RoundCommand, decide};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::Moment;
+use crate::table::TableNo;
+use crate::{Country, FileHash, MilestoneId, ReleaseId, WorkflowId, Year};
+
+/// Where a round stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoundState {
+    /// Nothing happened yet.
+    #[default]
+    Unplanned,
+    /// The workflow and the year are chosen.
+    Planned,
+    /// Dates, countries, tables and rules are frozen.
+    Configured,
+    /// Countries are asked.
+    Collecting,
+    /// The general deadline has passed; late answers are still taken.
+    Closing,
+    /// No more submissions.
+    Closed,
+    /// Countries confirm, the release is prepared.
+    Finalising,
+    /// Released.
+    Published,
+    /// Called off.
+    Cancelled,
+}
+
+impl RoundState {
+    /// The state in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unplanned => "unplanned",
+            Self::Planned => "planned",
+            Self::Configured => "configured",
+            Self::Collecting => "collecting",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+            Self::Finalising => "finalising",
+            Self::Published => "published",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The workflow definition a round is pinned to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The SHA-256 of its bundle of files, which is kept under it.
+    pub bundle: FileHash,
+}
+
+/// A country's part in a round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Participant {
+    /// The country.
+    pub country: Country,
+    /// When its answer is due.
+    pub deadline: Moment,
+    /// The tables it owes.
+    pub tables: Vec<TableNo>,
+}
+
+/// What a configuration freezes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundPlan {
+    /// Round-wide milestones: `launch`, `close`, `confirm`, `release` and what else the workflow names.
+    pub milestones: BTreeMap<MilestoneId, Moment>,
+    /// The countries at launch.
+    pub participants: Vec<Participant>,
+    /// The reference years asked for.
+    pub reference_years: Vec<Year>,
+}
+
+/// What happened to a round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", content = "data")]
+pub enum RoundEvent {
+    /// The round was planned on a workflow definition, which is pinned by hash.
+    RoundPlanned {
+        /// The definition.
+        pin: Pin,
+        /// The collection year.
+        year: Year,
+        /// The round's title.
+        title: String,
+    },
+    /// Dates, countries and tables are frozen.
+    RoundConfigured {
+        /// The definition.
+        pin: Pin,
+        /// What is frozen.
+        plan: RoundPlan,
+    },
+    /// The round began.
+    RoundLaunched {},
+    /// A country joined the running round.
+    CountryAdmitted {
+        /// Its part.
+        participant: Participant,
+        /// Why.
+        reason: String,
+    },
+    /// A country's deadline was moved.
+    DeadlineExtended {
+        /// Whose.
+        country: Country,
+        /// Until when it was.
+        was: Moment,
+        /// Until when it is.
+        is: Moment,
+        /// Why.
+        reason: String,
+    },
+    /// Steps stop firing.
+    RoundPaused {
+        /// Why.
+        reason: String,
+    },
+    /// Steps fire again.
+    RoundResumed {
+        /// Why.
+        reason: String,
+    },
+    /// The general deadline passed.
+    RoundClosing {},
+    /// No more submissions are taken.
+    RoundClosed {},
+    /// Submissions are taken again.
+    RoundReopened {
+        /// Why.
+        reason: String,
+    },
+    /// Confirmation and release are being prepared.
+    RoundFinalising {},
+    /// The round's release is out.
+    RoundPublished {
+        /// The release.
+        release: ReleaseId,
+    },
+    /// The round was called off.
+    RoundCancelled {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A round as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Where it stands.
+    pub state: RoundState,
+    /// Whether steps are held.
+    pub paused: bool,
+    /// Its title.
+    pub title: String,
+    /// The collection year.
+    pub year: Year,
+    /// The pinned definition.
+    pub pin: Option<Pin>,
+    /// Round-wide milestones.
+    pub milestones: BTreeMap<MilestoneId, Moment>,
+    /// Countries taking part.
+    pub participants: BTreeMap<Country, Participant>,
+    /// Reference years.
+    pub reference_years: Vec<Year>,
+}
+
+impl Round {
+    /// The state after an event.
+    pub fn evolve(&mut self, event: &RoundEvent) {
+        match event {
+            RoundEvent::RoundPlanned { pin, year, title } => {
+                self.state = RoundState::Planned;
+                self.pin = Some(pin.clone());
+                self.year = *year;
+                self.title.clone_from(title);
+            }
+            RoundEvent::RoundConfigured { pin, plan } => {
+                self.state = RoundState::Configured;
+                self.pin = Some(pin.clone());
+                self.milestones = plan.milestones.clone();
+                self.participants = plan.participants.iter().map(|p| (p.country.clone(), p.clone())).collect();
+                self.reference_years.clone_from(&plan.reference_years);
+            }
+            RoundEvent::CountryAdmitted { participant, .. } => {
+                self.participants.insert(participant.country.clone(), participant.clone());
+            }
+            RoundEvent::DeadlineExtended { country, is, .. } => {
+                if let Some(participant) = self.participants.get_mut(country) {
+                    participant.deadline = is.clone();
+                }
+            }
+            RoundEvent::RoundLaunched {} | RoundEvent::RoundReopened { .. } => self.state = RoundState::Collecting,
+            RoundEvent::RoundPaused { .. } => self.paused = true,
+            RoundEvent::RoundResumed { .. } => self.paused = false,
+            RoundEvent::RoundClosing {} => self.state = RoundState::Closing,
+            RoundEvent::RoundClosed {} => self.state = RoundState::Closed,
+            RoundEvent::RoundFinalising {} => self.state = RoundState::Finalising,
+            RoundEvent::RoundPublished { .. } => self.state = RoundState::Published,
+            RoundEvent::RoundCancelled { .. } => self.state = RoundState::Cancelled,
+        }
+    }
+
+    /// Whether submissions are taken.
+    pub fn takes_submissions(&self) -> bool {
+        matches!(self.state, RoundState::Collecting | RoundState::Closing)
+    }
+}

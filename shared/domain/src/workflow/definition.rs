@@ -1,0 +1,182 @@
+//! What a workflow definition says, after it was read and checked.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Time;
+
+use crate::calendar::{Offset, Roll};
+use crate::table::TableNo;
+use crate::{Country, MilestoneId, Role, StepId, WorkflowId};
+
+/// How a milestone's date is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MilestoneRule {
+    /// Its name.
+    pub id: MilestoneId,
+    /// A cron expression of five fields on the local wall clock; the first occurrence in the window counts.
+    pub cron: String,
+    /// Which year: 0 is the collection year, 1 the one after.
+    pub year: i16,
+    /// The zone's country: whose calendar and clock it follows. Absent for a date of each country (the deadline).
+    pub country: Option<Country>,
+    /// Where it goes when that day is not worked.
+    pub roll: Roll,
+}
+
+/// How often a step happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Each {
+    /// Once for the round.
+    Round,
+    /// For each country.
+    Country,
+}
+
+/// What makes a step due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// At every occurrence of a cron expression between two milestones.
+    Cron {
+        /// Five fields, local wall clock.
+        expression: String,
+        /// Not before this milestone.
+        from: MilestoneId,
+        /// Not after this milestone.
+        until: MilestoneId,
+    },
+    /// Some time away from a milestone.
+    Milestone {
+        /// The milestone.
+        milestone: MilestoneId,
+        /// How far.
+        offset: Offset,
+        /// At what local time; absent means the milestone's own time.
+        at: Option<Time>,
+    },
+    /// After an event, at once or some time later.
+    Event {
+        /// The event's name in the language, one of [`TRIGGER_EVENTS`].
+        event: String,
+        /// How long after.
+        offset: Option<Offset>,
+        /// At what local time, with an offset.
+        at: Option<Time>,
+    },
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Launch the round.
+    Launch,
+    /// The general deadline passed.
+    BeginClosing,
+    /// Close the round to submissions.
+    Close,
+    /// Begin confirmation and release.
+    Finalise,
+    /// Mail people by role.
+    Mail {
+        /// The mail text's name.
+        text: String,
+        /// To the holders of these roles.
+        to: Vec<Role>,
+    },
+    /// Have a received submission checked.
+    Validate,
+    /// Put failed rules to the country.
+    Ask,
+    /// Put the release together.
+    PrepareRelease,
+    /// Publish the release that was approved and cleared.
+    Publish,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub id: StepId,
+    /// How often.
+    pub each: Each,
+    /// When.
+    pub trigger: Trigger,
+    /// Only if all of these hold, from [`GUARDS`].
+    pub guards: Vec<String>,
+    /// What.
+    pub action: Action,
+    /// Where its date goes when that day is not worked.
+    pub roll: Roll,
+    /// Fired later than this many hours after it was due, it is skipped.
+    pub time_limit_hours: Option<u32>,
+    /// How often a mail that was refused for now is tried again.
+    pub retries: u32,
+    /// Why the step exists, in a sentence shown to people.
+    pub why: String,
+}
+
+/// A country the definition expects, with its dates of membership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The country.
+    pub country: Country,
+    /// The tables it owes.
+    pub tables: Vec<TableNo>,
+    /// Not a member before.
+    pub member_from: Option<jiff::civil::Date>,
+}
+
+/// A definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name.
+    pub id: WorkflowId,
+    /// Its title, in which `{year}` stands for the collection year.
+    pub title: String,
+    /// The country whose clock the round's own steps follow.
+    pub home: Country,
+    /// How many reference years are asked, the last one being the year before collection.
+    pub reference_years: u8,
+    /// How many attempts a mail refused for now has, by default.
+    pub retries: u32,
+    /// Whether an attempt cut off by a crash of ours is repeated under the same Message-ID, or held for a person.
+    pub resend_after_crash: bool,
+    /// Milestones by name.
+    pub milestones: BTreeMap<MilestoneId, MilestoneRule>,
+    /// Steps in the order written.
+    pub steps: Vec<Step>,
+    /// Countries.
+    pub expected: Vec<Expected>,
+}
+
+impl Definition {
+    /// A step by its name.
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == *id)
+    }
+}
+
+/// The guards a step may name, each with its meaning.
+pub const GUARDS: &[(&str, &str)] = &[
+    ("owes-tables", "the country still owes a table and its part is not closed"),
+    ("not-acknowledged", "the country has neither acknowledged nor sent anything"),
+    ("contact-reachable", "the contact's mail did not come back"),
+    ("has-failures", "a failed rule of the country's tables was not asked about yet"),
+    ("has-open-query", "a query waits for the country's answer"),
+    ("awaits-confirmation", "tables are accepted and the country has not confirmed"),
+    ("round-open", "the round takes submissions"),
+    ("submission-accepted", "the country's last submission was loaded"),
+];
+
+/// The events a step may wait for, by the words of the language and of the log.
+pub const TRIGGER_EVENTS: &[(&str, &str)] = &[
+    ("country-admitted", "CountryAdmitted"),
+    ("contact-replaced", "ContactReplaced"),
+    ("submission-received", "SubmissionReceived"),
+    ("submission-checked", "SubmissionChecked"),
+    ("submission-rejected", "SubmissionRejected"),
+    ("query-opened", "QueryOpened"),
+    ("country-confirmed", "CountryConfirmed"),
+    ("deadline-extended", "DeadlineExtended"),
+    ("release-published", "ParticipationPublished"),
+];

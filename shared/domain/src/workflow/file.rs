@@ -1,0 +1,317 @@
+//! A definition read from `workflow.toml` and `participants.toml` of its bundle, every name checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::str::FromStr;
+
+use jiff::civil::{Date, Time};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::definition::{Action, Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger};
+use super::{Bundle, Problem, parse_toml};
+use crate::calendar::{Offset, Roll};
+use crate::table::TableNo;
+use crate::{Country, MilestoneId, Role};
+
+const FILE: &str = "workflow.toml";
+const PARTICIPANTS: &str = "participants.toml";
+
+/// The most steps a workflow may have.
+const MAX_STEPS: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkflowFile {
+    workflow: Head,
+    milestone: Vec<MilestoneEntry>,
+    step: Vec<StepEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Head {
+    id: Spanned<String>,
+    title: String,
+    home: Spanned<String>,
+    reference_years: Spanned<u8>,
+    #[serde(default = "three")]
+    retries: u32,
+    #[serde(default)]
+    after_crash: AfterCrash,
+}
+
+#[derive(Deserialize, Default, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum AfterCrash {
+    #[default]
+    Hold,
+    Resend,
+}
+
+fn three() -> u32 {
+    3
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct MilestoneEntry {
+    id: Spanned<String>,
+    cron: String,
+    #[serde(default)]
+    year: i16,
+    clock: Option<Spanned<String>>,
+    #[serde(default)]
+    roll: Roll,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct StepEntry {
+    id: Spanned<String>,
+    each: EachWord,
+    when: Spanned<WhenEntry>,
+    #[serde(default, rename = "if")]
+    guards: Vec<Spanned<String>>,
+    #[serde(rename = "do")]
+    action: Spanned<ActionWord>,
+    mail: Option<Spanned<String>>,
+    #[serde(default)]
+    to: Vec<Role>,
+    #[serde(default)]
+    roll: Roll,
+    time_limit_hours: Option<u32>,
+    retries: Option<u32>,
+    why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum EachWord {
+    Round,
+    Country,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ActionWord {
+    Launch,
+    BeginClosing,
+    Close,
+    Finalise,
+    Mail,
+    Validate,
+    Ask,
+    PrepareRelease,
+    Publish,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+struct WhenEntry {
+    cron: Option<String>,
+    from: Option<Spanned<String>>,
+    until: Option<Spanned<String>>,
+    milestone: Option<Spanned<String>>,
+    event: Option<Spanned<String>>,
+    offset: Option<Spanned<String>>,
+    at: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParticipantsFile {
+    participant: Vec<ParticipantEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ParticipantEntry {
+    country: Spanned<String>,
+    tables: Vec<u8>,
+    member_from: Option<Date>,
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    milestones: BTreeMap<MilestoneId, MilestoneRule>,
+    mails: BTreeSet<&'a str>,
+}
+
+/// Reads and checks the definition in a bundle.
+///
+/// # Errors
+/// The first problem, with file, line, column and a suggestion where one is near.
+pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
+    let text = bundle.text(FILE)?;
+    let file: WorkflowFile = parse_toml(FILE, text)?;
+    let mails = bundle.below("mail").filter_map(|(name, _)| name.strip_suffix(".en.txt")).collect();
+    let mut reader = Reader { text, milestones: BTreeMap::new(), mails };
+    for entry in &file.milestone {
+        let rule = reader.milestone(entry)?;
+        if reader.milestones.insert(rule.id.clone(), rule).is_some() {
+            return Err(reader.problem(&entry.id.span(), format!("the milestone `{}` stands twice", entry.id.get_ref())));
+        }
+    }
+    for needed in ["launch", "deadline", "close", "release"] {
+        if !reader.milestones.keys().any(|id| id.as_str() == needed) {
+            return Err(Problem::of_file(FILE, format!("the milestone `{needed}` is missing")));
+        }
+    }
+    if file.step.len() > MAX_STEPS {
+        return Err(Problem::of_file(FILE, format!("{} steps; at most {MAX_STEPS} are taken", file.step.len())));
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    for entry in &file.step {
+        let step = reader.step(entry, file.workflow.retries)?;
+        if steps.iter().any(|other| other.id == step.id) {
+            return Err(reader.problem(&entry.id.span(), format!("the step `{}` stands twice", step.id)));
+        }
+        steps.push(step);
+    }
+    let head = &file.workflow;
+    let years = *head.reference_years.get_ref();
+    if !(1..=20).contains(&years) {
+        return Err(reader.problem(&head.reference_years.span(), "between 1 and 20 reference years can be asked".to_owned()));
+    }
+    Ok(Definition {
+        id: reader.parsed(&head.id)?,
+        title: head.title.clone(),
+        home: reader.parsed(&head.home)?,
+        reference_years: years,
+        retries: head.retries,
+        resend_after_crash: head.after_crash == AfterCrash::Resend,
+        milestones: reader.milestones,
+        steps,
+        expected: participants(bundle)?,
+    })
+}
+
+impl Reader<'_> {
+    fn problem(&self, span: &Range<usize>, message: String) -> Problem {
+        Problem::at(FILE, self.text, span.start, message)
+    }
+
+    fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, value: &Spanned<String>) -> Result<T, Problem> {
+        value.get_ref().parse().map_err(|e: T::Err| self.problem(&value.span(), e.to_string()))
+    }
+
+    fn known<'w>(
+        &self,
+        value: &Spanned<String>,
+        what: &str,
+        words: impl Iterator<Item = &'w str> + Clone,
+    ) -> Result<String, Problem> {
+        let found = value.get_ref();
+        if words.clone().any(|word| word == found) {
+            return Ok(found.clone());
+        }
+        let all = words.clone().collect::<Vec<_>>().join(", ");
+        Err(self.problem(&value.span(), format!("`{found}` is not a {what}; known are: {all}")).suggest(found, words))
+    }
+
+    fn milestone_id(&self, value: &Spanned<String>) -> Result<MilestoneId, Problem> {
+        self.known(value, "milestone", self.milestones.keys().map(MilestoneId::as_str))?;
+        self.parsed(value)
+    }
+
+    fn milestone(&self, entry: &MilestoneEntry) -> Result<MilestoneRule, Problem> {
+        Ok(MilestoneRule {
+            id: self.parsed(&entry.id)?,
+            cron: entry.cron.clone(),
+            year: entry.year,
+            country: entry.clock.as_ref().map(|clock| self.parsed(clock)).transpose()?,
+            roll: entry.roll,
+        })
+    }
+
+    fn step(&self, entry: &StepEntry, retries: u32) -> Result<Step, Problem> {
+        let guards = entry.guards.iter().map(|g| self.known(g, "guard", GUARDS.iter().map(|(name, _)| *name)));
+        Ok(Step {
+            id: self.parsed(&entry.id)?,
+            each: match entry.each {
+                EachWord::Round => Each::Round,
+                EachWord::Country => Each::Country,
+            },
+            trigger: self.trigger(&entry.when)?,
+            guards: guards.collect::<Result<_, _>>()?,
+            action: self.action(entry)?,
+            roll: entry.roll,
+            time_limit_hours: entry.time_limit_hours,
+            retries: entry.retries.unwrap_or(retries),
+            why: entry.why.clone(),
+        })
+    }
+
+    fn trigger(&self, when: &Spanned<WhenEntry>) -> Result<Trigger, Problem> {
+        let entry = when.get_ref();
+        let offset = entry.offset.as_ref().map(|o| self.parsed::<Offset>(o)).transpose()?;
+        let at = entry.at.as_ref().map(|time| self.parsed::<Time>(time)).transpose()?;
+        match (&entry.cron, &entry.milestone, &entry.event) {
+            (Some(expression), None, None) => {
+                let (Some(from), Some(until)) = (&entry.from, &entry.until) else {
+                    return Err(self.problem(&when.span(), "a cron trigger needs `from` and `until`, two milestones".to_owned()));
+                };
+                Ok(Trigger::Cron {
+                    expression: expression.clone(),
+                    from: self.milestone_id(from)?,
+                    until: self.milestone_id(until)?,
+                })
+            }
+            (None, Some(milestone), None) => Ok(Trigger::Milestone {
+                milestone: self.milestone_id(milestone)?,
+                offset: offset.unwrap_or(Offset { count: 0, unit: crate::calendar::Unit::Days }),
+                at,
+            }),
+            (None, None, Some(event)) => Ok(Trigger::Event {
+                event: self.known(event, "event", TRIGGER_EVENTS.iter().map(|(name, _)| *name))?,
+                offset,
+                at,
+            }),
+            _ => Err(self.problem(&when.span(), "`when` has exactly one of `cron`, `milestone` and `event`".to_owned())),
+        }
+    }
+
+    fn action(&self, entry: &StepEntry) -> Result<Action, Problem> {
+        if !matches!(entry.action.get_ref(), ActionWord::Mail) && (entry.mail.is_some() || !entry.to.is_empty()) {
+            return Err(self.problem(&entry.action.span(), "`mail` and `to` belong to `do = \"mail\"`".to_owned()));
+        }
+        Ok(match entry.action.get_ref() {
+            ActionWord::Launch => Action::Launch,
+            ActionWord::BeginClosing => Action::BeginClosing,
+            ActionWord::Close => Action::Close,
+            ActionWord::Finalise => Action::Finalise,
+            ActionWord::Validate => Action::Validate,
+            ActionWord::Ask => Action::Ask,
+            ActionWord::PrepareRelease => Action::PrepareRelease,
+            ActionWord::Publish => Action::Publish,
+            ActionWord::Mail => {
+                let Some(text) = entry.mail.as_ref().filter(|_| !entry.to.is_empty()) else {
+                    return Err(self.problem(&entry.action.span(), "`do = \"mail\"` needs `mail` and `to`".to_owned()));
+                };
+                Action::Mail {
+                    text: self.known(text, "mail text in the folder `mail`", self.mails.iter().copied())?,
+                    to: entry.to.clone(),
+                }
+            }
+        })
+    }
+}
+
+fn participants(bundle: &Bundle) -> Result<Vec<Expected>, Problem> {
+    let text = bundle.text(PARTICIPANTS)?;
+    let file: ParticipantsFile = parse_toml(PARTICIPANTS, text)?;
+    let mut expected: Vec<Expected> = Vec::new();
+    for entry in file.participant {
+        let problem = |message: String| Problem::at(PARTICIPANTS, text, entry.country.span().start, message);
+        let country: Country = entry.country.get_ref().parse().map_err(|e: crate::InvalidId| problem(e.to_string()))?;
+        if expected.iter().any(|other| other.country == country) {
+            return Err(problem(format!("{country} stands twice")));
+        }
+        let mut tables: Vec<TableNo> = entry.tables.iter().map(|no| TableNo(*no)).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        expected.push(Expected { country, tables, member_from: entry.member_from });
+    }
+    Ok(expected)
+}

@@ -1,0 +1,50 @@
+//! Guards: whether the state still asks for what a step would do. Asked when the step fires and again before a mail leaves.
+
+use crate::participation::{Participation, QueryState, SubmissionState};
+use crate::round::Round;
+
+/// What guards look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Guarded<'a> {
+    /// The round.
+    pub round: &'a Round,
+    /// The country's part, for a country's step.
+    pub participation: Option<&'a Participation>,
+}
+
+/// The first of these guards that does not hold, as a sentence; nothing when all hold.
+pub fn unmet<'g>(guards: impl IntoIterator<Item = &'g str>, guarded: Guarded<'_>) -> Option<String> {
+    guards.into_iter().find_map(|guard| reason(guard, guarded))
+}
+
+fn reason(guard: &str, guarded: Guarded<'_>) -> Option<String> {
+    let round_open = guarded.round.takes_submissions();
+    if guard == "round-open" {
+        return (!round_open).then(|| format!("the round is {}", guarded.round.state.as_str()));
+    }
+    let Some(part) = guarded.participation.filter(|part| part.expected) else {
+        return Some("the country's part is not open".to_owned());
+    };
+    let open = |query: &&crate::participation::Query| query.state == QueryState::Open;
+    let sentence = match guard {
+        "owes-tables" if part.owes_tables() => return None,
+        "owes-tables" if part.closed.is_some() => "the country's part was closed".to_owned(),
+        "owes-tables" => "every owed table is in".to_owned(),
+        "not-acknowledged" if !part.acknowledged && part.submissions.is_empty() => return None,
+        "not-acknowledged" => "the country has answered".to_owned(),
+        "contact-reachable" if part.bounced.is_empty() => return None,
+        "contact-reachable" => "mail to the contact came back; a new focal point has to be found".to_owned(),
+        "has-failures" if part.tables.values().any(|table| !table.findings.is_empty()) => return None,
+        "has-failures" => "no rule failed".to_owned(),
+        "has-open-query" if part.queries.values().any(|query| open(&query)) => return None,
+        "has-open-query" => "no question is open".to_owned(),
+        "awaits-confirmation" if !part.confirmed && part.tables.values().any(|table| table.state.is_accepted()) => {
+            return None;
+        }
+        "awaits-confirmation" => "there is nothing to confirm".to_owned(),
+        "submission-accepted" if part.submissions.values().any(|s| s.state == SubmissionState::Checked) => return None,
+        "submission-accepted" => "no submission was loaded".to_owned(),
+        other => format!("the guard `{other}` is unknown to this program"),
+    };
+    Some(sentence)
+}

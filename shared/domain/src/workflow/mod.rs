@@ -1,0 +1,13 @@
+//! Workflow definitions: the round as data, pinned by the hash of its files.
+
+mod bundle;
+mod definition;
+mod document;
+mod file;
+mod guard;
+
+pub use bundle::{Bundle, BundleError, MAX_BUNDLE};
+pub use definition::{Action, Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger};
+pub use document::{Problem, nearest, parse_toml};
+pub use file::read_definition;
+pub use guard::{Guarded, unmet};

@@ -1,0 +1,219 @@
+//! The stored form of a record: one JSON object, decimals as strings, no key twice, UTF-8.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use rondo_domain::event::Event;
+use rondo_domain::stream::StreamKind;
+use rondo_domain::{Actor, Command, CommandId, InstitutionId, PersonId, StreamId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::record::{MAX_RECORD, Record};
+use crate::upcaster;
+
+/// Why a record cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The record is larger than the log takes.
+    #[error("a record of {0} bytes is larger than the {MAX_RECORD} the log takes")]
+    TooLarge(usize),
+    /// The bytes are not a record.
+    #[error("the stored bytes are not a record")]
+    Malformed(#[from] serde_json::Error),
+    /// The event is of a schema this program does not know.
+    #[error("the event {name} has schema {schema}; this program knows up to {known}: use a newer one")]
+    UnknownSchema {
+        /// The event.
+        name: String,
+        /// Its schema.
+        schema: u32,
+        /// The newest known.
+        known: u32,
+    },
+}
+
+#[derive(Serialize)]
+struct Stored<'a> {
+    id: &'a str,
+    stream: &'a StreamId,
+    version: u64,
+    position: u64,
+    schema: u32,
+    event: &'a Event,
+    recorded_at: Timestamp,
+    actor: &'a Actor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<&'a PersonId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_behalf_of: Option<&'a InstitutionId>,
+    command: CommandId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<CommandId>,
+    salt: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Read<'a> {
+    stream: StreamId,
+    version: u64,
+    position: u64,
+    schema: u32,
+    #[serde(borrow)]
+    event: &'a RawValue,
+    recorded_at: Timestamp,
+    actor: Actor,
+    #[serde(default)]
+    via: Option<PersonId>,
+    #[serde(default)]
+    on_behalf_of: Option<InstitutionId>,
+    command: CommandId,
+    #[serde(default)]
+    cause: Option<CommandId>,
+}
+
+#[derive(Deserialize)]
+struct Name<'a> {
+    name: &'a str,
+}
+
+/// Where a record stands: stream, version there, position in the log, ordinal among the command's records.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Stream.
+    pub stream: &'a StreamId,
+    /// Version.
+    pub version: u64,
+    /// Position.
+    pub position: u64,
+    /// Ordinal, from 0.
+    pub ordinal: usize,
+}
+
+/// Writes a record's stored form.
+///
+/// # Errors
+/// When it is too large.
+pub fn encode(
+    place: Place<'_>,
+    event: &Event,
+    command: &Command,
+    actor: &Actor,
+    recorded_at: Timestamp,
+    salt: &str,
+) -> Result<Bytes, CodecError> {
+    let id = format!("{}.{}", command.id, place.ordinal);
+    let stored = Stored {
+        id: &id,
+        stream: place.stream,
+        version: place.version,
+        position: place.position,
+        schema: upcaster::CURRENT,
+        event,
+        recorded_at,
+        actor,
+        via: command.via.as_ref(),
+        on_behalf_of: command.on_behalf_of.as_ref(),
+        command: command.id,
+        cause: command.cause,
+        salt,
+    };
+    let mut bytes = Vec::with_capacity(640);
+    serde_json::to_writer(&mut bytes, &stored)?;
+    if bytes.len() > MAX_RECORD { Err(CodecError::TooLarge(bytes.len())) } else { Ok(Bytes::from(bytes)) }
+}
+
+/// Reads a record from its stored form, lifting an event of an older schema to the current one.
+///
+/// # Errors
+/// When the bytes are no record, or of a schema unknown here.
+pub fn decode(bytes: Bytes) -> Result<Record, CodecError> {
+    let read: Read<'_> = serde_json::from_slice(&bytes)?;
+    let name = serde_json::from_str::<Name<'_>>(read.event.get())?.name.to_owned();
+    if read.schema > upcaster::CURRENT {
+        return Err(CodecError::UnknownSchema { name, schema: read.schema, known: upcaster::CURRENT });
+    }
+    let event = if read.schema == upcaster::CURRENT {
+        event(read.stream.kind(), read.event.get())?
+    } else {
+        event(read.stream.kind(), &upcaster::lift(&name, read.schema, read.event.get())?)?
+    };
+    Ok(Record {
+        stream: read.stream,
+        version: read.version,
+        position: read.position,
+        recorded_at: read.recorded_at,
+        actor: read.actor,
+        via: read.via,
+        on_behalf_of: read.on_behalf_of,
+        command: read.command,
+        cause: read.cause,
+        event,
+        name,
+        schema: read.schema,
+        bytes: bytes.clone(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Outline {
+    stream: StreamId,
+    command: CommandId,
+}
+
+#[derive(Deserialize)]
+struct Position {
+    position: u64,
+}
+
+/// A record's stream and command, without reading the rest.
+///
+/// # Errors
+/// When the bytes are no record.
+pub fn place_of(bytes: &[u8]) -> Result<(StreamId, CommandId), CodecError> {
+    let outline: Outline = serde_json::from_slice(bytes)?;
+    Ok((outline.stream, outline.command))
+}
+
+/// A record's position as it says itself.
+///
+/// # Errors
+/// When the bytes are no record.
+pub fn position_of(bytes: &[u8]) -> Result<u64, CodecError> {
+    Ok(serde_json::from_slice::<Position>(bytes)?.position)
+}
+
+fn event(kind: StreamKind, json: &str) -> Result<Event, serde_json::Error> {
+    Ok(match kind {
+        StreamKind::Network => Event::Network(serde_json::from_str(json)?),
+        StreamKind::Round => Event::Round(serde_json::from_str(json)?),
+        StreamKind::Participation => Event::Participation(serde_json::from_str(json)?),
+        StreamKind::Figures => Event::Figures(serde_json::from_str(json)?),
+        StreamKind::Notice => Event::Notice(serde_json::from_str(json)?),
+        StreamKind::Release => Event::Release(serde_json::from_str(json)?),
+        StreamKind::Run => Event::Run(serde_json::from_str(json)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rondo_domain::Wish;
+    use rondo_domain::round::{RoundCommand, RoundEvent};
+
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let round = "ilms-asean-2025".parse().unwrap();
+        let wish = Wish::Round { round, command: RoundCommand::Launch };
+        let command = Command::of_service("scheduler", &["launch"], wish).unwrap();
+        let actor = rondo_domain::network::Network::default().actor(&command.actor, None, None).unwrap();
+        let stream = command.wish.stream();
+        let event = Event::Round(RoundEvent::RoundLaunched {});
+        let place = Place { stream: &stream, version: 2, position: 7, ordinal: 0 };
+        let bytes = encode(place, &event, &command, &actor, Timestamp::UNIX_EPOCH, "00ff").unwrap();
+        let record = decode(bytes.clone()).unwrap();
+        assert_eq!((record.position, record.version, &record.event, record.name.as_str()), (7, 2, &event, "RoundLaunched"));
+        assert_eq!(record.bytes, bytes);
+        assert!(decode(Bytes::from_static(b"{\"position\":")).is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! The port to the log: submit, read, head, wait. The services know the log by this alone.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+use rondo_domain::{Command, FileHash, Rejection};
+use serde::{Deserialize, Serialize};
+
+use crate::files::FilePart;
+use crate::record::Record;
+
+/// The most records one read returns.
+pub const MAX_READ: usize = 1_000;
+
+/// What an accepted command did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The position of its first record; with `count` 0, the head at the time.
+    pub first: u64,
+    /// How many records.
+    pub count: u64,
+    /// Whether it had been accepted before and this is that answer again.
+    pub repeated: bool,
+}
+
+impl Accepted {
+    /// The number of records a reader must have seen to know of it.
+    pub fn end(&self) -> u64 {
+        self.first + self.count
+    }
+}
+
+/// How far the log has grown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// How many records it has.
+    pub size: u64,
+    /// The root of the tree over them (RFC 6962, SHA-256).
+    pub root: [u8; 32],
+}
+
+/// Something broke; the sender cannot mend it by another wish.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The ledger cannot be reached.
+    #[error("the ledger cannot be reached: {what}")]
+    Unreachable {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// The ledger is stopping or has stopped.
+    #[error("the ledger has stopped; nothing was recorded by this request")]
+    Stopped,
+    /// What is stored is not what was stored.
+    #[error("{0}")]
+    Corrupt(String),
+    /// The request or the answer does not fit the protocol.
+    #[error("{0}")]
+    Protocol(String),
+    /// The request asks for what is never given.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no such thing.
+    #[error("{0} is not stored here")]
+    NotFound(String),
+    /// The disk or the store failed.
+    #[error("{what}")]
+    Storage {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl Fault {
+    /// A storage fault with its source.
+    pub fn storage(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Storage { what: what.into(), source: source.into() }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Stopped)
+    }
+}
+
+/// Why a command has no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// It was refused.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Something broke.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// The log, as everything but the ledger itself knows it.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Decides a command. When this returns `Ok`, its records are on disk.
+    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError>;
+
+    /// Records in the order of the log, from a position on; at most `limit` and [`MAX_READ`].
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault>;
+
+    /// Records of every stream whose name begins so, by stream and version; `after` is the last one already read.
+    async fn read_streams(
+        &self,
+        prefix: &str,
+        after: Option<(&str, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Record>, Fault>;
+
+    /// How far the log has grown.
+    async fn head(&self) -> Result<Head, Fault>;
+
+    /// Returns once the log has more than `size` records, or after a while all the same: a nudge, not a promise.
+    async fn wait(&self, size: u64) -> Result<Head, Fault>;
+
+    /// Stores a part of a file; the file is there once its last part is.
+    async fn store_part(&self, part: FilePart) -> Result<(), Fault>;
+
+    /// A part of a stored file.
+    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault>;
+}
+
+/// Every record of the streams whose name begins so.
+///
+/// # Errors
+/// The ledger's fault.
+pub async fn read_all(ledger: &dyn Ledger, prefix: &str) -> Result<Vec<Record>, Fault> {
+    let mut records: Vec<Record> = Vec::new();
+    loop {
+        let after = records.last().map(|record| (record.stream.to_string(), record.version));
+        let after = after.as_ref().map(|(stream, version)| (stream.as_str(), *version));
+        let more = ledger.read_streams(prefix, after, MAX_READ).await?;
+        if more.is_empty() {
+            return Ok(records);
+        }
+        records.extend(more);
+    }
+}

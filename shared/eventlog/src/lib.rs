@@ -1,0 +1,13 @@
+//! Records, their stored form, the Merkle tree over them, and the port through which the log is reached.
+//!
+//! There is no runtime here: who orders, stores and carries records stands behind [`ledger::Ledger`].
+
+pub mod codec;
+pub mod files;
+pub mod ledger;
+pub mod merkle;
+pub mod record;
+pub mod upcaster;
+
+pub use ledger::{Accepted, Fault, Head, Ledger, SubmitError};
+pub use record::Record;

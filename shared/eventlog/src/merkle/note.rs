@@ -1,0 +1,164 @@
+//! Signed notes (C2SP signed-note): a text, an empty line, and signature lines; keys in vkey form.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+/// The signature type of plain Ed25519.
+const ED25519: u8 = 0x01;
+
+/// Why a note or a key is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// The key's name is empty or holds a space or a plus sign.
+    #[error("`{0}` cannot be a key's name: it is empty, or holds white space or '+'")]
+    BadName(String),
+    /// The text is not a vkey.
+    #[error("this is not a public key in vkey form")]
+    BadKey,
+    /// The text is not a signed note.
+    #[error("this is not a signed note")]
+    Malformed,
+    /// No signature by the key.
+    #[error("the note has no signature by {0}")]
+    Unsigned(String),
+    /// The signature does not fit the text.
+    #[error("the signature by {0} does not fit the text")]
+    BadSignature(String),
+}
+
+fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
+    let hash = Sha256::new().chain_update(name).chain_update(b"\n").chain_update([ED25519]).chain_update(public).finalize();
+    [hash[0], hash[1], hash[2], hash[3]]
+}
+
+fn check_name(name: &str) -> Result<(), NoteError> {
+    let bad = name.is_empty() || name.chars().any(|c| c.is_whitespace() || c == '+');
+    if bad { Err(NoteError::BadName(name.to_owned())) } else { Ok(()) }
+}
+
+/// A private key that signs notes under a name.
+pub struct Signer {
+    name: String,
+    key: SigningKey,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signer({})", self.name)
+    }
+}
+
+impl Signer {
+    /// A signer from the 32 secret bytes of an Ed25519 key (RFC 8032).
+    ///
+    /// # Errors
+    /// When the name cannot be a key's.
+    pub fn new(name: &str, secret: &[u8; 32]) -> Result<Self, NoteError> {
+        check_name(name)?;
+        Ok(Self { name: name.to_owned(), key: SigningKey::from_bytes(secret) })
+    }
+
+    /// The key's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The public half.
+    pub fn verifier(&self) -> Verifier {
+        Verifier { name: self.name.clone(), key: self.key.verifying_key() }
+    }
+
+    /// The note: the text, which ends in a line end, and a signature.
+    pub fn sign(&self, text: &str) -> String {
+        let public = self.key.verifying_key().to_bytes();
+        let mut signature = key_id(&self.name, &public).to_vec();
+        signature.extend(self.key.sign(text.as_bytes()).to_bytes());
+        format!("{text}\n\u{2014} {} {}\n", self.name, STANDARD.encode(signature))
+    }
+}
+
+/// A public key that checks notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verifier {
+    name: String,
+    key: VerifyingKey,
+}
+
+impl Verifier {
+    /// Reads a vkey: name, key id in hexadecimal and key in base64, joined by plus signs.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn from_vkey(vkey: &str) -> Result<Self, NoteError> {
+        let mut parts = vkey.trim_end().splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NoteError::BadKey);
+        };
+        check_name(name)?;
+        let key = STANDARD.decode(key).map_err(|_| NoteError::BadKey)?;
+        let [ED25519, public @ ..] = &key[..] else { return Err(NoteError::BadKey) };
+        let public: [u8; 32] = public.try_into().map_err(|_| NoteError::BadKey)?;
+        if hex::encode(key_id(name, &public)) != id {
+            return Err(NoteError::BadKey);
+        }
+        let key = VerifyingKey::from_bytes(&public).map_err(|_| NoteError::BadKey)?;
+        Ok(Self { name: name.to_owned(), key })
+    }
+
+    /// The key in vkey form.
+    pub fn vkey(&self) -> String {
+        let public = self.key.to_bytes();
+        let mut key = vec![ED25519];
+        key.extend(public);
+        format!("{}+{}+{}", self.name, hex::encode(key_id(&self.name, &public)), STANDARD.encode(key))
+    }
+
+    /// The key's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text of a note that this key signed.
+    ///
+    /// # Errors
+    /// When it is no note, is not signed by this key, or the signature does not fit.
+    pub fn open<'n>(&self, note: &'n str) -> Result<&'n str, NoteError> {
+        let (text, signatures) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
+        let text = &note[..=text.len()];
+        let id = key_id(&self.name, &self.key.to_bytes());
+        for line in signatures.lines() {
+            let (name, signature) =
+                line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')).ok_or(NoteError::Malformed)?;
+            let signature = STANDARD.decode(signature).map_err(|_| NoteError::Malformed)?;
+            if name != self.name || signature.get(..4) != Some(&id[..]) {
+                continue;
+            }
+            let bad = || NoteError::BadSignature(self.name.clone());
+            let signature = Signature::from_slice(&signature[4..]).map_err(|_| bad())?;
+            return self.key.verify_strict(text.as_bytes(), &signature).map(|()| text).map_err(|_| bad());
+        }
+        Err(NoteError::Unsigned(self.name.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signed_note::{Note, StandardVerifier, VerifierList};
+
+    use super::*;
+
+    #[test]
+    fn an_independent_library_opens_our_note_and_refuses_an_altered_one() {
+        let signer = Signer::new("rondo.example/log", &[7; 32]).unwrap();
+        let note = signer.sign("rondo.example/log\n5\nabc\n");
+        let theirs = || VerifierList::new(vec![Box::new(StandardVerifier::new(&signer.verifier().vkey()).unwrap())]);
+        assert!(Note::from_bytes(note.as_bytes()).unwrap().verify(&theirs()).is_ok());
+        let altered = note.replace("\n5\n", "\n6\n");
+        assert!(Note::from_bytes(altered.as_bytes()).unwrap().verify(&theirs()).is_err());
+        let ours = Verifier::from_vkey(&signer.verifier().vkey()).unwrap();
+        assert_eq!(ours.open(&note).unwrap(), "rondo.example/log\n5\nabc\n");
+        assert_eq!(ours.open(&altered), Err(NoteError::BadSignature("rondo.example/log".to_owned())));
+    }
+}

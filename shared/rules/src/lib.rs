@@ -1,0 +1,52 @@
+//! The rule engine: figures in, findings out; each rule passes, fails or is undecided because something is missing.
+//!
+//! Rules are named as in the domain study (R01 to R72). Their severities and limits are data, `rules.toml`, frozen with
+//! the round; the same engine serves `rondo check`, the validator and later rounds.
+
+mod across;
+mod identities;
+mod precision;
+mod repair;
+mod settings;
+mod sheet;
+mod structure;
+
+pub use settings::{Rules, read_rules};
+pub use sheet::{Reported, Sheet};
+pub use structure::Scope;
+
+use rondo_domain::figure::RawRow;
+use rondo_domain::finding::Finding;
+use rondo_domain::table::TableNo;
+
+/// What a file says, and what the rules say of it.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// The figures that could be read, one sheet for each country, indicator, year and source.
+    pub sheets: Vec<Sheet>,
+    /// Findings with the table they belong to.
+    pub findings: Vec<(Option<TableNo>, Finding)>,
+    /// Whether a rule that blocks loading failed.
+    pub blocked: bool,
+}
+
+impl Rules {
+    /// Checks the rows of a file.
+    pub fn check_rows(&self, rows: &[RawRow], semicolons: bool, scope: &Scope<'_>) -> Outcome {
+        let (sheets, mut findings) = structure::read(self, rows, semicolons, scope);
+        let blocked = findings.iter().any(|(_, finding)| finding.is_error() && self.blocks(&finding.rule));
+        findings.extend(self.check_sheets(&sheets, scope));
+        Outcome { sheets, findings, blocked }
+    }
+
+    /// Checks sheets by the rules that look at figures and no longer at rows.
+    pub fn check_sheets(&self, sheets: &[Sheet], scope: &Scope<'_>) -> Vec<(Option<TableNo>, Finding)> {
+        let mut findings = Vec::new();
+        for sheet in sheets {
+            let found = identities::check(self, sheet, scope.questionnaire);
+            findings.extend(found.into_iter().map(|finding| (Some(sheet.table), finding)));
+        }
+        findings.extend(across::check(self, sheets, scope.questionnaire));
+        findings
+    }
+}

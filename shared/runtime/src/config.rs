@@ -1,0 +1,214 @@
+//! Configuration: one typed page, unknown keys refused, secrets in files of their own.
+
+use std::path::{Path, PathBuf};
+
+use rondo_domain::workflow::{Problem, parse_toml};
+use serde::{Deserialize, Serialize};
+
+use crate::telemetry::LogFormat;
+
+/// The whole page.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Config {
+    /// The log and its data directory.
+    pub ledger: LedgerSection,
+    /// The broker, for roles that run as processes of their own.
+    pub bus: BusSection,
+    /// Outgoing mail.
+    pub mail: MailSection,
+    /// Releases.
+    pub publish: PublishSection,
+    /// Pages and interface.
+    pub gateway: GatewaySection,
+    /// Log lines.
+    pub log: LogSection,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct LedgerSection {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The log's name in checkpoints, like a host and path without scheme. Used once, when the log is created.
+    pub origin: String,
+}
+
+impl Default for LedgerSection {
+    fn default() -> Self {
+        Self { data: PathBuf::from("./rondo-data"), origin: "rondo.example.org/ilms".to_owned() }
+    }
+}
+
+/// The broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct BusSection {
+    /// The broker's address.
+    pub url: String,
+    /// The user name of this process.
+    pub user: Option<String>,
+    /// A file that holds the password and nothing else.
+    pub password_file: Option<PathBuf>,
+    /// Take the time from the subject `rondo.clock`, which somebody else moves, instead of from the system.
+    pub paced_clock: bool,
+}
+
+impl Default for BusSection {
+    fn default() -> Self {
+        Self { url: "nats://127.0.0.1:4222".to_owned(), user: None, password_file: None, paced_clock: false }
+    }
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailTransport {
+    /// Files in a folder, for trial and demonstration.
+    #[default]
+    Folder,
+    /// A mail server.
+    Smtp,
+}
+
+/// Outgoing mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct MailSection {
+    /// How it leaves.
+    pub transport: MailTransport,
+    /// The folder of .eml files; inside the data directory when relative.
+    pub folder: PathBuf,
+    /// The mail server's host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The user name, with which STARTTLS is always required.
+    pub user: Option<String>,
+    /// A file that holds the password and nothing else.
+    pub password_file: Option<PathBuf>,
+    /// A file with certificates that the server's may be signed by, besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The sender.
+    pub from: String,
+    /// Where answers go.
+    pub reply_to: String,
+    /// Whom people can call: a name and a number, printed in every mail.
+    pub contact: String,
+    /// The register of people; inside the data directory when relative.
+    pub people: PathBuf,
+    /// Where people find the pages; links in mails begin with it.
+    pub base_url: String,
+    /// Seconds after which a sending counts as unanswered.
+    pub timeout_seconds: u64,
+}
+
+impl Default for MailSection {
+    fn default() -> Self {
+        Self {
+            transport: MailTransport::Folder,
+            folder: PathBuf::from("mail"),
+            host: "127.0.0.1".to_owned(),
+            port: 587,
+            user: None,
+            password_file: None,
+            ca_file: None,
+            from: "ILMS in ASEAN <ilms@example.org>".to_owned(),
+            reply_to: "ilms-help@example.org".to_owned(),
+            contact: "the ILMS coordination desk in Bangkok, +66 2 000 0000".to_owned(),
+            people: PathBuf::from("people.toml"),
+            base_url: "http://127.0.0.1:8080".to_owned(),
+            timeout_seconds: 30,
+        }
+    }
+}
+
+/// Releases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct PublishSection {
+    /// Where releases are written; inside the data directory when relative.
+    pub folder: PathBuf,
+}
+
+impl Default for PublishSection {
+    fn default() -> Self {
+        Self { folder: PathBuf::from("releases") }
+    }
+}
+
+/// Pages and interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct GatewaySection {
+    /// Where to listen; only loopback addresses are taken as long as there is no sign-in.
+    pub listen: String,
+}
+
+impl Default for GatewaySection {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".to_owned() }
+    }
+}
+
+/// Log lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct LogSection {
+    /// How they look.
+    pub format: LogFormat,
+    /// Which are written: `info`, `warn,rondo_ledger=debug`.
+    pub filter: String,
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "warn".to_owned() }
+    }
+}
+
+/// Why a configuration is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The text is malformed.
+    #[error(transparent)]
+    Malformed(#[from] Problem),
+    /// A value cannot be used.
+    #[error("{0}")]
+    Value(String),
+}
+
+impl Config {
+    /// Reads the page from a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says something unknown or malformed, with its line and column.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+        Ok(parse_toml(&path.display().to_string(), &text)?)
+    }
+
+    /// A path of the page: as it stands when absolute, inside the data directory otherwise.
+    pub fn in_data(&self, path: &Path) -> PathBuf {
+        self.ledger.data.join(path)
+    }
+}
+
+/// Reads a secret from its file, without the line end.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_secret(path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+    Ok(text.trim_end().to_owned())
+}

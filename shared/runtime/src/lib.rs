@@ -1,0 +1,11 @@
+//! What every process of Rondo needs: clock, chance, lifecycle, subscription, telemetry and configuration.
+
+pub mod backoff;
+pub mod chance;
+pub mod clock;
+pub mod config;
+pub mod lifecycle;
+pub mod people;
+pub mod progress;
+pub mod subscription;
+pub mod telemetry;

@@ -1,0 +1,153 @@
+//! Tasks with an owner and an end: an early death ends the process, a first signal asks, a second one insists.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long tasks have to end after they were asked to.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Tells tasks that it is time to stop.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Returns once it is time to stop.
+    pub async fn wait(&mut self) {
+        // An owner that is gone means the same as being asked.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+
+    /// Whether it is time to stop.
+    pub fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+/// Why a process ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// A task failed.
+    #[error("{task} failed: {message}")]
+    Failed {
+        /// Which.
+        task: &'static str,
+        /// Why, with every source.
+        message: String,
+    },
+    /// A task panicked.
+    #[error("a task panicked; this is a defect: {0}")]
+    Panicked(String),
+    /// Tasks did not end in time.
+    #[error("some tasks did not end within {} seconds and were cut off", GRACE.as_secs())]
+    Slow,
+    /// A second signal came.
+    #[error("a second signal came; stopped at once")]
+    Insisted,
+}
+
+/// The tasks of a process.
+#[derive(Debug)]
+pub struct Lifecycle {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<(&'static str, Result<(), String>)>,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self { stop: watch::Sender::new(false), tasks: JoinSet::new() }
+    }
+}
+
+impl Lifecycle {
+    /// What tells tasks to stop.
+    pub fn stop(&self) -> Stop {
+        Stop(self.stop.subscribe())
+    }
+
+    /// Asks every task to stop.
+    pub fn ask(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Starts a task. When it ends before it was asked to, the process ends.
+    pub fn spawn<E: std::error::Error>(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) {
+        self.tasks.spawn(async move { (name, task.await.map_err(|e| with_sources(&e))) });
+    }
+
+    /// Waits until every task has ended: on a signal, when one dies early, or when `until` is done.
+    ///
+    /// # Errors
+    /// Why it ended otherwise than asked.
+    pub async fn run(mut self, until: impl Future<Output = ()>) -> Result<(), Ended> {
+        let early = tokio::select! {
+            () = signal() => Ok(()),
+            () = until => Ok(()),
+            Some(done) = self.tasks.join_next() => died_early(done),
+        };
+        self.ask();
+        let wound_up = async {
+            let mut worst = Ok(());
+            while let Some(done) = self.tasks.join_next().await {
+                if let Err(ended) = outcome(done) {
+                    worst = Err(ended);
+                }
+            }
+            worst
+        };
+        tokio::select! {
+            worst = wound_up => early.and(worst),
+            () = signal() => Err(Ended::Insisted),
+            () = tokio::time::sleep(GRACE) => early.and(Err(Ended::Slow)),
+        }
+    }
+}
+
+type Done = Result<(&'static str, Result<(), String>), tokio::task::JoinError>;
+
+fn outcome(done: Done) -> Result<(), Ended> {
+    match done {
+        Ok((_, Ok(()))) => Ok(()),
+        Ok((task, Err(message))) => Err(Ended::Failed { task, message }),
+        Err(error) => Err(Ended::Panicked(error.to_string())),
+    }
+}
+
+fn died_early(done: Done) -> Result<(), Ended> {
+    match done {
+        Ok((task, Ok(()))) => Err(Ended::Failed { task, message: "it ended before it was asked to".to_owned() }),
+        other => outcome(other),
+    }
+}
+
+/// An error and all its sources, in one line.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,54 @@
+//! How far each reader of the log has come: what `/health` shows, and what a clock that others move waits for.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A role's place: everything up to `position` was acted on, and nothing is due before `next`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    /// Records acted on.
+    pub position: u64,
+    /// When something is due next, as far as the role knows.
+    pub next: Option<Timestamp>,
+}
+
+/// Hears how far roles have come.
+pub trait Progress: Send + Sync {
+    /// A role has nothing left to do at this place.
+    fn idle(&self, role: &'static str, idle: Idle);
+}
+
+/// The places of the roles in one process.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<BTreeMap<&'static str, Idle>>>);
+
+impl Board {
+    /// Every role's place.
+    pub fn places(&self) -> BTreeMap<&'static str, Idle> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Board {
+    /// Whether every one of these roles has acted on `size` records and has nothing due by `now`.
+    pub fn is_quiet(&self, roles: &[&'static str], size: u64, now: Timestamp) -> bool {
+        let places = self.places();
+        let quiet = |idle: &Idle| idle.position >= size && idle.next.is_none_or(|next| next > now);
+        roles.iter().all(|role| places.get(role).is_some_and(quiet))
+    }
+
+    /// When the next thing is due in any of these roles.
+    pub fn next_due(&self, roles: &[&'static str]) -> Option<Timestamp> {
+        let places = self.places();
+        roles.iter().filter_map(|role| places.get(role)?.next).min()
+    }
+}
+
+impl Progress for Board {
+    fn idle(&self, role: &'static str, idle: Idle) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(role, idle);
+    }
+}

@@ -1,0 +1,1 @@
+//! Tools for tests: scenarios, a ledger in memory, the port's conformance suite, a real broker and mail server.
