@@ -1,2 +1,74 @@
-//! The program `rondo`.
-fn main() {}
+//! The program `rondo`: joins the parts, and speaks with people.
+
+mod args;
+mod builtin;
+mod demo;
+mod desk;
+mod failure;
+mod nouns;
+mod output;
+mod reach;
+mod remote;
+mod run;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use rondo_runtime::config::Config;
+use rondo_runtime::telemetry;
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+use crate::output::{Form, hint};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let form = cli.output;
+    match work(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tell(&failure, form);
+            failure.exit_code()
+        }
+    }
+}
+
+fn tell(failure: &Failure, form: Form) {
+    if matches!(form, Form::Json | Form::Jsonl) {
+        let error = serde_json::json!({"version": 1, "error": failure.sentence, "code": failure.code});
+        hint(&error.to_string());
+    } else {
+        hint(&format!("rondo: {}", failure.sentence));
+    }
+}
+
+fn work(cli: Cli) -> Result<(), Failure> {
+    let mut config = match &cli.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    if let Some(data) = &cli.data {
+        config.ledger.data.clone_from(data);
+    }
+    telemetry::start(config.log.format, &config.log.filter).map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::failed(format!("the runtime cannot be started: {e}")))?;
+    runtime.block_on(dispatch(cli, config))
+}
+
+async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Up(args) => up::up(config, args).await,
+        Command::Run(args) => run::run(config, args).await,
+        Command::Conduct(args) => run::conduct(config, args).await,
+        Command::Check(args) => nouns::check::check(args, cli.output),
+        Command::Workflow(verb) => nouns::workflow::run(verb, cli.output),
+        Command::Config(verb) => nouns::config::run(verb, &config, cli.output),
+        Command::Doctor => nouns::doctor::run(&config, cli.output),
+        Command::Audit(_) => nouns::audit::verify_directory(&config.ledger.data, cli.output),
+        _ => nouns::with_log(&cli, &config).await,
+    }
+}

@@ -1,1 +1,97 @@
-//! Pages and the interface that people and scripts see.
+//! The gateway reads every event, and the figures that a page asks for.
+//! It sends the commands that people give through it, in their name.
+//! It knows the state of every round, as far as its projection has come.
+//! It must never listen beyond this machine while it has no sign-in, nor change anything on a GET.
+
+mod access;
+mod pages;
+mod port;
+mod problem;
+mod projection;
+mod router;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rondo_eventlog::Ledger;
+use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::progress::Board;
+use tokio::net::TcpListener;
+
+/// The name under which the gateway acts.
+pub const ROLE: &str = "gateway";
+
+/// Why the gateway cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// Not an address.
+    #[error("`{0}` is not an address to listen on; write for example 127.0.0.1:8080")]
+    BadAddress(String),
+    /// Beyond this machine.
+    #[error("{0} is reachable from other machines, and there is no sign-in yet: only 127.0.0.1 and [::1] are taken. Put a proxy with sign-in in front")]
+    BeyondLoopback(SocketAddr),
+    /// In use, or not permitted.
+    #[error("cannot listen on {address}: {source}. Choose another with --listen, or stop the program that uses it; 127.0.0.1:0 takes a free one")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Serving ended.
+    #[error("serving pages failed")]
+    Serve(#[source] std::io::Error),
+    /// Metrics cannot be kept.
+    #[error("metrics cannot be kept: {0}")]
+    Metrics(String),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] rondo_eventlog::Fault),
+}
+
+/// What the gateway is handed.
+pub struct Parts {
+    /// The log.
+    pub ledger: Arc<dyn Ledger>,
+    /// How far the roles of this process have come.
+    pub board: Board,
+    /// Whoever shows this may give commands: it is written to a file that only the data directory's owner can read.
+    pub token: String,
+}
+
+/// An address that is being listened on.
+pub struct Bound {
+    listener: TcpListener,
+    /// The address.
+    pub address: SocketAddr,
+}
+
+/// Starts to listen.
+///
+/// # Errors
+/// When the address is none, is reachable from other machines, or is in use.
+pub async fn bind(address: &str) -> Result<Bound, GatewayError> {
+    let wanted: SocketAddr = address.parse().map_err(|_| GatewayError::BadAddress(address.to_owned()))?;
+    if !wanted.ip().is_loopback() {
+        return Err(GatewayError::BeyondLoopback(wanted));
+    }
+    let failed = |source| GatewayError::Listen { address: wanted, source };
+    let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Bound { listener, address })
+}
+
+/// Serves until asked to stop.
+///
+/// # Errors
+/// When serving fails.
+pub async fn run(bound: Bound, parts: Parts, stop: Stop) -> Result<(), GatewayError> {
+    let (projection, follow) = projection::start(Arc::clone(&parts.ledger), stop.clone());
+    let router = router::router(parts, projection, stop.clone())?;
+    let mut asked = stop.clone();
+    let serving = axum::serve(bound.listener, router).with_graceful_shutdown(async move { asked.wait().await });
+    tokio::select! {
+        served = async { serving.await } => served.map_err(GatewayError::Serve),
+        followed = follow => Ok(followed?),
+    }
+}

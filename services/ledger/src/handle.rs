@@ -128,6 +128,7 @@ pub struct LedgerHandle {
     pub(crate) log: Arc<Log>,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) evidence: Arc<Evidence>,
+    pub(crate) checkpoint: Arc<std::path::Path>,
 }
 
 impl LedgerHandle {
@@ -194,6 +195,14 @@ impl Ledger for LedgerHandle {
             Ok(Ok(head)) => Ok(*head),
             Ok(Err(_)) => Err(Fault::Stopped),
             Err(_) => Ok(self.log.head()),
+        }
+    }
+
+    async fn checkpoint(&self) -> Result<String, Fault> {
+        match tokio::fs::read_to_string(&*self.checkpoint).await {
+            Ok(note) => Ok(note),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Fault::NotFound("a checkpoint".to_owned())),
+            Err(e) => Err(Fault::storage("cannot read the checkpoint", e)),
         }
     }
 

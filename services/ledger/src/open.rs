@@ -281,7 +281,8 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
     let journal = JournalWriter::resume(&folder, next)?;
     let (requests, threads) = start(&log, config, recovery.frontier, journal, packer)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
-    let handle = LedgerHandle { log, requests, evidence };
+    let checkpoint = Arc::from(config.data.join("checkpoint"));
+    let handle = LedgerHandle { log, requests, evidence, checkpoint };
     Ok(Opened { handle, notes, notary, threads, _directory: directory })
 }
 

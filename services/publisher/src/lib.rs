@@ -1,1 +1,80 @@
-//! Writes the release folder of a round and records its manifest.
+//! The publisher reads every event of releases, and the figures of a release whose time has come.
+//! It sends one command: that the release is out, with the hash of its manifest.
+//! It knows the backlog: releases that were begun and are not out yet.
+//! It must never write what was not confirmed, nor before the release was approved, cleared and due.
+
+mod folder;
+mod snapshot;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rondo_domain::release::{ReleaseCommand, ReleaseState};
+use rondo_domain::stream::StreamKind;
+use rondo_domain::world::World;
+use rondo_domain::{Command, ReleaseId, Wish};
+use rondo_eventlog::{Fault, Ledger, SubmitError};
+use rondo_runtime::backoff::Backoff;
+use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::progress::{Idle, Progress};
+use rondo_runtime::subscription::Subscription;
+
+/// The name under which the publisher acts.
+pub const ROLE: &str = "publisher";
+
+/// Publishes releases into a folder until asked to stop.
+///
+/// # Errors
+/// A fault that does not pass.
+pub async fn run(
+    ledger: Arc<dyn Ledger>,
+    folder: PathBuf,
+    progress: Arc<dyn Progress>,
+    mut stop: Stop,
+) -> Result<(), Fault> {
+    let mut world = World::of(&[StreamKind::Round, StreamKind::Release]);
+    let mut subscription = Subscription::new(Arc::clone(&ledger));
+    loop {
+        subscription.catch_up(|record| world.apply(&record.stream, &record.event, &record.stamp())).await?;
+        let begun = backlog(&world);
+        for release in &begun {
+            publish(&*ledger, &world, release, &folder).await?;
+        }
+        if !begun.is_empty() {
+            continue;
+        }
+        progress.idle(ROLE, Idle { position: subscription.position(), next: None });
+        tokio::select! {
+            nudged = subscription.nudged() => nudged?,
+            () = stop.wait() => return Ok(()),
+        }
+    }
+}
+
+fn backlog(world: &World) -> BTreeSet<ReleaseId> {
+    world.releases().into_iter().filter(|(_, release)| release.state == ReleaseState::Begun).map(|(id, _)| id).collect()
+}
+
+async fn publish(ledger: &dyn Ledger, world: &World, id: &ReleaseId, folder: &std::path::Path) -> Result<(), Fault> {
+    let Some(snapshot) = snapshot::take(ledger, world, id).await? else { return Ok(()) };
+    let figures = snapshot.rows.len();
+    let (path, release) = (folder.join(id.as_str()), id.clone());
+    let manifest = tokio::task::spawn_blocking(move || folder::write(&path, &release, &snapshot))
+        .await
+        .map_err(|e| Fault::storage("writing a release", e))??;
+    let wish = Wish::Release { release: id.clone(), command: ReleaseCommand::Complete { manifest, figures } };
+    let command = Command::of_service(ROLE, &["complete"], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+    loop {
+        match ledger.submit(command.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(SubmitError::Rejected(rejection)) => {
+                return Err(Fault::Protocol(format!("the release {id} could not be completed: {rejection}")));
+            }
+            Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
+            Err(SubmitError::Fault(fault)) => return Err(fault),
+        }
+    }
+}

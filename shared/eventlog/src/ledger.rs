@@ -123,6 +123,9 @@ pub trait Ledger: Send + Sync {
     /// Returns once the log has more than `size` records, or after a while all the same: a nudge, not a promise.
     async fn wait(&self, size: u64) -> Result<Head, Fault>;
 
+    /// The newest signed checkpoint, as its note.
+    async fn checkpoint(&self) -> Result<String, Fault>;
+
     /// Stores a part of a file; the file is there once its last part is.
     async fn store_part(&self, part: FilePart) -> Result<(), Fault>;
 

@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod merkle;
 pub mod record;
 pub mod upcaster;
+pub mod wire;
 
 pub use ledger::{Accepted, Fault, Head, Ledger, SubmitError};
 pub use record::Record;

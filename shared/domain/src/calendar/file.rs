@@ -26,6 +26,7 @@ struct CountriesFile {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct CountryEntry {
     code: toml::Spanned<String>,
+    name: String,
     zone: toml::Spanned<String>,
     week: Vec<WeekEntry>,
 }
@@ -73,6 +74,7 @@ pub fn read_calendars(countries: &str, holidays: &str) -> Result<BTreeMap<Countr
             country.clone(),
             Calendar {
                 country,
+                name: entry.name,
                 zone,
                 zone_name: entry.zone.into_inner(),
                 weeks,

@@ -76,6 +76,8 @@ pub struct WorkingWeek {
 pub struct Calendar {
     /// Whose.
     pub country: Country,
+    /// The country's name in English.
+    pub name: String,
     /// The zone in which its days begin and end.
     pub zone: TimeZone,
     /// The zone's name, for example `Asia/Vientiane`.
@@ -161,6 +163,7 @@ pub(crate) mod tests {
     pub(crate) fn philippines() -> Calendar {
         Calendar {
             country: "PHL".parse().unwrap(),
+            name: "the Philippines".to_owned(),
             zone: TimeZone::get("Asia/Manila").unwrap(),
             zone_name: "Asia/Manila".to_owned(),
             weeks: vec![WorkingWeek { from: Date::MIN, rest: vec![Weekday::Saturday, Weekday::Sunday] }],

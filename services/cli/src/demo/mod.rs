@@ -1,0 +1,32 @@
+//! The demonstration: a cast whose people act through the same commands as real ones, and a conductor who moves the clock.
+
+mod act;
+mod cast;
+mod conductor;
+
+pub(crate) use cast::Cast;
+pub(crate) use conductor::{Conductor, Hands, Watch};
+
+use jiff::Timestamp;
+use rondo_eventlog::codec;
+use rondo_ledger::journal::JournalReader;
+use rondo_runtime::config::Config;
+
+use crate::failure::Failure;
+
+/// When the clock begins: with the first act, or where a log that was begun left off.
+pub(crate) fn resume_at(config: &Config, cast: &Cast) -> Result<Timestamp, Failure> {
+    let mut last = cast.begin;
+    let folder = config.ledger.data.join("journal");
+    if !folder.exists() {
+        return Ok(last);
+    }
+    let Some(mut reader) = JournalReader::open(&folder, None, None).map_err(|e| Failure::of(&e))? else { return Ok(last) };
+    // What stands behind a bad place is the ledger's business when it opens.
+    while let Ok(Some(group)) = reader.next_group() {
+        if let Some(record) = group.records.last().and_then(|bytes| codec::decode(bytes.clone()).ok()) {
+            last = last.max(record.recorded_at);
+        }
+    }
+    Ok(last)
+}

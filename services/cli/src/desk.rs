@@ -1,0 +1,215 @@
+//! A person's desk: the commands people give, in the same form from the command line and from a demonstration's cast.
+
+use std::sync::Arc;
+
+use rondo_domain::event::Event;
+use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, SheetKey};
+use rondo_domain::participation::{
+    Answer, Channel, Participation, ParticipationCommand, QueryState, ReceivedFile,
+};
+use rondo_domain::round::{Pin, Round, RoundCommand};
+use rondo_domain::workflow::Bundle;
+use rondo_domain::world::World;
+use rondo_domain::{
+    Command, CommandId, Country, FileHash, PersonId, QueryId, Reason, Role, RoundId, StreamId, SubmissionId, Wish, Year,
+};
+use rondo_eventlog::{Accepted, Ledger, files, ledger};
+use rondo_scheduler::definitions::{self, Ready};
+
+use crate::failure::Failure;
+
+/// A person at work on a log.
+pub(crate) struct Desk {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) person: PersonId,
+    pub(crate) role: Option<Role>,
+    /// Makes this act's command ids its own; the same one makes them again.
+    pub(crate) occasion: String,
+}
+
+impl Desk {
+    /// Sends one command.
+    pub(crate) async fn submit(&self, cause: &[&str], wish: Wish) -> Result<Accepted, Failure> {
+        let stream = wish.stream();
+        let mut parts = vec![self.occasion.as_str(), self.person.as_str(), stream.as_str()];
+        parts.extend(cause);
+        let command = Command {
+            id: CommandId::of(&parts),
+            actor: self.person.clone(),
+            role: self.role,
+            via: None,
+            on_behalf_of: None,
+            cause: None,
+            wish,
+        };
+        Ok(self.ledger.submit(command).await?)
+    }
+
+    pub(crate) async fn round_command(&self, round: &RoundId, command: RoundCommand) -> Result<Accepted, Failure> {
+        let cause = format!("{command:?}");
+        self.submit(&[&cause], Wish::Round { round: round.clone(), command }).await
+    }
+
+    pub(crate) async fn country_command(
+        &self,
+        round: &RoundId,
+        country: &Country,
+        command: ParticipationCommand,
+    ) -> Result<Accepted, Failure> {
+        let cause = format!("{command:?}");
+        let wish = Wish::Participation { round: round.clone(), country: country.clone(), command };
+        self.submit(&[&cause], wish).await
+    }
+
+    /// The states of the streams whose name begins so.
+    pub(crate) async fn world(&self, prefixes: &[&str]) -> Result<World, Failure> {
+        world(&*self.ledger, prefixes).await
+    }
+
+    pub(crate) async fn round(&self, id: &RoundId) -> Result<Round, Failure> {
+        let stream = StreamId::round(id);
+        let world = self.world(&[stream.as_str()]).await?;
+        world.round(id).cloned().ok_or_else(|| rondo_domain::Rejection::UnknownRound { round: id.to_string() }.into())
+    }
+
+    pub(crate) async fn participation(&self, round: &RoundId, country: &Country) -> Result<Participation, Failure> {
+        let stream = StreamId::participation(round, country);
+        let world = self.world(&[stream.as_str()]).await?;
+        world.participation(round, country).cloned().ok_or_else(|| {
+            rondo_domain::Rejection::UnknownParticipation { round: round.to_string(), country: country.to_string() }.into()
+        })
+    }
+
+    /// The pinned definition of a round.
+    pub(crate) async fn definition(&self, round: &Round) -> Result<(Bundle, Ready), Failure> {
+        let pin = round.pin.as_ref().ok_or_else(|| Failure::not_found("the round has no definition yet"))?;
+        let bytes = files::fetch(&*self.ledger, &pin.bundle).await?;
+        let bundle = Bundle::from_bytes(&bytes).map_err(|e| Failure::of(&e))?;
+        let ready = definitions::read(&bundle)?;
+        Ok((bundle, ready))
+    }
+
+    /// Plans a round on a workflow; the scheduler configures it.
+    pub(crate) async fn plan(&self, bundle: &Bundle, year: Year) -> Result<RoundId, Failure> {
+        let ready = definitions::read(bundle)?;
+        ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
+        rondo_questionnaire::read_questionnaire(bundle)?;
+        rondo_rules::read_rules(bundle)?;
+        let hash = files::store(&*self.ledger, &bundle.to_bytes()).await?;
+        let workflow = ready.definition.id.clone();
+        let round: RoundId = format!("{workflow}-{year}").parse()?;
+        let title = ready.definition.title.replace("{year}", &year.to_string());
+        self.round_command(&round, RoundCommand::Plan { pin: Pin { workflow, bundle: hash }, year, title }).await?;
+        Ok(round)
+    }
+
+    /// Sends a file. The id is born of round, country and bytes, so that the same file twice is one submission.
+    pub(crate) async fn send(
+        &self,
+        round: &RoundId,
+        country: &Country,
+        name: &str,
+        bytes: &[u8],
+        channel: Channel,
+        reason: Option<Reason>,
+    ) -> Result<(SubmissionId, FileHash), Failure> {
+        let sha256 = files::store(&*self.ledger, bytes).await?;
+        let id = CommandId::of(&[round.as_str(), country.as_str(), sha256.as_str()]).to_string();
+        let submission: SubmissionId = format!("{}-{}", country.as_str().to_ascii_lowercase(), &id[..10]).parse()?;
+        let file = ReceivedFile { sha256: sha256.clone(), name: name.to_owned(), size: bytes.len() as u64 };
+        let command =
+            ParticipationCommand::Receive { submission: submission.clone(), file, channel, institution: None, reason };
+        self.country_command(round, country, command).await?;
+        Ok((submission, sha256))
+    }
+
+    /// Answers, accepts or allows one query, or every query that waits for it.
+    pub(crate) async fn queries(
+        &self,
+        round: &RoundId,
+        country: &Country,
+        only: Option<&QueryId>,
+        act: &QueryAct,
+    ) -> Result<usize, Failure> {
+        let part = self.participation(round, country).await?;
+        let waits = |state: QueryState| match act {
+            QueryAct::Answer(..) => state == QueryState::Open,
+            QueryAct::Accept => state == QueryState::Answered,
+            QueryAct::Allow(_) => matches!(state, QueryState::Open | QueryState::Answered),
+        };
+        let mut done = 0;
+        for (id, query) in &part.queries {
+            if only.is_some_and(|only| only != id) || (only.is_none() && !waits(query.state)) {
+                continue;
+            }
+            let query = id.clone();
+            let command = match act {
+                QueryAct::Answer(answer, text) => ParticipationCommand::AnswerQuery { query, answer: *answer, text: text.clone() },
+                QueryAct::Accept => ParticipationCommand::AcceptAnswer { query },
+                QueryAct::Allow(reason) => ParticipationCommand::Allow { query, reason: reason.clone() },
+            };
+            self.country_command(round, country, command).await?;
+            done += 1;
+        }
+        match only {
+            Some(only) if done == 0 => {
+                Err(rondo_domain::Rejection::UnknownQuery { query: only.to_string() }.into())
+            }
+            _ => Ok(done),
+        }
+    }
+
+    /// Loads figures that were published before this log began, with their provenance.
+    pub(crate) async fn load_published(&self, bytes: &[u8], provenance: &str) -> Result<usize, Failure> {
+        let file = rondo_questionnaire::read_text(bytes).map_err(|e| Failure::usage(e.to_string()))?;
+        let evidence = Evidence { sha256: files::store(&*self.ledger, bytes).await?, sheet: None };
+        let mut sheets: std::collections::BTreeMap<SheetKey, Vec<CellWish>> = std::collections::BTreeMap::new();
+        for row in &file.rows {
+            let wrong = |what: String| Failure::usage(format!("row {}: {what}", row.line));
+            let code = |text: &str| -> Result<Option<rondo_domain::Code>, Failure> {
+                if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|e| wrong(format!("{e}"))) }
+            };
+            let sheet = SheetKey {
+                country: row.ref_area.parse().map_err(|e| wrong(format!("{e}")))?,
+                indicator: row.indicator.parse().map_err(|e| wrong(format!("{e}")))?,
+                year: rondo_domain::figure::parse_year(&row.time).map_err(|e| wrong(e.to_string()))?,
+                source: row.source.parse().map_err(|e| wrong(format!("{e}")))?,
+            };
+            let key = CellKey {
+                sex: row.sex.parse().map_err(|e| wrong(format!("{e}")))?,
+                classif1: code(&row.classif1)?,
+                classif2: code(&row.classif2)?,
+            };
+            let value = row.obs_value.parse().map_err(|_| wrong(format!("`{}` is not a number", row.obs_value)))?;
+            let wish = CellWish { key, was: None, is: FigureValue::of(value), cell: Some(format!("row {}", row.line)) };
+            sheets.entry(sheet).or_default().push(wish);
+        }
+        for (sheet, cells) in sheets {
+            let reason =
+                Reason { code: rondo_domain::ReasonCode::PublishedEarlier, text: provenance.to_owned() };
+            let command = FiguresCommand::LoadPublished { reason, evidence: evidence.clone(), cells };
+            self.submit(&["load"], Wish::Figures { sheet, command }).await?;
+        }
+        Ok(file.rows.len())
+    }
+}
+
+/// What is done about queries.
+pub(crate) enum QueryAct {
+    Answer(Answer, String),
+    Accept,
+    Allow(String),
+}
+
+/// The states of the streams whose name begins so, read from the log.
+pub(crate) async fn world(reader: &dyn Ledger, prefixes: &[&str]) -> Result<World, Failure> {
+    let mut world = World::of(&World::WITHOUT_FIGURES);
+    for prefix in prefixes {
+        for record in ledger::read_all(reader, prefix).await? {
+            if !matches!(record.event, Event::Figures(_)) {
+                world.apply(&record.stream, &record.event, &record.stamp());
+            }
+        }
+    }
+    Ok(world)
+}

@@ -1,0 +1,113 @@
+//! Why the program ends otherwise than well: a sentence, and the exit status that scripts rely on.
+
+use std::process::ExitCode;
+
+use rondo_domain::Rejection;
+use rondo_eventlog::{Fault, SubmitError};
+use rondo_runtime::lifecycle::with_sources;
+
+/// A failure.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: u8,
+    pub(crate) sentence: String,
+    pub(crate) code: Option<&'static str>,
+}
+
+impl Failure {
+    pub(crate) fn failed(sentence: impl Into<String>) -> Self {
+        Self { status: 1, sentence: sentence.into(), code: None }
+    }
+
+    pub(crate) fn usage(sentence: impl Into<String>) -> Self {
+        Self { status: 2, sentence: sentence.into(), code: None }
+    }
+
+    pub(crate) fn findings(sentence: impl Into<String>) -> Self {
+        Self { status: 3, sentence: sentence.into(), code: None }
+    }
+
+    pub(crate) fn not_found(sentence: impl Into<String>) -> Self {
+        Self { status: 5, sentence: sentence.into(), code: None }
+    }
+
+    pub(crate) fn try_later(sentence: impl Into<String>) -> Self {
+        Self { status: 75, sentence: sentence.into(), code: None }
+    }
+
+    /// A failure with this error and its sources.
+    pub(crate) fn of(error: &dyn std::error::Error) -> Self {
+        Self::failed(with_sources(error))
+    }
+
+    /// The exit status.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.status)
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        let status = match &rejection {
+            Rejection::UnknownActor { .. } => 4,
+            Rejection::UnknownRound { .. }
+            | Rejection::UnknownParticipation { .. }
+            | Rejection::UnknownSubmission { .. }
+            | Rejection::UnknownTable { .. }
+            | Rejection::UnknownQuery { .. } => 5,
+            Rejection::Malformed { .. } | Rejection::ReasonRequired { .. } | Rejection::OutOfBounds { .. } => 2,
+            _ => 6,
+        };
+        Self { status, sentence: rejection.to_string(), code: Some(rejection.code()) }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let sentence = with_sources(&fault);
+        match fault {
+            Fault::NotFound(_) => Self::not_found(sentence),
+            Fault::Unreachable { .. } | Fault::Stopped => Self::try_later(sentence),
+            Fault::Refused(_) => Self::usage(sentence),
+            _ => Self::failed(sentence),
+        }
+    }
+}
+
+impl From<SubmitError> for Failure {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Rejected(rejection) => rejection.into(),
+            SubmitError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<rondo_ledger::OpenError> for Failure {
+    fn from(error: rondo_ledger::OpenError) -> Self {
+        let sentence = with_sources(&error);
+        match error {
+            rondo_ledger::OpenError::NoLog(_) => Self::not_found(sentence),
+            rondo_ledger::OpenError::Held { .. } => Self::try_later(sentence),
+            _ => Self::failed(sentence),
+        }
+    }
+}
+
+impl From<rondo_domain::InvalidId> for Failure {
+    fn from(error: rondo_domain::InvalidId) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<rondo_domain::workflow::Problem> for Failure {
+    fn from(problem: rondo_domain::workflow::Problem) -> Self {
+        Self::usage(problem.to_string())
+    }
+}
+
+impl From<rondo_runtime::config::ConfigError> for Failure {
+    fn from(error: rondo_runtime::config::ConfigError) -> Self {
+        Self::usage(with_sources(&error))
+    }
+}

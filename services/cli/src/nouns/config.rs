@@ -1,0 +1,43 @@
+//! `rondo config`.
+
+use rondo_runtime::config::Config;
+
+use crate::args::ConfigVerb;
+use crate::failure::Failure;
+use crate::output::{Form, document, line};
+
+/// The example, with every key at its default.
+const EXAMPLE: &str = include_str!("../../../../deploy/config.example.toml");
+
+pub(crate) fn run(verb: &ConfigVerb, config: &Config, form: Form) -> Result<(), Failure> {
+    match verb {
+        ConfigVerb::Example => line(EXAMPLE.trim_end()),
+        ConfigVerb::Check => line("The configuration can be used."),
+        ConfigVerb::Show => {
+            let text = toml::to_string_pretty(config).map_err(|e| Failure::of(&e))?;
+            let value = serde_json::to_value(config).map_err(|e| Failure::of(&e))?;
+            document(form, serde_json::json!({ "config": value }), &text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_holds_every_key_at_its_default() {
+        let read: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(read, Config::default());
+        let every = toml::Value::try_from(Config::default()).unwrap();
+        for (section, keys) in every.as_table().unwrap() {
+            assert!(EXAMPLE.contains(&format!("[{section}]")), "{section}");
+            for key in keys.as_table().unwrap().keys() {
+                assert!(EXAMPLE.contains(&format!("\n{key} = ")), "{section}.{key}");
+            }
+        }
+        for optional in ["user", "password-file", "ca-file"] {
+            assert!(EXAMPLE.contains(&format!("\n# {optional} = ")), "{optional}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `rondo doctor`: what is wrong with an installation, in words, and what can be rebuilt.
+
+use rondo_ledger::inspect;
+use rondo_runtime::config::Config;
+use rondo_runtime::people::People;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{Form, document};
+
+/// Looks at a data directory without changing it.
+pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
+    let data = &config.ledger.data;
+    let mut good = Vec::new();
+    let mut bad = Vec::new();
+    match inspect::inspect(data) {
+        Ok(found) => {
+            match &found.damage {
+                None => good.push(format!("the journal holds {} whole records", found.records)),
+                Some(damage) => bad.push(damage.to_string()),
+            }
+            match &found.checkpoint {
+                Ok(checkpoint) => good.push(format!("a checkpoint is signed at {} records", checkpoint.head.size)),
+                Err(error) => bad.push(format!("the checkpoint is not accepted: {error}")),
+            }
+            if found.damage.is_none() && found.checkpoint.is_ok() && !found.hashes_to_root() {
+                bad.push("the records do not hash to the signed root: the journal was altered or replaced".to_owned());
+            }
+        }
+        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+    }
+    if data.join("log.json").exists() && !data.join("index").exists() {
+        good.push("the store of indexes is missing; it is rebuilt from the journal at the next start".to_owned());
+    }
+    match People::read(&config.in_data(&config.mail.people)) {
+        Ok(people) => good.push(format!("the register of people has {} entries", people.person.len())),
+        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+    }
+    let mut told: String = good.iter().map(|line| format!("ok: {line}\n")).collect();
+    told.extend(bad.iter().map(|line| format!("TROUBLE: {line}\n")));
+    document(form, json!({"ok": good, "trouble": bad}), &told)?;
+    if bad.is_empty() { Ok(()) } else { Err(Failure::failed(format!("{} troubles; see above", bad.len()))) }
+}

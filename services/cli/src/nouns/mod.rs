@@ -1,0 +1,66 @@
+//! One file a noun; this one opens the log for those that need it.
+
+pub(crate) mod audit;
+pub(crate) mod check;
+pub(crate) mod config;
+pub(crate) mod doctor;
+mod figure;
+mod participation;
+mod person;
+mod query;
+mod release;
+mod reminder;
+mod round;
+mod submission;
+pub(crate) mod workflow;
+
+use std::sync::Arc;
+
+use rondo_runtime::chance::{Chance, SystemChance};
+use rondo_runtime::config::Config;
+
+use crate::args::{Cli, Command};
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::hint;
+use crate::reach::Reached;
+
+/// Runs a verb that needs the log.
+pub(crate) async fn with_log(cli: &Cli, config: &Config) -> Result<(), Failure> {
+    let reached = Reached::new(config, cli.server.as_deref()).await?;
+    let mut occasion = [0; 16];
+    SystemChance.fill(&mut occasion).map_err(|e| Failure::of(&e))?;
+    let desk = Desk {
+        ledger: Arc::clone(&reached.ledger),
+        person: cli.person.clone(),
+        role: cli.role,
+        occasion: hex::encode(occasion),
+    };
+    let served = reached.served;
+    let done = verb(cli, config, &desk, served).await;
+    drop(desk);
+    let closed = reached.close().await;
+    done.and(closed)
+}
+
+async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(), Failure> {
+    let form = cli.output;
+    match &cli.command {
+        Command::Round(verb) => round::run(verb, desk, form, served).await,
+        Command::Participation(verb) => participation::run(verb, desk, form).await,
+        Command::Submission(verb) => submission::run(verb, desk, form, served).await,
+        Command::Query(verb) => query::run(verb, desk, form).await,
+        Command::Figure(verb) => figure::run(verb, desk, form).await,
+        Command::Reminder(verb) => reminder::run(verb, desk, form, served).await,
+        Command::Release(verb) => release::run(verb, desk, form).await,
+        Command::Person(verb) => person::run(verb, desk, config, form).await,
+        other => Err(Failure::usage(format!("{other:?} needs no log"))),
+    }
+}
+
+/// Says what happens to a command when no server runs.
+fn remark(served: bool) {
+    if !served {
+        hint("No server runs on this data directory; what follows from this happens once `rondo up` does.");
+    }
+}

@@ -1,0 +1,53 @@
+//! `rondo release`.
+
+use rondo_domain::release::{Release, ReleaseCommand};
+use rondo_domain::{ReleaseId, Wish};
+use serde_json::{Value, json};
+
+use crate::args::ReleaseVerb;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{Form, Listing, document, line};
+
+pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
+    match verb {
+        ReleaseVerb::List => {
+            let world = desk.world(&["release/"]).await?;
+            let entries = world.releases().into_iter().map(|(id, release)| entry(&id, release)).collect();
+            let columns = &[
+                ("/id", "Release"), ("/round", "Round"), ("/state", "State"), ("/figures", "Figures"),
+                ("/published_at", "Published"), ("/manifest", "Manifest"),
+            ];
+            Listing { name: "releases", columns, entries, empty: "No release was prepared yet." }.print(form)
+        }
+        ReleaseVerb::Show { release } => {
+            let world = desk.world(&["release/"]).await?;
+            let found = world
+                .release(release)
+                .ok_or_else(|| Failure::not_found(format!("there is no release `{release}`; see `rondo release list`")))?;
+            let mut told = format!("{release}: {}, {} figures\n", found.state.as_str(), found.figures);
+            for part in &found.contents {
+                let tables: Vec<String> = part.tables.iter().map(ToString::to_string).collect();
+                told.push_str(&format!("  {}: tables {}\n", part.country, tables.join(", ")));
+            }
+            document(form, entry(release, found), &told)
+        }
+        ReleaseVerb::Approve { release } => act(desk, release, ReleaseCommand::Approve, "approved").await,
+        ReleaseVerb::Clear { release } => act(desk, release, ReleaseCommand::Clear, "cleared for publication").await,
+    }
+}
+
+async fn act(desk: &Desk, release: &ReleaseId, command: ReleaseCommand, told: &str) -> Result<(), Failure> {
+    desk.submit(&[told], Wish::Release { release: release.clone(), command }).await?;
+    line(&format!("The release {release} is {told}."))
+}
+
+fn entry(id: &ReleaseId, release: &Release) -> Value {
+    let contents: Vec<Value> =
+        release.contents.iter().map(|part| json!({"country": part.country, "tables": part.tables})).collect();
+    json!({
+        "id": id, "round": release.round, "state": release.state, "not_before": release.not_before,
+        "approved_by": release.approved_by, "cleared_by": release.cleared_by, "published_at": release.published_at,
+        "figures": release.figures, "manifest": release.manifest, "log_position": release.begun_at, "contents": contents,
+    })
+}

@@ -1,0 +1,149 @@
+//! `rondo round`.
+
+use rondo_domain::event::Event;
+use rondo_domain::participation::Participation;
+use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent};
+use rondo_domain::world::World;
+use rondo_domain::{Country, RoundId, StreamId};
+use rondo_eventlog::ledger;
+use serde_json::{Value, json};
+
+use super::remark;
+use crate::args::RoundVerb;
+use crate::builtin;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{Form, Listing, hint, line};
+
+pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
+    match verb {
+        RoundVerb::List => list(desk, form).await,
+        RoundVerb::Show { round } => show(desk, round, form).await,
+        RoundVerb::Plan { workflow, year } => {
+            let round = desk.plan(&builtin::bundle(workflow)?, *year).await?;
+            line(&format!("The round {round} is planned."))?;
+            remark(served);
+            hint(&format!("Next: rondo round show {round}"));
+            Ok(())
+        }
+        RoundVerb::Launch { round } => act(desk, round, RoundCommand::Launch, "is launched", served).await,
+        RoundVerb::Pause { round, reason } => {
+            act(desk, round, RoundCommand::Pause { reason: reason.clone() }, "is paused", served).await
+        }
+        RoundVerb::Resume { round, reason } => {
+            act(desk, round, RoundCommand::Resume { reason: reason.clone() }, "goes on", served).await
+        }
+        RoundVerb::Close { round } => act(desk, round, RoundCommand::Close, "is closed to submissions", served).await,
+        RoundVerb::Extend { round, country, by, until, reason } => {
+            let standing = desk.round(round).await?;
+            let (_, ready) = desk.definition(&standing).await?;
+            let part = standing.participants.get(country).ok_or_else(|| {
+                Failure::from(rondo_domain::Rejection::UnknownParticipation {
+                    round: round.to_string(),
+                    country: country.to_string(),
+                })
+            })?;
+            let moment = match (by, until) {
+                (Some(by), _) => ready.extended(country, &part.deadline, *by),
+                (None, Some(day)) => ready.set_deadline(country, *day, None),
+                (None, None) => return Err(Failure::usage("give --by or --until")),
+            };
+            let until = moment.map_err(|e| Failure::usage(e.to_string()))?;
+            let told = format!("has a new deadline for {country}: {} ({})", until.local, until.zone);
+            let command = RoundCommand::Extend { country: country.clone(), until, reason: reason.clone() };
+            act(desk, round, command, &told, served).await
+        }
+    }
+}
+
+async fn act(desk: &Desk, round: &RoundId, command: RoundCommand, told: &str, served: bool) -> Result<(), Failure> {
+    desk.round_command(round, command).await?;
+    remark(served);
+    line(&format!("The round {round} {told}."))
+}
+
+async fn list(desk: &Desk, form: Form) -> Result<(), Failure> {
+    let world = desk.world(&["round/"]).await?;
+    let entries = world
+        .rounds()
+        .into_iter()
+        .map(|(id, round)| {
+            json!({
+                "id": id, "title": round.title, "state": round.state, "paused": round.paused,
+                "year": round.year, "countries": round.participants.len(),
+            })
+        })
+        .collect();
+    let columns = &[("/id", "Round"), ("/title", "Title"), ("/state", "State"), ("/countries", "Countries")];
+    Listing { name: "rounds", columns, entries, empty: "No round was planned yet: rondo round plan ilms-asean --year YEAR" }
+        .print(form)
+}
+
+/// A country's part as others build on it.
+pub(crate) fn participation(country: &Country, participant: &Participant, part: &Participation) -> Value {
+    let received = part.tables.values().filter(|table| table.state.is_in()).count();
+    let accepted = part.tables.values().filter(|table| table.state.is_accepted()).count();
+    json!({
+        "country": country,
+        "state": part.state(),
+        "turn": part.turn(),
+        "turn_since": part.turn_since,
+        "deadline": participant.deadline.at,
+        "deadline_local": participant.deadline.local,
+        "deadline_zone": participant.deadline.zone,
+        "deadline_explained": participant.deadline.explanation(),
+        "tables_owed": participant.tables.len(),
+        "tables_received": received,
+        "tables_accepted": accepted,
+        "submissions": part.submissions.len(),
+        "queries": part.queries.len(),
+        "closed": part.closed,
+        "release": part.published,
+    })
+}
+
+/// Every country's part in a round.
+pub(crate) fn participations(world: &World, id: &RoundId, round: &Round) -> Vec<Value> {
+    let part = |country: &Country| world.participation(id, country).cloned().unwrap_or_default();
+    round.participants.iter().map(|(country, participant)| participation(country, participant, &part(country))).collect()
+}
+
+async fn show(desk: &Desk, id: &RoundId, form: Form) -> Result<(), Failure> {
+    let stream = StreamId::round(id);
+    let world = desk.world(&[stream.as_str(), &format!("participation/{id}/")]).await?;
+    let round = world
+        .round(id)
+        .ok_or_else(|| Failure::from(rondo_domain::Rejection::UnknownRound { round: id.to_string() }))?;
+    let records = ledger::read_all(&*desk.ledger, stream.as_str()).await?;
+    let launched = records
+        .iter()
+        .find(|record| record.stream == stream && matches!(record.event, Event::Round(RoundEvent::RoundLaunched {})))
+        .map(|record| record.recorded_at);
+    let deadline = round.milestones.iter().find(|(name, _)| name.as_str() == "deadline").map(|(_, moment)| moment);
+    let entries = participations(&world, id, round);
+    if matches!(form, Form::Json | Form::Jsonl) {
+        let document = json!({
+            "id": id, "title": round.title, "state": round.state, "paused": round.paused, "year": round.year,
+            "workflow": round.pin.as_ref().map(|pin| &pin.workflow),
+            "definition": round.pin.as_ref().map(|pin| &pin.bundle),
+            "reference_years": round.reference_years, "launched_at": launched,
+            "deadline": deadline.map(|moment| moment.at), "participations": entries,
+        });
+        return crate::output::document(form, document, "");
+    }
+    if form == Form::Table {
+        let until = deadline.map(|moment| format!("; general deadline {}", moment.local)).unwrap_or_default();
+        line(&format!("{}: {}{until}", round.title, round.state.as_str()))?;
+    }
+    Listing { name: "participations", columns: COLUMNS, entries, empty: "No country takes part yet." }.print(form)
+}
+
+pub(crate) const COLUMNS: &[(&str, &str)] = &[
+    ("/country", "Country"),
+    ("/state", "State"),
+    ("/turn", "Turn"),
+    ("/deadline_local", "Deadline"),
+    ("/tables_owed", "Owed"),
+    ("/tables_received", "Received"),
+    ("/tables_accepted", "Accepted"),
+];

@@ -1,0 +1,86 @@
+//! `rondo submission`.
+
+use rondo_domain::participation::{Channel, MAX_FILE};
+use rondo_domain::{Reason, ReasonCode};
+use serde_json::{Value, json};
+
+use super::remark;
+use crate::args::SubmissionVerb;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{Form, Listing, document, hint};
+
+pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
+    match verb {
+        SubmissionVerb::Send { round, country, file, reason_code, reason } => {
+            let bytes = read(file)?;
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("file").to_owned();
+            let reason = reason_code.as_deref().zip(reason.clone()).map(|(code, text)| reason_of(code, text)).transpose()?;
+            let (id, sha256) = desk.send(round, country, &name, &bytes, Channel::Upload, reason).await?;
+            let told = format!("Received as {id}, {} bytes, SHA-256 {sha256}.", bytes.len());
+            document(form, json!({"submission": id, "sha256": sha256, "bytes": bytes.len()}), &told)?;
+            remark(served);
+            hint(&format!("Next: rondo submission show {round} {country} {id}"));
+            Ok(())
+        }
+        SubmissionVerb::List { round } => {
+            let world = desk.world(&[&format!("round/{round}"), &format!("participation/{round}/")]).await?;
+            let standing = desk.round(round).await?;
+            let mut entries = Vec::new();
+            for country in standing.participants.keys() {
+                let Some(part) = world.participation(round, country) else { continue };
+                for (id, submission) in &part.submissions {
+                    entries.push(json!({
+                        "submission": id, "country": country, "state": submission.state, "file": submission.file.name,
+                        "sha256": submission.file.sha256, "received_at": submission.received_at,
+                        "author": submission.author, "figures": submission.figures, "position": submission.position,
+                    }));
+                }
+            }
+            entries.sort_by_key(|entry| entry["position"].as_u64());
+            let columns = &[
+                ("/submission", "Submission"), ("/country", "Country"), ("/received_at", "Received"),
+                ("/state", "State"), ("/author", "From"), ("/figures", "Figures"),
+            ];
+            Listing { name: "submissions", columns, entries, empty: "Nothing was received in this round yet." }.print(form)
+        }
+        SubmissionVerb::Show { round, country, submission } => {
+            let part = desk.participation(round, country).await?;
+            let found = part.submissions.get(submission).ok_or_else(|| {
+                Failure::from(rondo_domain::Rejection::UnknownSubmission { submission: submission.to_string() })
+            })?;
+            let findings: Vec<&rondo_domain::finding::Finding> = found.findings.iter().flat_map(|g| &g.findings).collect();
+            let mut told = format!(
+                "{submission}: {}, {} figures, file {} (SHA-256 {}), from {}\n",
+                json!(found.state).as_str().unwrap_or_default(), found.figures, found.file.name, found.file.sha256, found.author
+            );
+            for finding in findings.iter().filter(|finding| finding.needs_answer()) {
+                let place = finding.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+                told.push_str(&format!("  {} {}: {}{place}\n", finding.rule, finding.severity.as_str(), finding.message));
+            }
+            let value: Value = json!({
+                "submission": submission, "country": country, "state": found.state, "file": found.file,
+                "author": found.author, "received_at": found.received_at, "figures": found.figures,
+                "findings": findings,
+            });
+            document(form, value, &told)
+        }
+    }
+}
+
+fn reason_of(code: &str, text: String) -> Result<Reason, Failure> {
+    let known = || ReasonCode::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ");
+    let unknown = || Failure::usage(format!("`{code}` is not a reason code; known are: {}", known()));
+    Ok(Reason { code: ReasonCode::parse(code).ok_or_else(unknown)?, text })
+}
+
+/// Reads a file that is not too large.
+pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
+    let failed = |e: std::io::Error| Failure::usage(format!("cannot read {}: {e}", path.display()));
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size == 0 || size > MAX_FILE {
+        let sentence = format!("{} has {size} bytes; a file has between 1 and {MAX_FILE}. Nothing was sent", path.display());
+        return Err(Failure::usage(sentence));
+    }
+    std::fs::read(path).map_err(failed)
+}

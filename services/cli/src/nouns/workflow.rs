@@ -1,0 +1,42 @@
+//! `rondo workflow`.
+
+use serde_json::json;
+
+use crate::args::WorkflowVerb;
+use crate::builtin;
+use crate::failure::Failure;
+use crate::output::{Form, document};
+
+pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
+    let WorkflowVerb::Check { workflow, year } = verb;
+    let bundle = builtin::bundle(workflow)?;
+    let ready = rondo_scheduler::definitions::read(&bundle)?;
+    let questionnaire = rondo_questionnaire::read_questionnaire(&bundle)?;
+    let rules = rondo_rules::read_rules(&bundle)?;
+    let definition = &ready.definition;
+    let mut told = format!(
+        "{} can be used: {} milestones, {} steps, {} countries, {} tables, {} rules; definition {}\n",
+        definition.id,
+        definition.milestones.len(),
+        definition.steps.len(),
+        definition.expected.len(),
+        questionnaire.tables.len(),
+        rules.list().count(),
+        bundle.hash()
+    );
+    let plan = year.map(|year| ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))).transpose()?;
+    if let Some(plan) = &plan {
+        for (id, moment) in &plan.milestones {
+            told.push_str(&format!("  {id}: {} ({})\n", moment.local.strftime("%a %-d %b %Y %H:%M"), moment.zone));
+        }
+        for participant in &plan.participants {
+            let deadline = &participant.deadline;
+            let local = deadline.local.strftime("%a %-d %b %Y %H:%M");
+            told.push_str(&format!("  deadline of {}: {local}, {}\n", participant.country, deadline.explanation()));
+        }
+    }
+    let value = json!({
+        "workflow": definition.id, "definition": bundle.hash(), "steps": definition.steps.len(), "plan": plan,
+    });
+    document(form, value, &told)
+}

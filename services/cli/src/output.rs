@@ -1,0 +1,115 @@
+//! What the program prints: a table for people, JSON for programs, CSV for spreadsheets. Data goes to standard output.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{ContentArrangement, Table};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+/// The form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Form {
+    /// For people.
+    #[default]
+    Table,
+    /// One document with a version.
+    Json,
+    /// One line an entry.
+    Jsonl,
+    /// Comma-separated, with a header.
+    Csv,
+}
+
+/// A list of entries, and which of their fields stand in a table's columns.
+pub(crate) struct Listing {
+    /// The name of the list in a JSON document.
+    pub(crate) name: &'static str,
+    /// Fields shown as columns: their path and heading.
+    pub(crate) columns: &'static [(&'static str, &'static str)],
+    /// The entries.
+    pub(crate) entries: Vec<Value>,
+    /// What to say where there is none.
+    pub(crate) empty: &'static str,
+}
+
+/// Prints a line to standard output; a reader that has gone away is not an error.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!("cannot print: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a hint to standard error.
+pub(crate) fn hint(text: &str) {
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints one document.
+pub(crate) fn document(form: Form, mut value: Value, sentences: &str) -> Result<(), Failure> {
+    if let Value::Object(fields) = &mut value {
+        fields.insert("version".to_owned(), json!(1));
+    }
+    match form {
+        Form::Table | Form::Csv => line(sentences.trim_end()),
+        Form::Json => line(&serde_json::to_string_pretty(&value).unwrap_or_default()),
+        Form::Jsonl => line(&value.to_string()),
+    }
+}
+
+impl Listing {
+    /// Prints the list.
+    pub(crate) fn print(self, form: Form) -> Result<(), Failure> {
+        match form {
+            Form::Json => {
+                let document = json!({"version": 1, self.name: self.entries});
+                line(&serde_json::to_string_pretty(&document).unwrap_or_default())
+            }
+            Form::Jsonl => self.entries.iter().try_for_each(|entry| line(&entry.to_string())),
+            Form::Csv => self.csv(),
+            Form::Table => self.table(),
+        }
+    }
+
+    fn cells(&self, entry: &Value) -> Vec<String> {
+        self.columns.iter().map(|(path, _)| text(entry.pointer(path).unwrap_or(&Value::Null))).collect()
+    }
+
+    fn csv(&self) -> Result<(), Failure> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let failed = |e: csv::Error| Failure::failed(e.to_string());
+        writer.write_record(self.columns.iter().map(|(path, _)| path.trim_start_matches('/'))).map_err(failed)?;
+        for entry in &self.entries {
+            writer.write_record(self.cells(entry)).map_err(failed)?;
+        }
+        let bytes = writer.into_inner().map_err(|e| Failure::failed(e.to_string()))?;
+        line(String::from_utf8_lossy(&bytes).trim_end())
+    }
+
+    fn table(&self) -> Result<(), Failure> {
+        if self.entries.is_empty() {
+            return line(self.empty);
+        }
+        let mut table = Table::new();
+        table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(self.columns.iter().map(|(_, heading)| *heading));
+        if io::stdout().is_terminal() {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        for entry in &self.entries {
+            table.add_row(self.cells(entry));
+        }
+        line(&table.to_string())
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,86 @@
+//! Reaching a log: a server that is named or announced, or a data directory that no server holds.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rondo_eventlog::Ledger;
+use rondo_ledger::{LedgerConfig, Opened};
+use rondo_runtime::chance::SystemChance;
+use rondo_runtime::clock::SystemClock;
+use rondo_runtime::config::Config;
+use rondo_runtime::lifecycle::Lifecycle;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::remote::Remote;
+
+/// What a running server leaves in its data directory, readable by the directory's owner alone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Announcement {
+    pub(crate) url: String,
+    pub(crate) token: String,
+}
+
+/// The file of the announcement.
+pub(crate) const ANNOUNCEMENT: &str = "server.json";
+
+/// A log that was reached.
+pub(crate) struct Reached {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    /// Whether a server runs that acts on what is sent.
+    pub(crate) served: bool,
+    opened: Option<(Lifecycle, Opened)>,
+}
+
+impl Reached {
+    /// Reaches the log that the arguments mean.
+    pub(crate) async fn new(config: &Config, server: Option<&str>) -> Result<Self, Failure> {
+        let data = &config.ledger.data;
+        let announced = announcement(data)?;
+        if let Some(url) = server {
+            let token = announced.map(|announced| announced.token).unwrap_or_default();
+            let ledger = Arc::new(Remote::new(url, token)?);
+            ledger.head().await?;
+            return Ok(Self { ledger, served: true, opened: None });
+        }
+        if let Some(announced) = announced {
+            let ledger = Arc::new(Remote::new(&announced.url, announced.token)?);
+            if ledger.head().await.is_ok() {
+                return Ok(Self { ledger, served: true, opened: None });
+            }
+        }
+        if !data.join("log.json").exists() {
+            return Err(rondo_ledger::OpenError::NoLog(data.clone()).into());
+        }
+        let opened = rondo_ledger::open(&LedgerConfig {
+            data: data.clone(),
+            origin: config.ledger.origin.clone(),
+            clock: Arc::new(SystemClock),
+            chance: Arc::new(SystemChance),
+        })?;
+        for note in &opened.notes {
+            crate::output::hint(note);
+        }
+        let ledger = Arc::new(opened.handle.clone());
+        Ok(Self { ledger, served: false, opened: Some((Lifecycle::default(), opened)) })
+    }
+
+    /// Lets go of the log; a data directory is brought to rest.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        drop(self.ledger);
+        if let Some((mut lifecycle, opened)) = self.opened {
+            let stop = lifecycle.stop();
+            lifecycle.spawn("ledger", opened.run(stop));
+            lifecycle.run(std::future::ready(())).await.map_err(|e| Failure::of(&e))?;
+        }
+        Ok(())
+    }
+}
+
+fn announcement(data: &Path) -> Result<Option<Announcement>, Failure> {
+    match std::fs::read(data.join(ANNOUNCEMENT)) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Failure::failed(format!("cannot read {}: {e}", data.join(ANNOUNCEMENT).display()))),
+    }
+}

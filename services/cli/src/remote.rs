@@ -1,0 +1,115 @@
+//! The port over HTTP: how the command line reaches a server that runs already.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use reqwest::{Client, RequestBuilder, Response};
+use rondo_domain::{Command, FileHash};
+use rondo_eventlog::files::FilePart;
+use rondo_eventlog::wire::{self, Failure};
+use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+
+/// How long an answer may take; waiting for growth takes up to 20 seconds by itself.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A server's port.
+pub(crate) struct Remote {
+    client: Client,
+    url: String,
+    token: String,
+}
+
+impl Remote {
+    pub(crate) fn new(url: &str, token: String) -> Result<Self, Fault> {
+        let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(|e| unreachable(url, e))?;
+        Ok(Self { client, url: url.trim_end_matches('/').to_owned(), token })
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}/port/{path}", self.url)).bearer_auth(&self.token)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Result<Response, Failure>, Fault> {
+        let response = request.send().await.map_err(|e| unreachable(&self.url, e))?;
+        if response.status().is_success() {
+            return Ok(Ok(response));
+        }
+        let status = response.status();
+        let body = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
+        serde_json::from_slice(&body).map(Err).map_err(|_| {
+            let what = if status.as_u16() == 401 { "the token in server.json is not this server's" } else { "the answer is not understood" };
+            Fault::Protocol(format!("{} answered {status}: {what}", self.url))
+        })
+    }
+
+    async fn bytes(&self, request: RequestBuilder) -> Result<Bytes, Fault> {
+        let response = self.send(request).await?.map_err(Fault::from)?;
+        response.bytes().await.map_err(|e| unreachable(&self.url, e))
+    }
+
+    async fn json<T: serde::de::DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
+        let bytes = self.bytes(request).await?;
+        serde_json::from_slice(&bytes).map_err(|e| Fault::Protocol(format!("the answer of {} is not understood: {e}", self.url)))
+    }
+}
+
+fn unreachable(url: &str, error: reqwest::Error) -> Fault {
+    Fault::Unreachable { what: format!("no server answers at {url}"), source: Some(error.into()) }
+}
+
+#[async_trait]
+impl Ledger for Remote {
+    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+        let request = self.client.post(format!("{}/port/submit", self.url)).bearer_auth(&self.token).json(&command);
+        let response = self.send(request).await?.map_err(SubmitError::from)?;
+        let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
+        let accepted = serde_json::from_slice(&bytes);
+        Ok(accepted.map_err(|e| Fault::Protocol(format!("the answer of {} is not understood: {e}", self.url)))?)
+    }
+
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        let request = self.get("read").query(&[("from", from), ("limit", limit as u64)]);
+        wire::from_lines(&self.bytes(request).await?)
+    }
+
+    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
+        let mut request = self.get("streams").query(&[("prefix", prefix)]).query(&[("limit", limit)]);
+        if let Some((stream, version)) = after {
+            request = request.query(&[("after", stream)]).query(&[("version", version)]);
+        }
+        wire::from_lines(&self.bytes(request).await?)
+    }
+
+    async fn head(&self) -> Result<Head, Fault> {
+        self.json(self.get("head")).await
+    }
+
+    async fn wait(&self, size: u64) -> Result<Head, Fault> {
+        self.json(self.get("wait").query(&[("size", size)])).await
+    }
+
+    async fn checkpoint(&self) -> Result<String, Fault> {
+        let bytes = self.bytes(self.get("checkpoint")).await?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| Fault::Protocol("the checkpoint is not text".to_owned()))
+    }
+
+    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+        let request = self
+            .client
+            .put(format!("{}/port/files/{}", self.url, part.hash))
+            .bearer_auth(&self.token)
+            .query(&[("offset", part.offset), ("total", part.total)])
+            .body(part.bytes);
+        self.send(request).await?.map_err(Fault::from).map(|_| ())
+    }
+
+    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+        let request = self.get(&format!("files/{hash}")).query(&[("offset", offset)]);
+        let response = self.send(request).await?.map_err(Fault::from)?;
+        let total = response.headers().get("x-total").and_then(|total| total.to_str().ok()?.parse().ok());
+        let total = total.ok_or_else(|| Fault::Protocol("a part of a file came without the file's size".to_owned()))?;
+        let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
+        Ok(FilePart { hash: hash.clone(), total, offset, bytes })
+    }
+}

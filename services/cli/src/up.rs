@@ -1,0 +1,138 @@
+//! `rondo up`: every role in one process, with the in-process bus.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rondo_eventlog::Ledger;
+use rondo_ledger::LedgerConfig;
+use rondo_runtime::chance::{Chance, SystemChance};
+use rondo_runtime::clock::{Clock, PacedClock, SystemClock};
+use rondo_runtime::config::Config;
+use rondo_runtime::lifecycle::Lifecycle;
+use rondo_runtime::progress::{Board, Progress};
+
+use crate::args::UpArgs;
+use crate::demo;
+use crate::failure::Failure;
+use crate::output::hint;
+use crate::reach::{ANNOUNCEMENT, Announcement};
+
+/// Runs until a signal comes, or, with `--until-done`, until the demonstration's round is published and the log verified.
+pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure> {
+    if let Some(listen) = &args.listen {
+        config.gateway.listen.clone_from(listen);
+    } else if args.until_done {
+        "127.0.0.1:0".clone_into(&mut config.gateway.listen);
+    }
+    let bound = rondo_gateway::bind(&config.gateway.listen).await.map_err(|e| Failure::failed(e.to_string()))?;
+    config.mail.base_url = format!("http://{}", bound.address);
+    let cast = if args.demo { Some(demo::Cast::builtin()?) } else { None };
+    let paced = match &cast {
+        Some(cast) => Some(PacedClock::new(demo::resume_at(&config, cast)?)),
+        None => None,
+    };
+    let clock: Arc<dyn Clock> = match &paced {
+        Some(paced) => Arc::new(paced.clone()),
+        None => Arc::new(SystemClock),
+    };
+    let opened = rondo_ledger::open(&LedgerConfig {
+        data: config.ledger.data.clone(),
+        origin: config.ledger.origin.clone(),
+        clock: Arc::clone(&clock),
+        chance: Arc::new(SystemChance),
+    })?;
+    for note in &opened.notes {
+        hint(note);
+    }
+    if let Some(cast) = &cast {
+        cast.write_people(&config.in_data(&config.mail.people))?;
+    }
+    let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
+    let board = Board::default();
+    let token = token()?;
+    let mut lifecycle = Lifecycle::default();
+    let announced = Announced::write(&config.ledger.data, &bound.address.to_string(), &token)?;
+    let address = bound.address;
+    start_roles(&mut lifecycle, &config, &ledger, &clock, &board)?;
+    let parts = rondo_gateway::Parts { ledger: Arc::clone(&ledger), board: board.clone(), token };
+    lifecycle.spawn("gateway", rondo_gateway::run(bound, parts, lifecycle.stop()));
+    let stop = lifecycle.stop();
+    lifecycle.spawn("ledger", opened.run(stop));
+    hint(&format!("Rondo is up: http://{address}  (data in {})", config.ledger.data.display()));
+    let played = match (cast, paced) {
+        (Some(cast), Some(paced)) => {
+            let conductor = demo::Conductor::new(cast, ledger, Box::new(board), demo::Hands::Local(paced), args.pace);
+            run_with(lifecycle, conductor, args.until_done).await
+        }
+        _ => lifecycle.run(std::future::pending()).await.map_err(|e| Failure::of(&e)),
+    };
+    announced.remove();
+    played?;
+    if args.until_done { crate::nouns::audit::verify_directory(&config.ledger.data, crate::output::Form::Table) } else { Ok(()) }
+}
+
+/// Runs the roles beside the conductor.
+async fn run_with(lifecycle: Lifecycle, conductor: demo::Conductor, until_done: bool) -> Result<(), Failure> {
+    let (told, outcome) = tokio::sync::oneshot::channel();
+    let play = async move {
+        let played = conductor.play().await;
+        let failed = played.is_err();
+        // The other end waits for this alone.
+        let _ = told.send(played);
+        if !until_done && !failed {
+            hint("The round is played; the pages stay up. Stop with Ctrl-C.");
+            std::future::pending::<()>().await;
+        }
+    };
+    let ended = lifecycle.run(play).await.map_err(|e| Failure::of(&e));
+    match outcome.await {
+        Ok(Err(failure)) => Err(failure),
+        Ok(Ok(())) => ended,
+        Err(_) if until_done => ended.and(Err(Failure::failed("stopped before the round was published"))),
+        Err(_) => ended,
+    }
+}
+
+fn start_roles(
+    lifecycle: &mut Lifecycle,
+    config: &Config,
+    ledger: &Arc<dyn Ledger>,
+    clock: &Arc<dyn Clock>,
+    board: &Board,
+) -> Result<(), Failure> {
+    let progress: Arc<dyn Progress> = Arc::new(board.clone());
+    for role in ["scheduler", "reminder", "validator", "publisher"] {
+        crate::run::start_role(lifecycle, role, config, Arc::clone(ledger), Arc::clone(clock), Arc::clone(&progress))?;
+    }
+    Ok(())
+}
+
+fn token() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    SystemChance.fill(&mut bytes).map_err(|e| Failure::of(&e))?;
+    Ok(hex::encode(bytes))
+}
+
+/// The announcement of a running server, in its data directory.
+struct Announced(PathBuf);
+
+impl Announced {
+    fn write(data: &Path, address: &str, token: &str) -> Result<Self, Failure> {
+        let path = data.join(ANNOUNCEMENT);
+        let announcement = Announcement { url: format!("http://{address}"), token: token.to_owned() };
+        let text = serde_json::to_string(&announcement).map_err(|e| Failure::of(&e))?;
+        let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&path).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(Self(path))
+    }
+
+    fn remove(&self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!("the announcement of this server could not be removed: {error}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A country in a round: its tables, its submissions, its questions.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Html;
+use rondo_domain::participation::{Participation, QueryState, TableState};
+use rondo_domain::{Country, RoundId};
+
+use super::{page, words};
+use crate::problem::Problem;
+use crate::projection::Texts;
+use crate::router::Shared;
+
+#[derive(Template)]
+#[template(path = "country.html")]
+struct CountryPage {
+    title: String,
+    round: String,
+    state: &'static str,
+    deadline: String,
+    explanation: String,
+    closed: String,
+    tables: Vec<TableLine>,
+    submissions: Vec<SubmissionLine>,
+    queries: Vec<QueryLine>,
+    live: bool,
+}
+
+struct TableLine {
+    no: String,
+    title: String,
+    state: String,
+    years: String,
+    figures: Vec<(String, String)>,
+}
+
+struct SubmissionLine {
+    id: String,
+    received: String,
+    by: String,
+    file: String,
+    sha256: String,
+    state: String,
+    findings: Vec<String>,
+}
+
+struct QueryLine {
+    table: String,
+    question: String,
+    repair: String,
+    state: &'static str,
+    answer: String,
+}
+
+/// A country in a round.
+pub(crate) async fn country(
+    State(shared): State<Shared>,
+    Path((round, country)): Path<(String, String)>,
+) -> Result<Html<String>, Problem> {
+    let unknown = || Problem::not_found("This country does not take part in this round, or there is no such round.");
+    let round: RoundId = round.parse().map_err(|_| unknown())?;
+    let country: Country = country.parse().map_err(|_| unknown())?;
+    let pin = shared.projection.with(|world| world.round(&round).and_then(|found| found.pin.clone()));
+    let texts = shared.projection.texts(pin.as_ref().map(|pin| &pin.bundle));
+    let view = shared.projection.with(|world| {
+        let participant = world.round(&round)?.participants.get(&country)?;
+        let part = world.participation(&round, &country).cloned().unwrap_or_default();
+        Some(CountryPage {
+            title: words::country(&texts, &country),
+            round: round.to_string(),
+            state: part.state().as_str(),
+            deadline: words::moment(&participant.deadline),
+            explanation: participant.deadline.explanation(),
+            closed: part.closed.clone().or_else(|| part.declined.clone()).unwrap_or_default(),
+            tables: tables(&part, &country, &texts),
+            submissions: submissions(&part),
+            queries: queries(&part),
+            live: true,
+        })
+    });
+    page(&view.ok_or_else(unknown)?)
+}
+
+fn tables(part: &Participation, country: &Country, texts: &Texts) -> Vec<TableLine> {
+    let line = |(no, table): (&rondo_domain::table::TableNo, &rondo_domain::participation::OwedTable)| {
+        let declared = table.declaration.map(|d| format!(" ({})", d.as_str())).unwrap_or_default();
+        let state = match table.state {
+            TableState::Expected => "expected",
+            TableState::Received => "received",
+            TableState::WithErrors => "with questions",
+            TableState::Clean => "checked, clean",
+            TableState::Explained => "explained",
+            TableState::Allowed => "allowed",
+            TableState::Declared => "no data",
+            TableState::Accepted => "accepted",
+            TableState::Confirmed => "confirmed by the country",
+            TableState::Published => "published",
+        };
+        let mut figures = Vec::new();
+        for layout in texts.questionnaire.indicators(*no) {
+            let total = |dimension| texts.questionnaire.classification(&layout.indicator, dimension).and_then(|c| c.total());
+            let classes: String = [total(1), total(2)].into_iter().flatten().map(|code| format!("/{code}")).collect();
+            for year in &table.years {
+                figures.push((format!("/figures/{country}/{}/{year}/SEX_T{classes}", layout.indicator), format!("{} {year}", layout.indicator)));
+            }
+        }
+        TableLine {
+            no: no.to_string(),
+            title: texts.questionnaire.tables.get(no).cloned().unwrap_or_default(),
+            state: format!("{state}{declared}"),
+            years: table.years.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            figures: if table.years.is_empty() { Vec::new() } else { figures },
+        }
+    };
+    part.tables.iter().map(line).collect()
+}
+
+fn submissions(part: &Participation) -> Vec<SubmissionLine> {
+    let mut lines: Vec<_> = part.submissions.iter().collect();
+    lines.sort_by_key(|(_, submission)| submission.position);
+    lines
+        .into_iter()
+        .map(|(id, submission)| SubmissionLine {
+            id: id.to_string(),
+            received: words::instant(submission.received_at),
+            by: submission.author.to_string(),
+            file: submission.file.name.clone(),
+            sha256: submission.file.sha256.to_string(),
+            state: format!("{:?}", submission.state).to_lowercase(),
+            findings: submission
+                .findings
+                .iter()
+                .flat_map(|group| &group.findings)
+                .filter(|finding| finding.needs_answer())
+                .map(|finding| format!("{} ({}): {}", finding.rule, finding.severity.as_str(), finding.message))
+                .collect(),
+        })
+        .collect()
+}
+
+fn queries(part: &Participation) -> Vec<QueryLine> {
+    part.queries
+        .values()
+        .map(|query| QueryLine {
+            table: query.table.to_string(),
+            question: format!("{}: {}", query.finding.rule, query.finding.message),
+            repair: query
+                .finding
+                .repair
+                .as_ref()
+                .map(|repair| format!("{} instead of {} would fit ({})", repair.to, repair.from, repair.kind))
+                .unwrap_or_default(),
+            state: match query.state {
+                QueryState::Open => "waits for the country",
+                QueryState::Answered => "answered",
+                QueryState::Accepted => "answer accepted",
+                QueryState::Allowed => "allowed",
+            },
+            answer: query.answer.as_ref().map(|(_, text)| text.clone()).or_else(|| query.allowance.clone()).unwrap_or_default(),
+        })
+        .collect()
+}

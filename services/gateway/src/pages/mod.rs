@@ -1,0 +1,26 @@
+//! The pages: read-only, each from the projection, figures from the log.
+
+mod country;
+mod figure;
+mod mail;
+mod round;
+mod words;
+
+pub(crate) use country::country;
+pub(crate) use figure::figure;
+pub(crate) use mail::mail;
+pub(crate) use round::{round, rounds};
+
+use askama::Template;
+use axum::response::Html;
+
+use crate::problem::Problem;
+
+/// Fills in a page.
+fn page(template: &impl Template) -> Result<Html<String>, Problem> {
+    template.render().map(Html).map_err(|e| Problem::internal("the page could not be written", &e))
+}
+
+pub(crate) async fn nothing_here() -> Problem {
+    Problem::not_found("There is no page here. The rounds are listed on the first page.")
+}

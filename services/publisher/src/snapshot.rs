@@ -1,0 +1,116 @@
+//! A snapshot: the figures of a release as they stood in the log when its time came.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rondo_domain::event::Event;
+use rondo_domain::figure::{Figures, ObsStatus, RawRow, SheetKey};
+use rondo_domain::table::Questionnaire;
+use rondo_domain::workflow::Bundle;
+use rondo_domain::world::World;
+use rondo_domain::{FileHash, ReleaseId, RoundId};
+use rondo_eventlog::{Fault, Head, Ledger, files, ledger};
+
+/// How often a checkpoint that covers the release is looked for, half a second apart.
+const CHECKPOINT_TRIES: u32 = 40;
+
+/// What a release is made of.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The round.
+    pub(crate) round: RoundId,
+    /// The definition the round is pinned to.
+    pub(crate) bundle: FileHash,
+    /// Figures in the order of their keys.
+    pub(crate) rows: Vec<RawRow>,
+    /// The log position before which everything counts.
+    pub(crate) position: u64,
+    /// The log's head when the snapshot was taken.
+    pub(crate) head: Head,
+    /// A signed checkpoint that covers the position.
+    pub(crate) checkpoint: String,
+}
+
+/// Takes the snapshot of a begun release.
+pub(crate) async fn take(ledger: &dyn Ledger, world: &World, id: &ReleaseId) -> Result<Option<Snapshot>, Fault> {
+    let Some(release) = world.release(id) else { return Ok(None) };
+    let (Some(round_id), Some(position)) = (&release.round, release.begun_at) else { return Ok(None) };
+    let Some(round) = world.round(round_id) else { return Ok(None) };
+    let Some(pin) = &round.pin else { return Ok(None) };
+    let questionnaire = questionnaire(ledger, &pin.bundle).await?;
+    let mut rows = Vec::new();
+    for tables in &release.contents {
+        for table in &tables.tables {
+            for layout in questionnaire.indicators(*table) {
+                let prefix = format!("figures/{}/{}/", tables.country, layout.indicator);
+                for (sheet, figures) in sheets(ledger, &prefix, position).await? {
+                    if round.reference_years.contains(&sheet.year) {
+                        rows.extend(sheet_rows(&sheet, &figures));
+                    }
+                }
+            }
+        }
+    }
+    let (head, checkpoint) = checkpoint(ledger, position).await?;
+    Ok(Some(Snapshot { round: round_id.clone(), bundle: pin.bundle.clone(), rows, position, head, checkpoint }))
+}
+
+async fn questionnaire(ledger: &dyn Ledger, hash: &FileHash) -> Result<Questionnaire, Fault> {
+    let bytes = files::fetch(ledger, hash).await?;
+    let bundle = Bundle::from_bytes(&bytes).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
+    rondo_questionnaire::read_questionnaire(&bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
+}
+
+async fn sheets(ledger: &dyn Ledger, prefix: &str, before: u64) -> Result<BTreeMap<SheetKey, Figures>, Fault> {
+    let mut sheets: BTreeMap<SheetKey, Figures> = BTreeMap::new();
+    for record in ledger::read_all(ledger, prefix).await? {
+        if let (Some(sheet), Event::Figures(event)) = (record.stream.sheet(), &record.event)
+            && record.position < before
+        {
+            sheets.entry(sheet).or_default().evolve(event);
+        }
+    }
+    Ok(sheets)
+}
+
+/// The rows of a sheet; a confidential value is not shown (R70).
+fn sheet_rows(sheet: &SheetKey, figures: &Figures) -> Vec<RawRow> {
+    let code = |code: &Option<rondo_domain::Code>| code.as_ref().map(ToString::to_string).unwrap_or_default();
+    figures
+        .cells
+        .iter()
+        .map(|(cell, figure)| {
+            let hidden = figure.status == Some(ObsStatus::C);
+            RawRow {
+                line: 0,
+                ref_area: sheet.country.to_string(),
+                source: sheet.source.to_string(),
+                indicator: sheet.indicator.to_string(),
+                sex: cell.sex.as_str().to_owned(),
+                classif1: code(&cell.classif1),
+                classif2: code(&cell.classif2),
+                time: sheet.year.to_string(),
+                obs_value: figure.value.filter(|_| !hidden).map(|value| value.to_string()).unwrap_or_default(),
+                obs_status: figure.status.map(|status| status.letter().to_owned()).unwrap_or_default(),
+                ..RawRow::default()
+            }
+        })
+        .collect()
+}
+
+/// A signed checkpoint that covers the position; the notary signs within a second.
+async fn checkpoint(ledger: &dyn Ledger, position: u64) -> Result<(Head, String), Fault> {
+    for _ in 0..CHECKPOINT_TRIES {
+        let note = match ledger.checkpoint().await {
+            Ok(note) => note,
+            Err(Fault::NotFound(_)) => String::new(),
+            Err(fault) => return Err(fault),
+        };
+        let size = note.lines().nth(1).and_then(|line| line.parse::<u64>().ok());
+        if size.is_some_and(|size| size > position) {
+            return Ok((ledger.head().await?, note));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Err(Fault::Protocol(format!("no signed checkpoint covers record {position}; is the notary running?")))
+}

@@ -1,0 +1,138 @@
+//! Delivery: the intent is recorded, the mail is sent, the outcome is recorded.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, Refusal};
+use rondo_domain::workflow::{Bundle, Definition, Guarded, read_definition, unmet};
+use rondo_domain::{Command, FileHash, Wish};
+use rondo_eventlog::{Fault, Ledger, SubmitError, files};
+use rondo_runtime::backoff::Backoff;
+use rondo_runtime::clock::Clock;
+use rondo_runtime::config::MailSection;
+use rondo_runtime::people::People;
+
+use crate::compose::{self, Letter};
+use crate::outbox::{NoticeKey, Outbox, Work};
+use crate::transport::{Outcome, Transport};
+use crate::{Parts, ROLE};
+
+/// Minutes until the first repetition of a mail that was refused for now; each further one doubles.
+const FIRST_PAUSE: i64 = 10;
+
+/// A round's texts and rules for mail.
+pub(crate) struct Texts {
+    pub(crate) bundle: Bundle,
+    pub(crate) definition: Definition,
+}
+
+pub(crate) struct Delivery<'a> {
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    transport: &'a dyn Transport,
+    mail: &'a MailSection,
+    people: &'a PathBuf,
+    texts: BTreeMap<FileHash, Texts>,
+}
+
+impl<'a> Delivery<'a> {
+    pub(crate) fn new(parts: &'a Parts) -> Self {
+        Self {
+            ledger: Arc::clone(&parts.ledger),
+            clock: Arc::clone(&parts.clock),
+            transport: &*parts.transport,
+            mail: &parts.mail,
+            people: &parts.people,
+            texts: BTreeMap::new(),
+        }
+    }
+
+    /// Does one piece of work to its recorded end.
+    pub(crate) async fn carry_out(&mut self, outbox: &Outbox, work: &Work) -> Result<(), Fault> {
+        let (Work::Send(key) | Work::Resolve(key)) = work;
+        let world = &outbox.world;
+        let (Some(round), Some(notice)) = (world.round(&key.0), world.notice(&key.0, &key.1)) else { return Ok(()) };
+        let (Some(brief), Some(pin)) = (&notice.brief, &round.pin) else { return Ok(()) };
+        self.load(&pin.bundle).await?;
+        let Some(texts) = self.texts.get(&pin.bundle) else { return Ok(()) };
+        if matches!(work, Work::Resolve(_)) && !texts.definition.resend_after_crash {
+            let reason = "the program ended while it was being sent".to_owned();
+            return self.record(key, "unknown", NoticeCommand::MarkUnknown { attempt: notice.attempts, reason }).await;
+        }
+        let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
+        let guarded = Guarded { round, participation };
+        if let (Work::Send(_), Some(reason)) = (work, unmet(brief.guards.iter().map(String::as_str), guarded)) {
+            return self.record(key, &format!("suppress {}", notice.attempts), NoticeCommand::Suppress { reason }).await;
+        }
+        let people = People::read(self.people).map_err(|e| Fault::storage("the register of people", e))?;
+        let letter = people.person.get(&brief.person).map(|person| {
+            let facts = compose::facts(world, key, brief, person, texts, self.mail);
+            compose::letter(&facts, brief, person, texts, self.mail, key)
+        });
+        self.send(key, notice, brief, letter, texts).await
+    }
+
+    async fn send(
+        &self,
+        key: &NoticeKey,
+        notice: &Notice,
+        brief: &NoticeBrief,
+        letter: Option<Result<Letter, compose::ComposeError>>,
+        texts: &Texts,
+    ) -> Result<(), Fault> {
+        let attempt = notice.attempts + 1;
+        let message_id = compose::message_id(key, self.mail);
+        self.record(key, &format!("attempt {attempt}"), NoticeCommand::Attempt { attempt, message_id }).await?;
+        let outcome = match letter {
+            None => Outcome::Refused(Refusal { code: 0, class: "no address in the register of people".to_owned() }),
+            Some(Err(error)) => {
+                tracing::error!(notice = %key.1, "the mail cannot be written: {error}");
+                Outcome::Refused(Refusal { code: 0, class: "the text cannot be written as a mail".to_owned() })
+            }
+            Some(Ok(letter)) => self.transport.send(&letter).await,
+        };
+        let retries = texts.definition.step(&brief.step).map_or(texts.definition.retries, |step| step.retries);
+        let command = match outcome {
+            Outcome::Accepted => NoticeCommand::ConfirmSent { attempt },
+            Outcome::RefusedForNow(refusal) if attempt <= retries => {
+                let pause = SignedDuration::from_mins(FIRST_PAUSE << (attempt - 1).min(10));
+                NoticeCommand::Defer { attempt, refusal, until: self.clock.now() + pause }
+            }
+            Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => NoticeCommand::Refuse { attempt, refusal },
+            Outcome::Unknown(reason) => NoticeCommand::MarkUnknown { attempt, reason },
+        };
+        self.record(key, &format!("outcome {attempt}"), command).await
+    }
+
+    async fn load(&mut self, hash: &FileHash) -> Result<(), Fault> {
+        if !self.texts.contains_key(hash) {
+            let bytes = files::fetch(&*self.ledger, hash).await?;
+            let unreadable = |e: Box<dyn std::error::Error + Send + Sync>| Fault::storage(format!("the workflow {hash}"), e);
+            let bundle = Bundle::from_bytes(&bytes).map_err(|e| unreadable(e.into()))?;
+            let definition = read_definition(&bundle).map_err(|e| unreadable(e.into()))?;
+            self.texts.insert(hash.clone(), Texts { bundle, definition });
+        }
+        Ok(())
+    }
+
+    /// Records something about a notice; waits out a fault that passes, because a mail may have left already.
+    async fn record(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<(), Fault> {
+        let wish = Wish::Notice { round: key.0.clone(), notice: key.1.clone(), command };
+        let command = Command::of_service(ROLE, &[cause], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+        loop {
+            match self.ledger.submit(command.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(SubmitError::Rejected(rejection)) => {
+                    tracing::warn!(notice = %key.1, code = rejection.code(), "not recorded: {rejection}");
+                    return Ok(());
+                }
+                Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
+                Err(SubmitError::Fault(fault)) => return Err(fault),
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! How mail leaves: a mail server over STARTTLS, or a folder of files.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use rondo_domain::notice::Refusal;
+use rondo_runtime::config::{Config, ConfigError, MailTransport, read_secret};
+
+use crate::compose::Letter;
+
+/// What became of a sending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Taken.
+    Accepted,
+    /// Refused, but it may be tried again: nothing was taken.
+    RefusedForNow(Refusal),
+    /// Refused for good.
+    Refused(Refusal),
+    /// Nobody knows whether it was taken.
+    Unknown(String),
+}
+
+/// A way for mail to leave.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends one mail.
+    async fn send(&self, letter: &Letter) -> Outcome;
+}
+
+/// The transport that the configuration asks for.
+///
+/// # Errors
+/// When a secret or certificate cannot be read, or the host is not one.
+pub fn from_config(config: &Config) -> Result<Box<dyn Transport>, ConfigError> {
+    match config.mail.transport {
+        MailTransport::Folder => {
+            let folder = config.in_data(&config.mail.folder);
+            std::fs::create_dir_all(&folder).map_err(|source| ConfigError::Io { path: folder.clone(), source })?;
+            Ok(Box::new(Folder { folder }))
+        }
+        MailTransport::Smtp => Ok(Box::new(Smtp::new(config)?)),
+    }
+}
+
+/// A folder of .eml files: a mail sent again replaces itself.
+#[derive(Debug)]
+pub struct Folder {
+    folder: PathBuf,
+}
+
+#[async_trait]
+impl Transport for Folder {
+    async fn send(&self, letter: &Letter) -> Outcome {
+        let path = self.folder.join(format!("{}.eml", letter.name));
+        let beside = path.with_extension("new");
+        let write = async {
+            tokio::fs::write(&beside, letter.message.formatted()).await?;
+            tokio::fs::rename(&beside, &path).await
+        };
+        match write.await {
+            Ok(()) => Outcome::Accepted,
+            Err(error) => Outcome::RefusedForNow(Refusal { code: 0, class: format!("the mail folder: {}", error.kind()) }),
+        }
+    }
+}
+
+/// A mail server.
+pub struct Smtp {
+    relay: AsyncSmtpTransport<Tokio1Executor>,
+    timeout: Duration,
+}
+
+impl Smtp {
+    fn new(config: &Config) -> Result<Self, ConfigError> {
+        let mail = &config.mail;
+        let value = |e: lettre::transport::smtp::Error| ConfigError::Value(format!("the mail server {}: {e}", mail.host));
+        let timeout = Duration::from_secs(mail.timeout_seconds.clamp(1, 600));
+        let mut tls = TlsParameters::builder(mail.host.clone());
+        if let Some(path) = &mail.ca_file {
+            let pem = std::fs::read(path).map_err(|source| ConfigError::Io { path: path.clone(), source })?;
+            tls = tls.add_root_certificate(Certificate::from_pem(&pem).map_err(value)?);
+        }
+        let mut relay = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&mail.host)
+            .port(mail.port)
+            .timeout(Some(timeout));
+        if let Some(user) = &mail.user {
+            let path = mail.password_file.as_ref().ok_or_else(|| {
+                ConfigError::Value("mail.user is set, so mail.password-file is needed: a file that holds the password".to_owned())
+            })?;
+            relay = relay
+                .tls(Tls::Required(tls.build().map_err(value)?))
+                .credentials(Credentials::new(user.clone(), read_secret(path)?));
+        } else {
+            relay = relay.tls(Tls::Opportunistic(tls.build().map_err(value)?));
+        }
+        Ok(Self { relay: relay.build(), timeout })
+    }
+}
+
+#[async_trait]
+impl Transport for Smtp {
+    async fn send(&self, letter: &Letter) -> Outcome {
+        // A server that cannot be greeted has certainly taken nothing; only from here on can an answer be lost.
+        match tokio::time::timeout(self.timeout, self.relay.test_connection()).await {
+            Ok(Ok(true)) => {}
+            Ok(Err(error)) if error.is_permanent() => return Outcome::Refused(refusal(&error, "the server refuses us")),
+            Ok(Err(error)) => return Outcome::RefusedForNow(refusal(&error, "the server cannot be greeted")),
+            Ok(Ok(false)) | Err(_) => return unreachable_for_now(),
+        }
+        match tokio::time::timeout(self.timeout, self.relay.send(letter.message.clone())).await {
+            Ok(Ok(_)) => Outcome::Accepted,
+            Ok(Err(error)) if error.is_permanent() => Outcome::Refused(refusal(&error, "refused for good")),
+            Ok(Err(error)) if error.is_transient() => Outcome::RefusedForNow(refusal(&error, "refused for now")),
+            Ok(Err(_)) => Outcome::Unknown("the connection broke while the mail was handed over".to_owned()),
+            Err(_) => Outcome::Unknown("the server did not answer in time while the mail was handed over".to_owned()),
+        }
+    }
+}
+
+fn unreachable_for_now() -> Outcome {
+    Outcome::RefusedForNow(Refusal { code: 0, class: "the server cannot be reached".to_owned() })
+}
+
+fn refusal(error: &lettre::transport::smtp::Error, class: &str) -> Refusal {
+    Refusal { code: error.status().map_or(0, u16::from), class: class.to_owned() }
+}

@@ -1,0 +1,100 @@
+//! How answers of the port travel: records as lines of their stored bytes, failures as JSON with a kind.
+
+use bytes::Bytes;
+use rondo_domain::Rejection;
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::ledger::{Fault, SubmitError};
+use crate::record::Record;
+
+/// A failure on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Failure {
+    /// The command was refused.
+    Rejected {
+        /// Why.
+        rejection: Rejection,
+    },
+    /// The ledger has stopped.
+    Stopped,
+    /// There is no such thing.
+    NotFound {
+        /// What.
+        what: String,
+    },
+    /// The request asks for what is never given.
+    Refused {
+        /// Why.
+        what: String,
+    },
+    /// Something broke on the other side.
+    Broken {
+        /// What.
+        what: String,
+    },
+}
+
+impl From<&Fault> for Failure {
+    fn from(fault: &Fault) -> Self {
+        match fault {
+            Fault::Stopped | Fault::Unreachable { .. } => Self::Stopped,
+            Fault::NotFound(what) => Self::NotFound { what: what.clone() },
+            Fault::Refused(what) => Self::Refused { what: what.clone() },
+            other => Self::Broken { what: other.to_string() },
+        }
+    }
+}
+
+impl From<&SubmitError> for Failure {
+    fn from(error: &SubmitError) -> Self {
+        match error {
+            SubmitError::Rejected(rejection) => Self::Rejected { rejection: rejection.clone() },
+            SubmitError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Stopped => Self::Stopped,
+            Failure::NotFound { what } => Self::NotFound(what),
+            Failure::Refused { what } => Self::Refused(what),
+            Failure::Broken { what } => Self::Protocol(what),
+            Failure::Rejected { rejection } => Self::Protocol(format!("a refusal where none can be: {rejection}")),
+        }
+    }
+}
+
+impl From<Failure> for SubmitError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected { rejection } => Self::Rejected(rejection),
+            other => Self::Fault(other.into()),
+        }
+    }
+}
+
+/// Records as lines: a stored record is one line of JSON and never holds a line end.
+pub fn to_lines(records: &[Record]) -> Bytes {
+    let mut lines = Vec::with_capacity(records.iter().map(|record| record.bytes.len() + 1).sum());
+    for record in records {
+        lines.extend_from_slice(&record.bytes);
+        lines.push(b'\n');
+    }
+    Bytes::from(lines)
+}
+
+/// Records from lines.
+///
+/// # Errors
+/// When a line is no record.
+pub fn from_lines(lines: &Bytes) -> Result<Vec<Record>, Fault> {
+    lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| codec::decode(lines.slice_ref(line)).map_err(|e| Fault::storage("a record that came over the wire", e)))
+        .collect()
+}
