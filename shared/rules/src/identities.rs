@@ -182,7 +182,7 @@ fn undecided(sheet: &Sheet, identity: &Identity) -> Said {
     let missing = if missing.is_empty() { "a detail or \"other\"".to_owned() } else { missing.join(", ") };
     Said {
         verdict: Verdict::Undecided,
-        keys: keys(sheet, identity),
+        keys: vec![sheet.name(&identity.total)],
         observed: format!("missing: {missing}"),
         expected: "every figure of the sum".to_owned(),
         message: format!("whether the parts of {} add up cannot be told: {missing} is missing", sheet.name(&identity.total)),

@@ -8,8 +8,8 @@ use crate::finding::Finding;
 use crate::table::TableNo;
 use crate::{CommandId, Country, QueryId, Rejection, SubmissionId};
 
-/// Findings in one event; 100 of the longest stay below the size of a record.
-const FINDINGS_PER_EVENT: usize = 100;
+/// Bytes of findings in one event at about the most; a record holds 60 KB.
+const BYTES_PER_EVENT: usize = 30_000;
 
 /// Decides the commands around a check.
 pub(super) fn decide(state: &Participation, country: &Country, command: &C) -> Result<Vec<E>, Rejection> {
@@ -106,17 +106,39 @@ fn recorded(submission: &SubmissionId, findings: &[TableFindings]) -> Result<Vec
     if count > MAX_FINDINGS {
         return Err(Rejection::OutOfBounds { what: format!("{count} findings"), limit: MAX_FINDINGS });
     }
-    let chunk = |group: &TableFindings| -> Vec<E> {
-        group
-            .findings
-            .chunks(FINDINGS_PER_EVENT)
-            .map(|part| E::FindingsRecorded {
-                submission: submission.clone(),
-                findings: TableFindings { table: group.table, findings: part.to_vec() },
-            })
-            .collect()
-    };
-    Ok(findings.iter().flat_map(chunk).collect())
+    let mut events = Vec::new();
+    for group in findings {
+        for part in chunks(&group.findings) {
+            let findings = TableFindings { table: group.table, findings: part.to_vec() };
+            events.push(E::FindingsRecorded { submission: submission.clone(), findings });
+        }
+    }
+    Ok(events)
+}
+
+/// Runs of findings that fit an event each.
+fn chunks(findings: &[Finding]) -> Vec<&[Finding]> {
+    let mut chunks = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (index, finding) in findings.iter().enumerate() {
+        let size = size(finding);
+        if bytes + size > BYTES_PER_EVENT && index > start {
+            chunks.push(&findings[start..index]);
+            (start, bytes) = (index, 0);
+        }
+        bytes += size;
+    }
+    if start < findings.len() {
+        chunks.push(&findings[start..]);
+    }
+    chunks
+}
+
+/// About how many bytes a finding takes when it is stored.
+fn size(finding: &Finding) -> usize {
+    let texts = [&finding.observed, &finding.expected, &finding.message];
+    let keys: usize = finding.keys.iter().map(|key| key.len() + 4).sum();
+    300 + keys + texts.iter().map(|text| text.len()).sum::<usize>()
 }
 
 fn state_of(state: &Participation, submission: &SubmissionId) -> Result<SubmissionState, Rejection> {
