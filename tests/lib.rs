@@ -30,3 +30,40 @@ fn read(top: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
         }
     }
 }
+
+/// The program under test, as `tests/run` builds it.
+pub fn program() -> PathBuf {
+    let program = root().join("target/debug/rondo");
+    assert!(program.exists(), "{} is missing; run tests/run, which builds it", program.display());
+    program
+}
+
+/// Every change of every figure of a data directory: key, was, is, who, why, from where; without times and positions.
+pub fn history(data: &Path) -> Vec<String> {
+    use rondo_domain::event::Event;
+    use rondo_domain::figure::{FigureKey, FiguresEvent};
+    let folder = data.join("journal");
+    let mut reader =
+        rondo_ledger::journal::JournalReader::open(&folder, None, None).expect("a journal").expect("not empty");
+    let mut lives = Vec::new();
+    while let Some(group) = reader.next_group().expect("a whole journal") {
+        for bytes in &group.records {
+            let record = rondo_eventlog::codec::decode(bytes).expect("a record");
+            let Event::Figures(FiguresEvent::FiguresRecorded { submission, reason, evidence, cells, .. }) =
+                &record.event
+            else {
+                continue;
+            };
+            let sheet = record.stream.sheet().expect("a sheet");
+            for change in cells {
+                let key = FigureKey::new(&sheet, &change.key);
+                lives.push(format!(
+                    "{key} v{} {:?} -> {} by {} {:?} {submission:?} {reason:?} {evidence:?} {:?}",
+                    record.version, change.was, change.is, record.actor.id, record.actor.institution, change.cell
+                ));
+            }
+        }
+    }
+    lives.sort();
+    lives
+}

@@ -9,7 +9,9 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     collect(&root, &mut files)?;
     files.sort();
-    let mut code = String::from("/// Every file of the workflows folder: path and text.\npub(crate) const FILES: &[(&str, &str)] = &[\n");
+    let mut code = String::from(
+        "/// Every file of the workflows folder: path and text.\npub(crate) const FILES: &[(&str, &str)] = &[\n",
+    );
     for path in files {
         let name = path.strip_prefix(&root).map_err(io::Error::other)?.to_string_lossy().replace('\\', "/");
         let full = path.canonicalize()?;

@@ -15,7 +15,8 @@ fn the_rules_find_what_was_really_published_wrong() {
     let mut shown = String::new();
     let mut gaps = std::collections::BTreeMap::new();
     let (mut figures, mut undecided) = (0, 0);
-    let mut files: Vec<_> = std::fs::read_dir(root().join("workflows/ilms-asean/demo/files")).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(root().join("workflows/ilms-asean/demo/files")).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
     for path in files.iter().filter(|path| !path.ends_with("lao-corrected.csv")) {
         let file = rondo_questionnaire::read_text(&std::fs::read(path).unwrap()).unwrap();
@@ -32,7 +33,8 @@ fn the_rules_find_what_was_really_published_wrong() {
                 continue;
             }
             let first = finding.keys.first().map_or("", String::as_str);
-            let repair = finding.repair.as_ref().map(|r| format!(" | {} → {} ({})", r.from, r.to, r.kind)).unwrap_or_default();
+            let repair =
+                finding.repair.as_ref().map(|r| format!(" | {} → {} ({})", r.from, r.to, r.kind)).unwrap_or_default();
             let message: String = finding.message.chars().take(110).collect();
             writeln!(shown, "{} {first} | {message}{repair}", finding.rule).unwrap();
         }

@@ -158,7 +158,9 @@ pub(crate) enum RoundVerb {
     /// Launch a configured round now.
     Launch { round: RoundId },
     /// Move a country's deadline.
-    #[command(after_help = "Example: rondo round extend ilms-asean-2025 VNM --by '+10 working days' --reason 'storm' --as ilo-coordinator")]
+    #[command(
+        after_help = "Example: rondo round extend ilms-asean-2025 VNM --by '+10 working days' --reason 'storm' --as ilo-coordinator"
+    )]
     Extend {
         round: RoundId,
         country: Country,

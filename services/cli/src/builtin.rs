@@ -34,7 +34,9 @@ pub(crate) fn bundle(workflow: &str) -> Result<Bundle, Failure> {
         .map(|(path, text)| (path.to_owned(), (*text).to_owned()))
         .collect();
     if files.is_empty() {
-        return Err(Failure::not_found(format!("`{workflow}` is neither a folder nor a workflow of this program (ilms-asean)")));
+        return Err(Failure::not_found(format!(
+            "`{workflow}` is neither a folder nor a workflow of this program (ilms-asean)"
+        )));
     }
     Bundle::new(files).map_err(|e| Failure::usage(e.to_string()))
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use rondo_domain::event::Event;
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, SheetKey};
-use rondo_domain::participation::{
-    Answer, Channel, Participation, ParticipationCommand, QueryState, ReceivedFile,
-};
+use rondo_domain::participation::{Answer, Channel, Participation, ParticipationCommand, QueryState, ReceivedFile};
 use rondo_domain::round::{Pin, Round, RoundCommand};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
@@ -76,7 +74,8 @@ impl Desk {
         let stream = StreamId::participation(round, country);
         let world = self.world(&[stream.as_str()]).await?;
         world.participation(round, country).cloned().ok_or_else(|| {
-            rondo_domain::Rejection::UnknownParticipation { round: round.to_string(), country: country.to_string() }.into()
+            rondo_domain::Rejection::UnknownParticipation { round: round.to_string(), country: country.to_string() }
+                .into()
         })
     }
 
@@ -144,7 +143,9 @@ impl Desk {
             }
             let query = id.clone();
             let command = match act {
-                QueryAct::Answer(answer, text) => ParticipationCommand::AnswerQuery { query, answer: *answer, text: text.clone() },
+                QueryAct::Answer(answer, text) => {
+                    ParticipationCommand::AnswerQuery { query, answer: *answer, text: text.clone() }
+                }
                 QueryAct::Accept => ParticipationCommand::AcceptAnswer { query },
                 QueryAct::Allow(reason) => ParticipationCommand::Allow { query, reason: reason.clone() },
             };
@@ -152,9 +153,7 @@ impl Desk {
             done += 1;
         }
         match only {
-            Some(only) if done == 0 => {
-                Err(rondo_domain::Rejection::UnknownQuery { query: only.to_string() }.into())
-            }
+            Some(only) if done == 0 => Err(rondo_domain::Rejection::UnknownQuery { query: only.to_string() }.into()),
             _ => Ok(done),
         }
     }
@@ -185,8 +184,7 @@ impl Desk {
             sheets.entry(sheet).or_default().push(wish);
         }
         for (sheet, cells) in sheets {
-            let reason =
-                Reason { code: rondo_domain::ReasonCode::PublishedEarlier, text: provenance.to_owned() };
+            let reason = Reason { code: rondo_domain::ReasonCode::PublishedEarlier, text: provenance.to_owned() };
             let command = FiguresCommand::LoadPublished { reason, evidence: evidence.clone(), cells };
             self.submit(&["load"], Wish::Figures { sheet, command }).await?;
         }

@@ -7,6 +7,7 @@ mod desk;
 mod failure;
 mod nouns;
 mod output;
+mod patient;
 mod reach;
 mod remote;
 mod run;

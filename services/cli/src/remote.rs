@@ -38,7 +38,11 @@ impl Remote {
         let status = response.status();
         let body = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
         serde_json::from_slice(&body).map(Err).map_err(|_| {
-            let what = if status.as_u16() == 401 { "the token in server.json is not this server's" } else { "the answer is not understood" };
+            let what = if status.as_u16() == 401 {
+                "the token in server.json is not this server's"
+            } else {
+                "the answer is not understood"
+            };
             Fault::Protocol(format!("{} answered {status}: {what}", self.url))
         })
     }
@@ -50,7 +54,8 @@ impl Remote {
 
     async fn json<T: serde::de::DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
         let bytes = self.bytes(request).await?;
-        serde_json::from_slice(&bytes).map_err(|e| Fault::Protocol(format!("the answer of {} is not understood: {e}", self.url)))
+        serde_json::from_slice(&bytes)
+            .map_err(|e| Fault::Protocol(format!("the answer of {} is not understood: {e}", self.url)))
     }
 }
 

@@ -1,14 +1,24 @@
-//! Roles: how each service is joined with its parts.
+//! Roles: how each service is joined with its parts, in one process or over NATS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rondo_bus::{BusBoard, BusClock, BusLedger, BusProgress, ClockHand, Credentials};
 use rondo_eventlog::Ledger;
-use rondo_runtime::clock::Clock;
-use rondo_runtime::config::Config;
+use rondo_ledger::LedgerConfig;
+use rondo_runtime::chance::SystemChance;
+use rondo_runtime::clock::{Clock, SystemClock};
+use rondo_runtime::config::{Config, read_secret};
 use rondo_runtime::lifecycle::Lifecycle;
-use rondo_runtime::progress::Progress;
+use rondo_runtime::progress::{Board, Progress};
 
+use crate::args::{ConductArgs, RunArgs};
 use crate::failure::Failure;
+use crate::output::hint;
+use crate::patient::Patient;
+use crate::{demo, up};
 
 /// Starts one of the four roles that act on the log.
 pub(crate) fn start_role(
@@ -21,7 +31,9 @@ pub(crate) fn start_role(
 ) -> Result<(), Failure> {
     let stop = lifecycle.stop();
     match role {
-        rondo_scheduler::ROLE => lifecycle.spawn(rondo_scheduler::ROLE, rondo_scheduler::run(ledger, clock, progress, stop)),
+        rondo_scheduler::ROLE => {
+            lifecycle.spawn(rondo_scheduler::ROLE, rondo_scheduler::run(ledger, clock, progress, stop));
+        }
         rondo_reminder::ROLE => {
             let transport = rondo_reminder::transport::from_config(config)?;
             let people = config.in_data(&config.mail.people);
@@ -40,12 +52,140 @@ pub(crate) fn start_role(
     Ok(())
 }
 
-/// Runs roles over NATS.
-pub(crate) async fn run(_config: Config, _args: &crate::args::RunArgs) -> Result<(), Failure> {
-    Err(Failure::usage("pending"))
+/// Runs roles as a process of their own over NATS.
+pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failure> {
+    if let Some(url) = &args.nats {
+        config.bus.url.clone_from(url);
+    }
+    let mut lifecycle = Lifecycle::default();
+    let mut roles: Vec<&str> = args.roles.iter().map(String::as_str).collect();
+    roles.dedup();
+    // The others cannot do anything before the ledger answers, so that it comes first.
+    roles.sort_by_key(|role| *role != "ledger");
+    for role in roles {
+        let client = connect(&config, role).await?;
+        let clock: Arc<dyn Clock> =
+            if config.bus.paced_clock { Arc::new(BusClock::new(client.clone()).await?) } else { Arc::new(SystemClock) };
+        match role {
+            "ledger" => start_ledger(&mut lifecycle, &config, client, clock)?,
+            "gateway" => start_gateway(&mut lifecycle, &config, client).await?,
+            _ => {
+                let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client.clone(), role).await?);
+                let progress: Arc<dyn Progress> = Arc::new(BusProgress::new(client).await?);
+                start_role(&mut lifecycle, role, &config, ledger, clock, progress)?;
+            }
+        }
+        hint(&format!("The {role} is up, over {}.", config.bus.url));
+    }
+    lifecycle.run(std::future::pending()).await.map_err(|e| Failure::of(&e))
 }
 
-/// Conducts the demonstration over NATS.
-pub(crate) async fn conduct(_config: Config, _args: &crate::args::ConductArgs) -> Result<(), Failure> {
-    Err(Failure::usage("pending"))
+async fn connect(config: &Config, client: &str) -> Result<rondo_bus::Client, Failure> {
+    let credentials = match (&config.bus.user, &config.bus.password_file) {
+        (Some(user), Some(path)) => Some(Credentials { user: user.clone(), password: read_secret(path)? }),
+        (None, None) => None,
+        _ => return Err(Failure::usage("bus.user and bus.password-file are given together or not at all")),
+    };
+    rondo_bus::connect(&config.bus.url, client, credentials)
+        .await
+        .map_err(|e| Failure::try_later(rondo_runtime::lifecycle::with_sources(&e)))
+}
+
+fn start_ledger(
+    lifecycle: &mut Lifecycle,
+    config: &Config,
+    client: rondo_bus::Client,
+    clock: Arc<dyn Clock>,
+) -> Result<(), Failure> {
+    let opened = rondo_ledger::open(&LedgerConfig {
+        data: config.ledger.data.clone(),
+        origin: config.ledger.origin.clone(),
+        clock,
+        chance: Arc::new(SystemChance),
+    })?;
+    for note in &opened.notes {
+        hint(note);
+    }
+    let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
+    let stop = lifecycle.stop();
+    lifecycle.spawn("ledger", opened.run(stop));
+    let mut asked = lifecycle.stop();
+    lifecycle.spawn("bus", async move {
+        tokio::select! {
+            served = rondo_bus::serve(client, ledger) => served,
+            () = asked.wait() => Ok(()),
+        }
+    });
+    Ok(())
+}
+
+async fn start_gateway(lifecycle: &mut Lifecycle, config: &Config, client: rondo_bus::Client) -> Result<(), Failure> {
+    let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client, "gateway").await?);
+    let bound = rondo_gateway::bind(&config.gateway.listen).await.map_err(|e| Failure::failed(e.to_string()))?;
+    std::fs::create_dir_all(&config.ledger.data)
+        .map_err(|e| Failure::failed(format!("cannot create {}: {e}", config.ledger.data.display())))?;
+    let token = up::token()?;
+    let address = bound.address;
+    let announced = up::Announced::write(&config.ledger.data, &address.to_string(), &token)?;
+    let parts = rondo_gateway::Parts { ledger, board: Board::default(), token };
+    let stop = lifecycle.stop();
+    lifecycle.spawn("gateway", async move {
+        let served = rondo_gateway::run(bound, parts, stop).await;
+        announced.remove();
+        served
+    });
+    hint(&format!("Pages: http://{address}"));
+    Ok(())
+}
+
+/// Plays the demonstration's cast against roles elsewhere: moves their clock and acts for their people.
+pub(crate) async fn conduct(mut config: Config, args: &ConductArgs) -> Result<(), Failure> {
+    if let Some(url) = &args.nats {
+        config.bus.url.clone_from(url);
+    }
+    let client = connect(&config, "operator").await?;
+    let cast = demo::Cast::builtin()?;
+    let hand = Arc::new(ClockHand::new(client.clone(), cast.begin).await?);
+    let board = BusBoard::new(client.clone()).await?;
+    let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client, "operator").await?);
+    let ledger: Arc<dyn Ledger> = Arc::new(Patient(ledger));
+    let (asking, telling) = (board.clone(), Arc::clone(&hand));
+    // Messages of the bus may be lost while a role is started again: what was said is said again.
+    let repeating = tokio::spawn(async move {
+        let mut again = tokio::time::interval(Duration::from_millis(250));
+        loop {
+            again.tick().await;
+            let _ = asking.ask().await;
+            let _ = telling.tell().await;
+        }
+    });
+    let hands = demo::Hands::Far(Box::new(FarHand(hand)));
+    let played = demo::Conductor::new(cast, ledger, Box::new(FarBoard(board)), hands, args.pace).play().await;
+    repeating.abort();
+    played
+}
+
+struct FarHand(Arc<ClockHand>);
+
+#[async_trait]
+impl demo::Mover for FarHand {
+    async fn advance(&self, to: Timestamp) -> Result<(), Failure> {
+        Ok(self.0.advance(to).await?)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+struct FarBoard(BusBoard);
+
+impl demo::Watch for FarBoard {
+    fn is_quiet(&self, roles: &[&'static str], size: u64, now: Timestamp) -> bool {
+        self.0.is_quiet(roles, size, now)
+    }
+
+    fn next_due(&self, roles: &[&'static str]) -> Option<Timestamp> {
+        self.0.next_due(roles)
+    }
 }

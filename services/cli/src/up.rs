@@ -70,7 +70,11 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     };
     announced.remove();
     played?;
-    if args.until_done { crate::nouns::audit::verify_directory(&config.ledger.data, crate::output::Form::Table) } else { Ok(()) }
+    if args.until_done {
+        crate::nouns::audit::verify_directory(&config.ledger.data, crate::output::Form::Table)
+    } else {
+        Ok(())
+    }
 }
 
 /// Runs the roles beside the conductor.
@@ -109,17 +113,17 @@ fn start_roles(
     Ok(())
 }
 
-fn token() -> Result<String, Failure> {
+pub(crate) fn token() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     SystemChance.fill(&mut bytes).map_err(|e| Failure::of(&e))?;
     Ok(hex::encode(bytes))
 }
 
 /// The announcement of a running server, in its data directory.
-struct Announced(PathBuf);
+pub(crate) struct Announced(PathBuf);
 
 impl Announced {
-    fn write(data: &Path, address: &str, token: &str) -> Result<Self, Failure> {
+    pub(crate) fn write(data: &Path, address: &str, token: &str) -> Result<Self, Failure> {
         let path = data.join(ANNOUNCEMENT);
         let announcement = Announcement { url: format!("http://{address}"), token: token.to_owned() };
         let text = serde_json::to_string(&announcement).map_err(|e| Failure::of(&e))?;
@@ -130,7 +134,7 @@ impl Announced {
         Ok(Self(path))
     }
 
-    fn remove(&self) {
+    pub(crate) fn remove(&self) {
         if let Err(error) = std::fs::remove_file(&self.0) {
             tracing::warn!("the announcement of this server could not be removed: {error}");
         }

@@ -28,10 +28,14 @@ pub enum GatewayError {
     #[error("`{0}` is not an address to listen on; write for example 127.0.0.1:8080")]
     BadAddress(String),
     /// Beyond this machine.
-    #[error("{0} is reachable from other machines, and there is no sign-in yet: only 127.0.0.1 and [::1] are taken. Put a proxy with sign-in in front")]
+    #[error(
+        "{0} is reachable from other machines, and there is no sign-in yet: only 127.0.0.1 and [::1] are taken. Put a proxy with sign-in in front"
+    )]
     BeyondLoopback(SocketAddr),
     /// In use, or not permitted.
-    #[error("cannot listen on {address}: {source}. Choose another with --listen, or stop the program that uses it; 127.0.0.1:0 takes a free one")]
+    #[error(
+        "cannot listen on {address}: {source}. Choose another with --listen, or stop the program that uses it; 127.0.0.1:0 takes a free one"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -41,7 +41,10 @@ impl Problem {
 
     pub(crate) fn internal(what: &str, error: &dyn std::error::Error) -> Self {
         tracing::error!("{what}: {}", rondo_runtime::lifecycle::with_sources(error));
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, sentence: format!("{what}. Nothing was changed; try again, or look into the log") }
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            sentence: format!("{what}. Nothing was changed; try again, or look into the log"),
+        }
     }
 }
 

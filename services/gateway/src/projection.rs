@@ -47,8 +47,8 @@ impl Projection {
     }
 
     async fn load_texts(&self, ledger: &dyn Ledger) -> Result<(), Fault> {
-        let pins: Vec<FileHash> =
-            self.with(|world| world.rounds().iter().filter_map(|(_, r)| Some(r.pin.as_ref()?.bundle.clone())).collect());
+        let pins: Vec<FileHash> = self
+            .with(|world| world.rounds().iter().filter_map(|(_, r)| Some(r.pin.as_ref()?.bundle.clone())).collect());
         for hash in pins {
             if self.texts.read().unwrap_or_else(PoisonError::into_inner).contains_key(&hash) {
                 continue;

@@ -41,14 +41,8 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
     let metrics = recorder.handle();
     // In a test process another gateway may have set one; its own numbers are then shown by that one.
     let _ = metrics::set_global_recorder(recorder);
-    let shared = Shared {
-        ledger: parts.ledger,
-        projection,
-        token: parts.token.into(),
-        board: parts.board,
-        metrics,
-        stop,
-    };
+    let shared =
+        Shared { ledger: parts.ledger, projection, token: parts.token.into(), board: parts.board, metrics, stop };
     let port = Router::new()
         .route("/port/submit", post(port::submit))
         .route("/port/read", get(port::read))
@@ -109,7 +103,7 @@ async fn numbers(State(shared): State<Shared>) -> impl IntoResponse {
 
 /// Tells a page that something has changed; the page then asks for what it shows.
 async fn changes(State(shared): State<Shared>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let start = (shared.projection.position(), shared.stop.clone());
+    let start = (shared.projection.position(), shared.stop);
     let pulses = stream::unfold(start, |(mut position, mut stop)| async move {
         tokio::select! {
             changed = position.changed() => changed.ok()?,

@@ -47,12 +47,20 @@ impl Evidence {
         fs::create_dir_all(&folder).map_err(failed("cannot create", &folder))?;
         let beside = path.with_extension("incoming");
         let mut options = OpenOptions::new();
-        let mut file =
-            options.create(true).truncate(false).read(true).write(true).open(&beside).map_err(failed("cannot open", &beside))?;
+        let mut file = options
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&beside)
+            .map_err(failed("cannot open", &beside))?;
         let length = file.metadata().map_err(failed("cannot read", &beside))?.len();
         let end = part.offset + part.bytes.len() as u64;
         if part.offset > length || end > part.total {
-            return Err(Fault::Refused(format!("a part at byte {} does not follow the {length} bytes stored", part.offset)));
+            return Err(Fault::Refused(format!(
+                "a part at byte {} does not follow the {length} bytes stored",
+                part.offset
+            )));
         }
         file.seek(SeekFrom::Start(part.offset))
             .and_then(|_| file.write_all(&part.bytes))
@@ -63,10 +71,15 @@ impl Evidence {
     fn finish(&self, part: &FilePart, mut file: &File, beside: &Path, path: &Path) -> Result<(), Fault> {
         file.set_len(part.total).map_err(failed("cannot cut", beside))?;
         let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes)).map_err(failed("cannot read", beside))?;
+        file.seek(SeekFrom::Start(0))
+            .and_then(|_| file.read_to_end(&mut bytes))
+            .map_err(failed("cannot read", beside))?;
         if FileHash::of(&bytes) != part.hash {
             fs::remove_file(beside).map_err(failed("cannot remove", beside))?;
-            return Err(Fault::Refused(format!("the parts sent do not make the file {}; nothing was stored", part.hash)));
+            return Err(Fault::Refused(format!(
+                "the parts sent do not make the file {}; nothing was stored",
+                part.hash
+            )));
         }
         file.sync_all().map_err(failed("cannot sync", beside))?;
         fs::rename(beside, path).map_err(failed("cannot name", path))?;
@@ -81,7 +94,9 @@ impl Evidence {
         let path = self.path(hash);
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(Fault::NotFound(format!("the file {hash}"))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Fault::NotFound(format!("the file {hash}")));
+            }
             Err(e) => return Err(failed("cannot open", &path)(e)),
         };
         let total = file.metadata().map_err(failed("cannot read", &path))?.len();

@@ -104,7 +104,9 @@ impl Log {
             }
             let number = position / crate::store::packs::PACK;
             let pack = self.store.pack(number)?.ok_or_else(|| {
-                Fault::Corrupt(format!("pack {number} of the store is missing; delete the folder `index`, it is rebuilt"))
+                Fault::Corrupt(format!(
+                    "pack {number} of the store is missing; delete the folder `index`, it is rebuilt"
+                ))
             })?;
             for record in pack.into_iter().skip((position % crate::store::packs::PACK) as usize) {
                 if found.len() == limit || bytes > READ_BYTES {
@@ -118,7 +120,7 @@ impl Log {
     }
 }
 
-fn decoded(bytes: Bytes) -> Result<Record, Fault> {
+fn decoded(bytes: &Bytes) -> Result<Record, Fault> {
     codec::decode(bytes).map_err(|e| Fault::storage("a stored record cannot be read", e))
 }
 
@@ -162,20 +164,15 @@ impl Ledger for LedgerHandle {
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.log.range(from, limit.min(MAX_READ))?.into_iter().map(decoded).collect()
+        self.log.range(from, limit.min(MAX_READ))?.iter().map(decoded).collect()
     }
 
-    async fn read_streams(
-        &self,
-        prefix: &str,
-        after: Option<(&str, u64)>,
-        limit: usize,
-    ) -> Result<Vec<Record>, Fault> {
+    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
         self.settled().await?;
         let mut records = Vec::new();
         let mut bytes = 0;
         for place in self.log.store.places_below(prefix, after, limit.min(MAX_READ))? {
-            let record = decoded(self.log.record_bytes(place.position)?)?;
+            let record = decoded(&self.log.record_bytes(place.position)?)?;
             bytes += record.bytes.len();
             records.push(record);
             if bytes > READ_BYTES {

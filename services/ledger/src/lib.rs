@@ -16,4 +16,4 @@ mod store;
 
 pub use handle::LedgerHandle;
 pub use notary::{create_key, read_signer};
-pub use open::{DataDirectory, LedgerConfig, Opened, OpenError, open};
+pub use open::{DataDirectory, LedgerConfig, OpenError, Opened, open};

@@ -39,7 +39,9 @@ pub enum NotaryError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The log does not extend what was signed.
-    #[error("the log has {have} records and does not extend the {signed} that were signed: it is an older copy or another history. Nothing is signed; restore the newest journal")]
+    #[error(
+        "the log has {have} records and does not extend the {signed} that were signed: it is an older copy or another history. Nothing is signed; restore the newest journal"
+    )]
     DoesNotExtend {
         /// Records on disk.
         have: u64,
@@ -47,7 +49,9 @@ pub enum NotaryError {
         signed: u64,
     },
     /// The bytes on disk do not hash to the head.
-    #[error("the bytes on disk do not hash to the log's root at {0} records; nothing is signed. Run `rondo audit verify`")]
+    #[error(
+        "the bytes on disk do not hash to the log's root at {0} records; nothing is signed. Run `rondo audit verify`"
+    )]
     Differs(u64),
     /// No random bytes.
     #[error(transparent)]

@@ -17,6 +17,7 @@ use rondo_runtime::lifecycle::Stop;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::committer;
 use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, Group, JournalError, JournalWriter};
@@ -25,7 +26,6 @@ use crate::sequencer::{Request, Salts, Sequencer};
 use crate::standing::Standings;
 use crate::store::indexer::{self, Packer};
 use crate::store::{Entry, Store};
-use crate::committer;
 
 /// Commands waiting to be decided at the most; a sender beyond waits.
 const WAITING: usize = 4_096;
@@ -66,10 +66,14 @@ pub enum OpenError {
         holder: Option<String>,
     },
     /// The directory holds something else.
-    #[error("{0} is not empty and holds no log of Rondo; nothing was changed. Choose an empty directory, or the right one")]
+    #[error(
+        "{0} is not empty and holds no log of Rondo; nothing was changed. Choose an empty directory, or the right one"
+    )]
     Foreign(PathBuf),
     /// The log's files are incomplete.
-    #[error("{0} says that it holds a log, but its journal is missing. No empty one was made in its place: restore the folder `journal` from a backup")]
+    #[error(
+        "{0} says that it holds a log, but its journal is missing. No empty one was made in its place: restore the folder `journal` from a backup"
+    )]
     JournalMissing(PathBuf),
     /// The note of what this directory is cannot be read.
     #[error("{path} is malformed: {what}")]
@@ -131,7 +135,8 @@ impl DataDirectory {
         fs::create_dir_all(path).map_err(io("create", path))?;
         if !path.join("log.json").exists() {
             let mut entries = fs::read_dir(path).map_err(io("list", path))?;
-            let foreign = |entry: std::io::Result<fs::DirEntry>| entry.map_or(true, |entry| entry.file_name() != "lock");
+            let foreign =
+                |entry: std::io::Result<fs::DirEntry>| entry.map_or(true, |entry| entry.file_name() != "lock");
             if entries.any(foreign) {
                 return Err(OpenError::Foreign(path.to_owned()));
             }
@@ -198,7 +203,8 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
 fn lock(path: &Path) -> Result<File, OpenError> {
     let lock = path.join("lock");
     let mut options = OpenOptions::new();
-    let mut file = options.create(true).truncate(false).read(true).write(true).open(&lock).map_err(io("open", &lock))?;
+    let mut file =
+        options.create(true).truncate(false).read(true).write(true).open(&lock).map_err(io("open", &lock))?;
     if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
         let holder = fs::read_to_string(&lock).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         return Err(OpenError::Held { path: path.to_owned(), holder });
@@ -310,7 +316,9 @@ fn start(
     let index = config.data.join("index");
     let threads = vec![
         thread("sequencer").spawn(move || sequencer.run()).map_err(failed())?,
-        thread("committer").spawn(move || committer::run(&committing, journal, &groups, &to_indexer)).map_err(failed())?,
+        thread("committer")
+            .spawn(move || committer::run(&committing, journal, &groups, &to_indexer))
+            .map_err(failed())?,
         thread("indexer").spawn(move || indexer::run(&indexing, packer, &written, &index)).map_err(failed())?,
     ];
     Ok((requests, threads))

@@ -114,8 +114,7 @@ impl Sequencer {
         let mut encoded: Vec<Bytes> = Vec::with_capacity(events.len());
         for (ordinal, event) in events.iter().enumerate() {
             let ahead = ordinal as u64;
-            let place =
-                codec::Place { stream, version: standing.version + ahead, position: first + ahead, ordinal };
+            let place = codec::Place { stream, version: standing.version + ahead, position: first + ahead, ordinal };
             let salt = self.salts.next().map_err(|e| Fault::storage("cannot salt a record", e))?;
             encoded.push(codec::encode(place, event, command, actor, now, &salt).map_err(|e| match e {
                 codec::CodecError::TooLarge(size) => SubmitError::Rejected(Rejection::OutOfBounds {

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use lru::LruCache;
-use rondo_domain::event::Aggregate;
 use rondo_domain::StreamId;
+use rondo_domain::event::Aggregate;
 use rondo_eventlog::{Fault, codec};
 
 use crate::handle::Log;
@@ -60,7 +60,8 @@ impl Standings {
         let limit = NonZeroUsize::new(KEPT).map_or(1, NonZeroUsize::get);
         let indexed = self.log.indexed();
         while self.kept.len() > limit {
-            let stored = self.kept.peek_lru().is_some_and(|(_, standing)| standing.last.is_none_or(|last| last < indexed));
+            let stored =
+                self.kept.peek_lru().is_some_and(|(_, standing)| standing.last.is_none_or(|last| last < indexed));
             if !stored {
                 return;
             }
@@ -74,7 +75,8 @@ fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
         Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new() };
     for place in log.store.places(stream)? {
         let bytes = log.record_bytes(place.position)?;
-        let record = codec::decode(bytes).map_err(|e| Fault::storage(format!("record {} of {stream}", place.position), e))?;
+        let record =
+            codec::decode(&bytes).map_err(|e| Fault::storage(format!("record {} of {stream}", place.position), e))?;
         if record.stream != *stream || record.version != standing.version {
             return Err(Fault::Corrupt(format!(
                 "record {} is not version {} of {stream}: the index does not fit the journal; delete the folder `index`, it is rebuilt",

@@ -60,11 +60,16 @@ pub(crate) fn write(path: &Path, release: &ReleaseId, snapshot: &Snapshot) -> Re
         log: LogPlace { position: snapshot.position, size: snapshot.head.size, root: hex::encode(snapshot.head.root) },
         files: contents
             .iter()
-            .map(|(name, bytes)| FileEntry { name: (*name).to_owned(), sha256: FileHash::of(bytes), bytes: bytes.len() })
+            .map(|(name, bytes)| FileEntry {
+                name: (*name).to_owned(),
+                sha256: FileHash::of(bytes),
+                bytes: bytes.len(),
+            })
             .collect(),
         citation: "ILO, ILOSTAT, special collection International Labour Migration Statistics (ILMS) in ASEAN",
     };
-    let mut manifest = serde_json::to_vec_pretty(&manifest).map_err(|e| Fault::storage("cannot write the manifest", e))?;
+    let mut manifest =
+        serde_json::to_vec_pretty(&manifest).map_err(|e| Fault::storage("cannot write the manifest", e))?;
     manifest.push(b'\n');
     let parent = path.parent().unwrap_or(Path::new("."));
     let beside = path.with_extension("incoming");

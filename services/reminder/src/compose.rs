@@ -81,7 +81,10 @@ pub(crate) fn facts(
         .zip(texts.bundle.text("calendar/holidays.csv").ok())
         .and_then(|(countries, holidays)| read_calendars(countries, holidays).ok());
     let named = |country: &rondo_domain::Country| {
-        calendars.as_ref().and_then(|all| all.get(country)).map_or_else(|| country.to_string(), |found| found.name.clone())
+        calendars
+            .as_ref()
+            .and_then(|all| all.get(country))
+            .map_or_else(|| country.to_string(), |found| found.name.clone())
     };
     let base = mail.base_url.trim_end_matches('/');
     let place = brief.country.as_ref().map(|country| format!("/{country}")).unwrap_or_default();
@@ -134,10 +137,8 @@ pub(crate) fn letter(
 ) -> Result<Letter, ComposeError> {
     let filled = fill(facts, brief, person, texts.bundle.text(&facts.text)?, mail)?;
     let footer = fill(facts, brief, person, texts.bundle.text("mail/footer.en.txt")?, mail)?;
-    let (subject, body) = filled
-        .strip_prefix("Subject: ")
-        .and_then(|rest| rest.split_once('\n'))
-        .unwrap_or(("Rondo", filled.as_str()));
+    let (subject, body) =
+        filled.strip_prefix("Subject: ").and_then(|rest| rest.split_once('\n')).unwrap_or(("Rondo", filled.as_str()));
     let to = Mailbox::new(Some(person.name.clone()), person.email.parse()?);
     let message = lettre::Message::builder()
         .from(mail.from.parse()?)

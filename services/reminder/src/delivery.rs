@@ -65,7 +65,9 @@ impl<'a> Delivery<'a> {
         let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
         let guarded = Guarded { round, participation };
         if let (Work::Send(_), Some(reason)) = (work, unmet(brief.guards.iter().map(String::as_str), guarded)) {
-            return self.record(key, &format!("suppress {}", notice.attempts), NoticeCommand::Suppress { reason }).await;
+            return self
+                .record(key, &format!("suppress {}", notice.attempts), NoticeCommand::Suppress { reason })
+                .await;
         }
         let people = People::read(self.people).map_err(|e| Fault::storage("the register of people", e))?;
         let letter = people.person.get(&brief.person).map(|person| {
@@ -110,7 +112,8 @@ impl<'a> Delivery<'a> {
     async fn load(&mut self, hash: &FileHash) -> Result<(), Fault> {
         if !self.texts.contains_key(hash) {
             let bytes = files::fetch(&*self.ledger, hash).await?;
-            let unreadable = |e: Box<dyn std::error::Error + Send + Sync>| Fault::storage(format!("the workflow {hash}"), e);
+            let unreadable =
+                |e: Box<dyn std::error::Error + Send + Sync>| Fault::storage(format!("the workflow {hash}"), e);
             let bundle = Bundle::from_bytes(&bytes).map_err(|e| unreadable(e.into()))?;
             let definition = read_definition(&bundle).map_err(|e| unreadable(e.into()))?;
             self.texts.insert(hash.clone(), Texts { bundle, definition });

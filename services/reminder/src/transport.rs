@@ -64,7 +64,9 @@ impl Transport for Folder {
         };
         match write.await {
             Ok(()) => Outcome::Accepted,
-            Err(error) => Outcome::RefusedForNow(Refusal { code: 0, class: format!("the mail folder: {}", error.kind()) }),
+            Err(error) => {
+                Outcome::RefusedForNow(Refusal { code: 0, class: format!("the mail folder: {}", error.kind()) })
+            }
         }
     }
 }
@@ -78,19 +80,21 @@ pub struct Smtp {
 impl Smtp {
     fn new(config: &Config) -> Result<Self, ConfigError> {
         let mail = &config.mail;
-        let value = |e: lettre::transport::smtp::Error| ConfigError::Value(format!("the mail server {}: {e}", mail.host));
+        let value =
+            |e: lettre::transport::smtp::Error| ConfigError::Value(format!("the mail server {}: {e}", mail.host));
         let timeout = Duration::from_secs(mail.timeout_seconds.clamp(1, 600));
         let mut tls = TlsParameters::builder(mail.host.clone());
         if let Some(path) = &mail.ca_file {
             let pem = std::fs::read(path).map_err(|source| ConfigError::Io { path: path.clone(), source })?;
             tls = tls.add_root_certificate(Certificate::from_pem(&pem).map_err(value)?);
         }
-        let mut relay = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&mail.host)
-            .port(mail.port)
-            .timeout(Some(timeout));
+        let mut relay =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&mail.host).port(mail.port).timeout(Some(timeout));
         if let Some(user) = &mail.user {
             let path = mail.password_file.as_ref().ok_or_else(|| {
-                ConfigError::Value("mail.user is set, so mail.password-file is needed: a file that holds the password".to_owned())
+                ConfigError::Value(
+                    "mail.user is set, so mail.password-file is needed: a file that holds the password".to_owned(),
+                )
             })?;
             relay = relay
                 .tls(Tls::Required(tls.build().map_err(value)?))
@@ -108,7 +112,9 @@ impl Transport for Smtp {
         // A server that cannot be greeted has certainly taken nothing; only from here on can an answer be lost.
         match tokio::time::timeout(self.timeout, self.relay.test_connection()).await {
             Ok(Ok(true)) => {}
-            Ok(Err(error)) if error.is_permanent() => return Outcome::Refused(refusal(&error, "the server refuses us")),
+            Ok(Err(error)) if error.is_permanent() => {
+                return Outcome::Refused(refusal(&error, "the server refuses us"));
+            }
             Ok(Err(error)) => return Outcome::RefusedForNow(refusal(&error, "the server cannot be greeted")),
             Ok(Ok(false)) | Err(_) => return unreachable_for_now(),
         }

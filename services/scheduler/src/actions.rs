@@ -41,7 +41,9 @@ pub(crate) fn act(
         Action::Ask => (vec![ask(key, occurrence)], ran("the failed rules were put to the country")),
         Action::PrepareRelease => prepare_release(world, key),
         Action::Launch => (vec![of_round(key, RoundCommand::Launch)], ran("the round was launched")),
-        Action::BeginClosing => (vec![of_round(key, RoundCommand::BeginClosing)], ran("late answers are late from now on")),
+        Action::BeginClosing => {
+            (vec![of_round(key, RoundCommand::BeginClosing)], ran("late answers are late from now on"))
+        }
         Action::Close => (vec![of_round(key, RoundCommand::Close)], ran("the round takes no more submissions")),
         Action::Finalise => (vec![of_round(key, RoundCommand::Finalise)], ran("confirmation and release began")),
     };
@@ -121,7 +123,8 @@ fn mail(
         let reason = format!("nobody who can be reached holds the role {roles}");
         return (Vec::new(), Outcome::Skipped { reason });
     }
-    let what = format!("{text} was raised for {} {}", people.len(), if people.len() == 1 { "person" } else { "people" });
+    let what =
+        format!("{text} was raised for {} {}", people.len(), if people.len() == 1 { "person" } else { "people" });
     (commands, Outcome::Ran { what })
 }
 
@@ -134,7 +137,8 @@ fn notice_id(key: &RunKey, occurrence: &Occurrence, person: &PersonId) -> Option
 
 fn validate(world: &World, key: &RunKey) -> (Commands, Outcome) {
     let part = key.1.as_ref().and_then(|country| world.participation(&key.0, country));
-    let waiting = part.into_iter().flat_map(|part| &part.submissions).filter(|(_, s)| s.state == SubmissionState::Received);
+    let waiting =
+        part.into_iter().flat_map(|part| &part.submissions).filter(|(_, s)| s.state == SubmissionState::Received);
     let commands: Commands = waiting
         .map(|(id, _)| {
             let wished = ParticipationCommand::RequestCheck { submission: id.clone() };
@@ -222,7 +226,9 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
 
 fn follow_release(world: &World, stream: &StreamId) -> Commands {
     let release: Option<ReleaseId> = stream.part(0).and_then(|part| part.parse().ok());
-    let Some((id, state)) = release.and_then(|id| world.release(&id).map(|state| (id, state))) else { return Vec::new() };
+    let Some((id, state)) = release.and_then(|id| world.release(&id).map(|state| (id, state))) else {
+        return Vec::new();
+    };
     let Some(round) = &state.round else { return Vec::new() };
     let mut commands: Commands = state
         .contents

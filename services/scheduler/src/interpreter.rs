@@ -96,7 +96,13 @@ fn countries(round: &Round, step: &Step) -> Vec<Option<Country>> {
     }
 }
 
-fn plan_step(knowledge: &Knowledge, ready: &Ready, round: &Round, step: &Step, key: &RunKey) -> Option<Option<Command>> {
+fn plan_step(
+    knowledge: &Knowledge,
+    ready: &Ready,
+    round: &Round,
+    step: &Step,
+    key: &RunKey,
+) -> Option<Option<Command>> {
     let country = key.1.as_ref();
     match &step.trigger {
         Trigger::Milestone { milestone, .. } => {
@@ -105,7 +111,8 @@ fn plan_step(knowledge: &Knowledge, ready: &Ready, round: &Round, step: &Step, k
         }
         Trigger::Cron { from, .. } => {
             let run = knowledge.world.run(&key.0, country);
-            let mine = run.into_iter().flat_map(|run| &run.occurrences).filter(|(occurrence, _)| occurrence.step == step.id);
+            let mine =
+                run.into_iter().flat_map(|run| &run.occurrences).filter(|(occurrence, _)| occurrence.step == step.id);
             let (mut last, mut waiting) = (round.milestones.get(from)?.at, false);
             for (_, (due, stage)) in mine {
                 last = last.max(due.at);
@@ -155,7 +162,8 @@ fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestam
             continue;
         };
         for event in &happened {
-            let waits = |step: &&Step| matches!(&step.trigger, Trigger::Event { event: name, .. } if *name == event.event);
+            let waits =
+                |step: &&Step| matches!(&step.trigger, Trigger::Event { event: name, .. } if *name == event.event);
             for step in ready.definition.steps.iter().filter(waits) {
                 let Some(due) = told(&key.0, step, ready.event_due(step, key.1.as_ref(), event.at)) else { continue };
                 let of = format!("{} {}", event.event, &event.command.to_string()[..12]);

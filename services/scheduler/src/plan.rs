@@ -89,7 +89,12 @@ impl Ready {
     ///
     /// # Errors
     /// When the date cannot be reckoned.
-    pub fn milestone_due(&self, round: &Round, step: &Step, country: Option<&Country>) -> Result<Option<Moment>, PlanError> {
+    pub fn milestone_due(
+        &self,
+        round: &Round,
+        step: &Step,
+        country: Option<&Country>,
+    ) -> Result<Option<Moment>, PlanError> {
         let Trigger::Milestone { milestone, offset, at } = &step.trigger else { return Ok(None) };
         let own_deadline = country.filter(|_| milestone.as_str() == "deadline");
         let anchor = match own_deadline {
@@ -112,7 +117,12 @@ impl Ready {
     ///
     /// # Errors
     /// When the date cannot be reckoned.
-    pub fn event_due(&self, step: &Step, country: Option<&Country>, happened: Timestamp) -> Result<Option<Moment>, PlanError> {
+    pub fn event_due(
+        &self,
+        step: &Step,
+        country: Option<&Country>,
+        happened: Timestamp,
+    ) -> Result<Option<Moment>, PlanError> {
         let Trigger::Event { event, offset, at } = &step.trigger else { return Ok(None) };
         let calendar = self.calendar(country.unwrap_or(&self.definition.home))?;
         let local = calendar.zone.to_datetime(happened);
@@ -134,9 +144,17 @@ impl Ready {
     ///
     /// # Errors
     /// When the date cannot be reckoned.
-    pub fn cron_due(&self, round: &Round, step: &Step, country: Option<&Country>, after: Timestamp) -> Result<Option<Moment>, PlanError> {
+    pub fn cron_due(
+        &self,
+        round: &Round,
+        step: &Step,
+        country: Option<&Country>,
+        after: Timestamp,
+    ) -> Result<Option<Moment>, PlanError> {
         let Trigger::Cron { expression, from, until } = &step.trigger else { return Ok(None) };
-        let (Some(from), Some(until)) = (round.milestones.get(from), round.milestones.get(until)) else { return Ok(None) };
+        let (Some(from), Some(until)) = (round.milestones.get(from), round.milestones.get(until)) else {
+            return Ok(None);
+        };
         let calendar = self.calendar(country.unwrap_or(&self.definition.home))?;
         let after = calendar.zone.to_datetime(after.max(from.at));
         let Some(local) = Schedule::from_str(expression)?.after(after) else { return Ok(None) };
@@ -155,7 +173,12 @@ impl Ready {
     ///
     /// # Errors
     /// When the country has no calendar.
-    pub fn set_deadline(&self, country: &Country, day: jiff::civil::Date, time: Option<Time>) -> Result<Moment, PlanError> {
+    pub fn set_deadline(
+        &self,
+        country: &Country,
+        day: jiff::civil::Date,
+        time: Option<Time>,
+    ) -> Result<Moment, PlanError> {
         let time = time.unwrap_or(Moment::END_OF_DAY);
         Ok(self.calendar(country)?.moment(day, time, Roll::None, "set by the coordinator".to_owned())?)
     }
@@ -166,6 +189,11 @@ impl Ready {
     /// When the date cannot be reckoned.
     pub fn extended(&self, country: &Country, deadline: &Moment, offset: Offset) -> Result<Moment, PlanError> {
         let calendar = self.calendar(country)?;
-        Ok(calendar.moment_from(("the deadline", deadline.local.date()), offset, deadline.local.time(), Roll::Following)?)
+        Ok(calendar.moment_from(
+            ("the deadline", deadline.local.date()),
+            offset,
+            deadline.local.time(),
+            Roll::Following,
+        )?)
     }
 }

@@ -41,8 +41,7 @@ impl Checker {
     /// Checks one submission to its recorded end.
     pub(crate) async fn carry_out(&mut self, backlog: &Backlog, work: &Work) -> Result<(), Fault> {
         let (round_id, country, id) = work;
-        let (Some(round), Some(part)) =
-            (backlog.world.round(round_id), backlog.world.participation(round_id, country))
+        let (Some(round), Some(part)) = (backlog.world.round(round_id), backlog.world.participation(round_id, country))
         else {
             return Ok(());
         };
@@ -70,10 +69,16 @@ impl Checker {
             ParticipationCommand::Reject { submission: id.clone(), findings }
         } else {
             let figures = outcome.sheets.iter().map(|sheet| sheet.cells.len()).sum();
-            ParticipationCommand::CompleteCheck { submission: id.clone(), tables: tables(&outcome.sheets), figures, findings }
+            ParticipationCommand::CompleteCheck {
+                submission: id.clone(),
+                tables: tables(&outcome.sheets),
+                figures,
+                findings,
+            }
         };
         let wish = Wish::Participation { round: round_id.clone(), country: country.clone(), command };
-        let command = Command::of_service(ROLE, &["check", id.as_str()], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
+        let command =
+            Command::of_service(ROLE, &["check", id.as_str()], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
         if let Err(rejection) = self.submit(command).await? {
             tracing::error!(submission = %id, code = rejection.code(), "the check could not be recorded: {rejection}");
             return Err(Fault::Protocol(format!("the check of {id} was refused: {rejection}")));
@@ -197,7 +202,10 @@ fn bounded(groups: Grouped) -> Vec<TableFindings> {
         // What fails comes before what is undecided, should the limit be reached.
         findings.sort_by_key(|finding| (finding.verdict, std::cmp::Reverse(finding.severity)));
         if findings.len() > left {
-            tracing::warn!("a check has more findings than one check may report; {} were left out", findings.len() - left);
+            tracing::warn!(
+                "a check has more findings than one check may report; {} were left out",
+                findings.len() - left
+            );
             findings.truncate(left);
         }
         left -= findings.len();

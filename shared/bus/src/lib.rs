@@ -1,1 +1,19 @@
-//! The ledger's port carried over NATS.
+//! The ledger's port carried over NATS: requests and replies, a nudge without data, progress, and a clock for rehearsals.
+//!
+//! Nothing lives only in the broker: it may be wiped at any time, and every reader goes on from its own position.
+
+mod client;
+mod clock;
+mod connect;
+mod frame;
+mod progress;
+mod server;
+mod subject;
+
+pub use async_nats::Client;
+pub use client::BusLedger;
+pub use clock::{BusClock, ClockHand};
+pub use connect::{ConnectError, Credentials, connect};
+pub use progress::{BusBoard, BusProgress};
+pub use server::{ServeError, serve};
+pub use subject::{SENDERS, prefix};

@@ -14,8 +14,8 @@ use crate::release::ReleaseCommand;
 use crate::round::{Round, RoundCommand};
 use crate::run::RunCommand;
 use crate::{
-    Actor, CommandId, Country, InstitutionId, NoticeId, PersonId, Rejection, ReleaseId, Role, RoundId, StreamId, figure,
-    network, notice, participation, release, round, run,
+    Actor, CommandId, Country, InstitutionId, NoticeId, PersonId, Rejection, ReleaseId, Role, RoundId, StreamId,
+    figure, network, notice, participation, release, round, run,
 };
 
 /// A command.
@@ -90,9 +90,11 @@ impl Wish {
     /// The other streams whose state the decision looks at, besides the network.
     pub fn surroundings(&self) -> Vec<StreamId> {
         match self {
-            Self::Participation { round, command, .. }
-                if matches!(command, ParticipationCommand::Expect | ParticipationCommand::Receive { .. }) =>
-            {
+            Self::Participation {
+                round,
+                command: ParticipationCommand::Expect | ParticipationCommand::Receive { .. },
+                ..
+            } => {
                 vec![StreamId::round(round)]
             }
             Self::Figures { sheet, command: FiguresCommand::Record { round, .. } } => {
@@ -142,7 +144,9 @@ impl Wish {
             (Self::Release { command, .. }, Aggregate::Release(state)) => {
                 all(release::decide(state, command, context)?, Event::Release)
             }
-            (Self::Run { command, .. }, Aggregate::Run(state)) => all(run::decide(state, command, context)?, Event::Run),
+            (Self::Run { command, .. }, Aggregate::Run(state)) => {
+                all(run::decide(state, command, context)?, Event::Run)
+            }
             _ => return Err(Rejection::Malformed { what: "the command does not fit its stream".to_owned() }),
         })
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::Actor;
 use crate::figure::{Figures, FiguresEvent};
 use crate::network::{Network, NetworkEvent};
 use crate::notice::{Notice, NoticeEvent};
@@ -11,7 +12,6 @@ use crate::release::{Release, ReleaseEvent};
 use crate::round::{Round, RoundEvent};
 use crate::run::{Run, RunEvent};
 use crate::stream::StreamKind;
-use crate::Actor;
 
 /// When, by whom and where in the log something happened.
 #[derive(Debug, Clone, Copy)]

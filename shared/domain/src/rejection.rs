@@ -79,7 +79,9 @@ pub enum Rejection {
     },
     /// The round takes no more submissions.
     #[serde(rename = "round.closed")]
-    #[error("the round `{round}` is {state} and takes no submissions; nothing was stored. Ask the coordinator to reopen it")]
+    #[error(
+        "the round `{round}` is {state} and takes no submissions; nothing was stored. Ask the coordinator to reopen it"
+    )]
     RoundClosed {
         /// The id.
         round: String,

@@ -126,8 +126,8 @@ pub fn encode(
 ///
 /// # Errors
 /// When the bytes are no record, or of a schema unknown here.
-pub fn decode(bytes: Bytes) -> Result<Record, CodecError> {
-    let read: Read<'_> = serde_json::from_slice(&bytes)?;
+pub fn decode(bytes: &Bytes) -> Result<Record, CodecError> {
+    let read: Read<'_> = serde_json::from_slice(bytes)?;
     let name = serde_json::from_str::<Name<'_>>(read.event.get())?.name.to_owned();
     if read.schema > upcaster::CURRENT {
         return Err(CodecError::UnknownSchema { name, schema: read.schema, known: upcaster::CURRENT });
@@ -211,9 +211,12 @@ mod tests {
         let event = Event::Round(RoundEvent::RoundLaunched {});
         let place = Place { stream: &stream, version: 2, position: 7, ordinal: 0 };
         let bytes = encode(place, &event, &command, &actor, Timestamp::UNIX_EPOCH, "00ff").unwrap();
-        let record = decode(bytes.clone()).unwrap();
-        assert_eq!((record.position, record.version, &record.event, record.name.as_str()), (7, 2, &event, "RoundLaunched"));
+        let record = decode(&bytes).unwrap();
+        assert_eq!(
+            (record.position, record.version, &record.event, record.name.as_str()),
+            (7, 2, &event, "RoundLaunched")
+        );
         assert_eq!(record.bytes, bytes);
-        assert!(decode(Bytes::from_static(b"{\"position\":")).is_err());
+        assert!(decode(&Bytes::from_static(b"{\"position\":")).is_err());
     }
 }

@@ -35,7 +35,8 @@ pub async fn store(ledger: &dyn Ledger, bytes: &[u8]) -> Result<FileHash, Fault>
         return Err(Fault::Refused(format!("a file has between 1 and {MAX_FILE} bytes; this one has {total}")));
     }
     for (index, part) in bytes.chunks(PART).enumerate() {
-        let part = FilePart { hash: hash.clone(), total, offset: (index * PART) as u64, bytes: Bytes::copy_from_slice(part) };
+        let part =
+            FilePart { hash: hash.clone(), total, offset: (index * PART) as u64, bytes: Bytes::copy_from_slice(part) };
         ledger.store_part(part).await?;
     }
     Ok(hash)

@@ -110,12 +110,7 @@ pub trait Ledger: Send + Sync {
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault>;
 
     /// Records of every stream whose name begins so, by stream and version; `after` is the last one already read.
-    async fn read_streams(
-        &self,
-        prefix: &str,
-        after: Option<(&str, u64)>,
-        limit: usize,
-    ) -> Result<Vec<Record>, Fault>;
+    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault>;
 
     /// How far the log has grown.
     async fn head(&self) -> Result<Head, Fault>;

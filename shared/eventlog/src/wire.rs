@@ -95,6 +95,8 @@ pub fn from_lines(lines: &Bytes) -> Result<Vec<Record>, Fault> {
     lines
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
-        .map(|line| codec::decode(lines.slice_ref(line)).map_err(|e| Fault::storage("a record that came over the wire", e)))
+        .map(|line| {
+            codec::decode(&lines.slice_ref(line)).map_err(|e| Fault::storage("a record that came over the wire", e))
+        })
         .collect()
 }

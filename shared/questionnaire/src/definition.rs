@@ -77,13 +77,17 @@ fn layout(
     known: &BTreeMap<String, Classification>,
 ) -> Result<Layout, Problem> {
     let problem = |at: usize, message: String| Problem::at(FILE, text, at, message);
-    let indicator: Indicator =
-        entry.code.get_ref().parse().map_err(|e: rondo_domain::InvalidId| problem(entry.code.span().start, e.to_string()))?;
+    let indicator: Indicator = entry
+        .code
+        .get_ref()
+        .parse()
+        .map_err(|e: rondo_domain::InvalidId| problem(entry.code.span().start, e.to_string()))?;
     for version in &entry.classifications {
         if !known.contains_key(version.get_ref()) {
             let message = format!("`{}` is not a classification version of {ITEMS}", version.get_ref());
-            return Err(problem(version.span().start, message)
-                .suggest(version.get_ref(), known.keys().map(String::as_str)));
+            return Err(
+                problem(version.span().start, message).suggest(version.get_ref(), known.keys().map(String::as_str))
+            );
         }
     }
     let mut versions = entry.classifications.into_iter().map(Spanned::into_inner);

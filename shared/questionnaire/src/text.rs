@@ -101,7 +101,10 @@ pub fn read_text(bytes: &[u8]) -> Result<TextFile, ReadError> {
         }
         if let Some(long) = record.iter().find(|field| field.len() > MAX_FIELD || field.chars().any(is_hostile)) {
             let start: String = long.chars().filter(|c| !c.is_control()).take(20).collect();
-            return Err(ReadError::Row { line, what: format!("the field that begins `{start}` is too long or holds control characters") });
+            return Err(ReadError::Row {
+                line,
+                what: format!("the field that begins `{start}` is too long or holds control characters"),
+            });
         }
         rows.push(row(line, &columns, &record));
     }
@@ -224,7 +227,9 @@ mod tests {
     #[test]
     fn every_unreadable_file_is_told_apart() {
         let text = |bytes: &[u8]| read_text(bytes).unwrap_err().to_string();
-        assert!(text(b"ref_area,indicator,time,obs_value\nLAO,\xff,2023,1").starts_with("line 2: the file is not UTF-8"));
+        assert!(
+            text(b"ref_area,indicator,time,obs_value\nLAO,\xff,2023,1").starts_with("line 2: the file is not UTF-8")
+        );
         assert!(text(b"ref_area,indicator,time,obs_valeu\n").contains("did you mean `obs_value`"));
         assert!(text(b"ref_area,indicator,time\nLAO,X,2023").contains("obs_value is missing"));
         assert!(text(b"ref_area,indicator,time,obs_value\nLAO,X,2023").contains("3 fields stand"));
@@ -235,7 +240,8 @@ mod tests {
 
     #[test]
     fn a_formula_is_defused_for_people_and_kept_for_machines() {
-        let row = RawRow { obs_value: "-1.5".to_owned(), note_source: "=cmd|'/c calc'!A1".to_owned(), ..RawRow::default() };
+        let row =
+            RawRow { obs_value: "-1.5".to_owned(), note_source: "=cmd|'/c calc'!A1".to_owned(), ..RawRow::default() };
         let people = String::from_utf8(people_text(std::slice::from_ref(&row)).unwrap()).unwrap();
         assert!(people.contains("'=cmd") && people.contains(",-1.5,"), "{people}");
         let machine = machine_text(&[row.clone()]).unwrap();

@@ -22,7 +22,8 @@ pub(crate) fn check(rules: &Rules, sheets: &[Sheet], questionnaire: &Questionnai
         }
         for sheets in together.values().filter(|sheets| sheets.len() > 1) {
             for sex in [Sex::Total, Sex::Male, Sex::Female] {
-                findings.extend(compare(rules, sheets, sex, questionnaire).map(|finding| (Some(sheets[0].table), finding)));
+                findings
+                    .extend(compare(rules, sheets, sex, questionnaire).map(|finding| (Some(sheets[0].table), finding)));
             }
         }
     }
@@ -58,7 +59,10 @@ fn compare(rules: &Rules, sheets: &[&Sheet], sex: Sex, questionnaire: &Questionn
         "R40",
         Said {
             verdict: Verdict::Fail,
-            keys: std::iter::once(first).chain(apart.iter().copied()).map(|(sheet, cell, _)| sheet.name(cell)).collect(),
+            keys: std::iter::once(first)
+                .chain(apart.iter().copied())
+                .map(|(sheet, cell, _)| sheet.name(cell))
+                .collect(),
             observed: totals.iter().map(shown).collect::<Vec<_>>().join(", "),
             expected: "the same total in every table of one concept".to_owned(),
             message: format!(

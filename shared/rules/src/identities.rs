@@ -77,7 +77,10 @@ pub(crate) fn check(rules: &Rules, sheet: &Sheet, questionnaire: &Questionnaire)
         }
         let message = format!(
             "one figure would make all {} identities true: {} instead of {} ({})",
-            mended.len(), repair.to, repair.from, repair.kind
+            mended.len(),
+            repair.to,
+            repair.from,
+            repair.kind
         );
         let said = Said {
             verdict: Verdict::Fail,
@@ -141,8 +144,7 @@ fn over_classes(sheet: &Sheet, sex: Sex, dimension: u8, classification: &Classif
         };
         // A region among the countries, or a class outside the default ones, leaves open what the details add up to.
         let grouped = present(Part::Group).next().is_some();
-        let parts: Vec<CellKey> =
-            present(Part::Detail).chain(present(Part::Rest)).map(|(cell, _)| cell).collect();
+        let parts: Vec<CellKey> = present(Part::Detail).chain(present(Part::Rest)).map(|(cell, _)| cell).collect();
         if parts.is_empty() {
             continue;
         }
@@ -185,7 +187,10 @@ fn undecided(sheet: &Sheet, identity: &Identity) -> Said {
         keys: vec![sheet.name(&identity.total)],
         observed: format!("missing: {missing}"),
         expected: "every figure of the sum".to_owned(),
-        message: format!("whether the parts of {} add up cannot be told: {missing} is missing", sheet.name(&identity.total)),
+        message: format!(
+            "whether the parts of {} add up cannot be told: {missing} is missing",
+            sheet.name(&identity.total)
+        ),
         place: sheet.place(identity.cells()),
     }
 }

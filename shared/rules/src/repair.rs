@@ -25,7 +25,8 @@ pub(crate) fn propose<'i>(
                 candidates.push((cell, now, would));
             }
         }
-        let named: Vec<_> = candidates.iter().filter(|(cell, now, would)| kind(sheet, cell, *now, *would) != "other").collect();
+        let named: Vec<_> =
+            candidates.iter().filter(|(cell, now, would)| kind(sheet, cell, *now, *would) != "other").collect();
         let chosen = match (&candidates[..], &named[..]) {
             ([only], _) => only,
             (_, [only]) => only,
@@ -79,9 +80,8 @@ fn implied(sheet: &Sheet, cell: &CellKey, identity: &Identity) -> Option<Decimal
 fn mends(sheet: &Sheet, all: &[Identity], group: &[&Identity], cell: &CellKey, would: Decimal, half: Decimal) -> bool {
     let number = |other: &CellKey| if other == cell { Some(would) } else { sheet.number(other) };
     let fits = |identity: &Identity| identity.holds(half, number) == Some(true);
-    let unharmed = |identity: &Identity| {
-        identity.holds(half, |other| sheet.number(other)) != Some(true) || fits(identity)
-    };
+    let unharmed =
+        |identity: &Identity| identity.holds(half, |other| sheet.number(other)) != Some(true) || fits(identity);
     group.iter().all(|identity| fits(identity)) && all.iter().filter(|i| cells(i).any(|c| c == cell)).all(unharmed)
 }
 
@@ -111,5 +111,9 @@ fn kind(sheet: &Sheet, cell: &CellKey, now: Decimal, would: Decimal) -> &'static
         _ => {}
     }
     let neighbour = |other: &&CellKey| *other != cell && other.sex == cell.sex && sheet.number(other) == Some(now);
-    if now != Decimal::ZERO && sheet.cells.keys().any(|other| neighbour(&other)) { "copy of neighbour" } else { "other" }
+    if now != Decimal::ZERO && sheet.cells.keys().any(|other| neighbour(&other)) {
+        "copy of neighbour"
+    } else {
+        "other"
+    }
 }

@@ -11,9 +11,8 @@ use toml::Spanned;
 const FILE: &str = "rules.toml";
 
 /// The rules that this engine knows.
-const KNOWN: [&str; 16] = [
-    "R01", "R02", "R03", "R04", "R05", "R06", "R07", "R08", "R09", "R10", "R11", "R20", "R21", "R22", "R26", "R40",
-];
+const KNOWN: [&str; 16] =
+    ["R01", "R02", "R03", "R04", "R05", "R06", "R07", "R08", "R09", "R10", "R11", "R20", "R21", "R22", "R26", "R40"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

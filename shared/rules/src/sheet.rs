@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use rondo_domain::Code;
 use rondo_domain::figure::{CellKey, FigureKey, FigureValue, Sex, SheetKey};
 use rondo_domain::table::TableNo;
-use rondo_domain::Code;
 use rust_decimal::Decimal;
 
 /// A reported figure.

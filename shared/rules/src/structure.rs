@@ -53,7 +53,15 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn fail(&mut self, rule: &str, row: &RawRow, table: Option<TableNo>, observed: &str, expected: &str, message: String) {
+    fn fail(
+        &mut self,
+        rule: &str,
+        row: &RawRow,
+        table: Option<TableNo>,
+        observed: &str,
+        expected: &str,
+        message: String,
+    ) {
         let said = Said {
             verdict: Verdict::Fail,
             keys: Vec::new(),
@@ -176,10 +184,14 @@ impl Reader<'_> {
             return Some(Some(code));
         }
         let elsewhere = self.scope.questionnaire.classifications.values().find(|other| {
-            other.version != classification.version && text.parse().is_ok_and(|code: Code| other.items.contains_key(&code))
+            other.version != classification.version
+                && text.parse().is_ok_and(|code: Code| other.items.contains_key(&code))
         });
         if let Some(other) = elsewhere {
-            let message = format!("`{text}` belongs to {}, but the table is classified by {}", other.version, classification.version);
+            let message = format!(
+                "`{text}` belongs to {}, but the table is classified by {}",
+                other.version, classification.version
+            );
             self.fail("R11", row, Some(layout.table), text, &classification.version, message);
         } else {
             let near = rondo_domain::workflow::nearest(text, classification.items.keys().map(Code::as_str));
@@ -224,7 +236,9 @@ impl Reader<'_> {
     fn notes(&mut self, row: &RawRow, table: TableNo) {
         for kind in &self.rules.mandatory_notes {
             let has = row.note_source.split('_').any(|note| {
-                note.strip_prefix(kind.as_str()).and_then(|rest| rest.strip_prefix(':')).is_some_and(|text| !text.trim().is_empty())
+                note.strip_prefix(kind.as_str())
+                    .and_then(|rest| rest.strip_prefix(':'))
+                    .is_some_and(|text| !text.trim().is_empty())
             });
             if !has {
                 let message = format!("the note {kind} (name of the source) is missing in note_source");
@@ -240,7 +254,11 @@ fn number(text: &str, semicolons: bool) -> Result<Decimal, &'static str> {
     let text = match (commas, semicolons) {
         (0, _) => text.to_owned(),
         (1, true) if !text.contains('.') => text.replace(',', "."),
-        _ => return Err("has a comma: it may be a decimal mark or a thousands separator; write a point and no separators"),
+        _ => {
+            return Err(
+                "has a comma: it may be a decimal mark or a thousands separator; write a point and no separators",
+            );
+        }
     };
     if text.starts_with('-') {
         return Err("is negative, which no figure of the questionnaire can be");
@@ -279,7 +297,7 @@ fn whole_sheet(rules: &Rules, sheet: &Sheet, scope: &Scope<'_>) -> Vec<Finding> 
                 verdict: Verdict::Fail,
                 observed: format!("{} of {} figures are missing", missing.len(), missing.len() + present.len()),
                 expected: "the total and both sexes of every row".to_owned(),
-                message: format!("missing beside what is given: {}", names.join(", ")),
+                message: missing_in_words(&names),
                 place: sheet.place(&present),
                 keys: names,
             },
@@ -288,11 +306,20 @@ fn whole_sheet(rules: &Rules, sheet: &Sheet, scope: &Scope<'_>) -> Vec<Finding> 
     findings
 }
 
+/// Names the missing figures; where they are many, the first ones and how many more.
+fn missing_in_words(names: &[String]) -> String {
+    const NAMED: usize = 12;
+    let more = names.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("missing beside what is given: {}{more}", names[..names.len().min(NAMED)].join(", "))
+}
+
 fn countries(rules: &Rules, sheet: &Sheet, questionnaire: &Questionnaire) -> Vec<Finding> {
     let mut findings = Vec::new();
     for dimension in [1, 2] {
-        let Some(classification) =
-            questionnaire.classification(&sheet.key.indicator, dimension).filter(|classification| classification.by_country)
+        let Some(classification) = questionnaire
+            .classification(&sheet.key.indicator, dimension)
+            .filter(|classification| classification.by_country)
         else {
             continue;
         };
@@ -336,7 +363,17 @@ mod tests {
     fn numbers_are_read_without_guessing() {
         assert_eq!(number("1.072", false).unwrap().to_string(), "1.072");
         assert_eq!(number("1,072", true).unwrap().to_string(), "1.072");
-        for (text, semicolons) in [("1,072", false), ("1.234,5", true), ("1 234", false), ("-3", false), ("", false), ("1e3", false), ("۱۲", false), (".", false), ("1234567890123456789", false)] {
+        for (text, semicolons) in [
+            ("1,072", false),
+            ("1.234,5", true),
+            ("1 234", false),
+            ("-3", false),
+            ("", false),
+            ("1e3", false),
+            ("۱۲", false),
+            (".", false),
+            ("1234567890123456789", false),
+        ] {
             assert!(number(text, semicolons).is_err(), "{text}");
         }
     }

@@ -193,8 +193,7 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or says something unknown or malformed, with its line and column.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
         Ok(parse_toml(&path.display().to_string(), &text)?)
     }
 

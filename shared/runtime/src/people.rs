@@ -105,13 +105,15 @@ impl People {
 
     fn check(&self) -> Result<(), PeopleError> {
         for (id, person) in &self.person {
-            let text = |value: &str| !value.trim().is_empty() && value.len() <= 200 && !value.chars().any(char::is_control);
+            let text =
+                |value: &str| !value.trim().is_empty() && value.len() <= 200 && !value.chars().any(char::is_control);
             let email = |value: &str| {
                 value.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'))
                     && !value.contains([' ', '<', '>', ','])
             };
             let phone = person.phone.as_deref().is_none_or(text);
-            if !text(&person.name) || !text(&person.email) || !email(&person.email) || !text(&person.language) || !phone {
+            if !text(&person.name) || !text(&person.email) || !email(&person.email) || !text(&person.language) || !phone
+            {
                 return Err(PeopleError::Unsafe { person: id.clone() });
             }
         }

@@ -20,7 +20,8 @@ pub enum LogFormat {
 /// When the filter is not one, with what is wrong in it.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|e| format!("the log filter `{filter}` is not one: {e}"))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
     // A test process that starts several programs has its logging already.
     let _ = match format {
         LogFormat::Text => lines.compact().with_target(false).try_init(),

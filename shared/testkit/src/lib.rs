@@ -1,1 +1,7 @@
-//! Tools for tests: scenarios, a ledger in memory, the port's conformance suite, a real broker and mail server.
+//! Tools for tests: a ledger in memory, the port's conformance suite, a real broker and a real mail server.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "this crate exists for tests alone")]
+
+pub mod conformance;
+pub mod memory;
+pub mod process;

@@ -34,7 +34,12 @@ pub(super) async fn set_up(cast: &Cast, ledger: &Arc<dyn Ledger>) -> Result<(), 
 }
 
 fn desk(ledger: &Arc<dyn Ledger>, person: &PersonId, occasion: &str) -> Desk {
-    Desk { ledger: Arc::clone(ledger), person: person.clone(), role: None, occasion: format!("demonstration {occasion}") }
+    Desk {
+        ledger: Arc::clone(ledger),
+        person: person.clone(),
+        role: None,
+        occasion: format!("demonstration {occasion}"),
+    }
 }
 
 fn grant(entry: &PersonEntry) -> Grant {
@@ -129,7 +134,9 @@ async fn deadline(desk: &Desk, round: &RoundId, country: &Country, what: &What) 
         }
         What::Extend { by, reason } => {
             let part = standing.participants.get(country);
-            let now = part.map(|part| &part.deadline).ok_or_else(|| Failure::not_found(format!("{country} does not take part")))?;
+            let now = part
+                .map(|part| &part.deadline)
+                .ok_or_else(|| Failure::not_found(format!("{country} does not take part")))?;
             let until = ready.extended(country, now, *by).map_err(|e| Failure::usage(e.to_string()))?;
             RoundCommand::Extend { country: country.clone(), until, reason: reason.clone() }
         }

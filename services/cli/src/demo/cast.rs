@@ -156,7 +156,8 @@ impl Cast {
         let file: File = parse_toml(FILE, text)?;
         let missing = |name: &str| Problem::of_file(FILE, format!("{name} is missing beside the cast"));
         let packed = |name: &str| builtin::file(&format!("{FOLDER}/{name}")).ok_or_else(|| missing(name));
-        let calendars = read_calendars(packed("calendar/countries.toml")?, packed("calendar/holidays.csv")?).map_err(|e| e.0)?;
+        let calendars =
+            read_calendars(packed("calendar/countries.toml")?, packed("calendar/holidays.csv")?).map_err(|e| e.0)?;
         let instant = |local: DateTime, clock: &Country, at: usize| {
             let zone = calendars.get(clock).map(|calendar| &calendar.zone);
             zone.and_then(|zone| local.to_zoned(zone.clone()).ok())

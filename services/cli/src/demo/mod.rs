@@ -5,7 +5,7 @@ mod cast;
 mod conductor;
 
 pub(crate) use cast::Cast;
-pub(crate) use conductor::{Conductor, Hands, Watch};
+pub(crate) use conductor::{Conductor, Hands, Mover, Watch};
 
 use jiff::Timestamp;
 use rondo_eventlog::codec;
@@ -21,10 +21,12 @@ pub(crate) fn resume_at(config: &Config, cast: &Cast) -> Result<Timestamp, Failu
     if !folder.exists() {
         return Ok(last);
     }
-    let Some(mut reader) = JournalReader::open(&folder, None, None).map_err(|e| Failure::of(&e))? else { return Ok(last) };
+    let Some(mut reader) = JournalReader::open(&folder, None, None).map_err(|e| Failure::of(&e))? else {
+        return Ok(last);
+    };
     // What stands behind a bad place is the ledger's business when it opens.
     while let Ok(Some(group)) = reader.next_group() {
-        if let Some(record) = group.records.last().and_then(|bytes| codec::decode(bytes.clone()).ok()) {
+        if let Some(record) = group.records.last().and_then(|bytes| codec::decode(bytes).ok()) {
             last = last.max(record.recorded_at);
         }
     }

@@ -21,7 +21,10 @@ pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
         (None, Some(position), _) => format!("BAD: record {position} says that it stands elsewhere"),
         (None, None, true) => match signed {
             Some(size) if size < found.records => {
-                format!("good: all {size} signed records hash to the signed root; {} newer ones are whole, not yet signed", found.records - size)
+                format!(
+                    "good: all {size} signed records hash to the signed root; {} newer ones are whole, not yet signed",
+                    found.records - size
+                )
             }
             _ => format!("good: all {} records hash to the signed root", found.records),
         },

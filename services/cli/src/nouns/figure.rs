@@ -20,9 +20,16 @@ pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<()
         FigureVerb::History { key } => {
             let entries = history(desk, key).await?;
             let columns = &[
-                ("/recorded_at", "When"), ("/actor", "Who"), ("/role", "Role"), ("/institution", "Institution"),
-                ("/was_text", "Was"), ("/is_text", "Is"), ("/reason_code", "Why"), ("/reason", "In words"),
-                ("/evidence/cell", "Place"), ("/position", "Record"),
+                ("/recorded_at", "When"),
+                ("/actor", "Who"),
+                ("/role", "Role"),
+                ("/institution", "Institution"),
+                ("/was_text", "Was"),
+                ("/is_text", "Is"),
+                ("/reason_code", "Why"),
+                ("/reason", "In words"),
+                ("/evidence/cell", "Place"),
+                ("/position", "Record"),
             ];
             Listing { name: "history", columns, entries, empty: "" }.print(form)
         }
@@ -31,8 +38,13 @@ pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<()
             for entry in history(desk, key).await? {
                 newest.insert(entry["key"].as_str().unwrap_or_default().to_owned(), entry);
             }
-            let columns =
-                &[("/key", "Figure"), ("/is_text", "Value"), ("/recorded_at", "Since"), ("/actor", "By"), ("/role", "Role")];
+            let columns = &[
+                ("/key", "Figure"),
+                ("/is_text", "Value"),
+                ("/recorded_at", "Since"),
+                ("/actor", "By"),
+                ("/role", "Role"),
+            ];
             Listing { name: "figures", columns, entries: newest.into_values().collect(), empty: "" }.print(form)
         }
     }
@@ -51,10 +63,12 @@ async fn history(desk: &Desk, key: &FigureKey) -> Result<Vec<Value>, Failure> {
 }
 
 fn changes(record: &Record, key: &FigureKey) -> Vec<Value> {
-    let Event::Figures(FiguresEvent::FiguresRecorded { submission, reason, evidence, cells, round }) = &record.event else {
+    let Event::Figures(FiguresEvent::FiguresRecorded { submission, reason, evidence, cells, round }) = &record.event
+    else {
         return Vec::new();
     };
-    let Some(sheet) = record.stream.sheet().filter(|sheet| key.source.as_ref().is_none_or(|source| *source == sheet.source))
+    let Some(sheet) =
+        record.stream.sheet().filter(|sheet| key.source.as_ref().is_none_or(|source| *source == sheet.source))
     else {
         return Vec::new();
     };

@@ -16,7 +16,8 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             let world = desk.world(&[StreamId::round(round).as_str(), &format!("participation/{round}/")]).await?;
             let standing = desk.round(round).await?;
             let entries = participations(&world, round, &standing);
-            Listing { name: "participations", columns: COLUMNS, entries, empty: "No country takes part yet." }.print(form)
+            Listing { name: "participations", columns: COLUMNS, entries, empty: "No country takes part yet." }
+                .print(form)
         }
         ParticipationVerb::Show { round, country } => show(desk, round, country, form).await,
         ParticipationVerb::Accept { round, country } => {
@@ -42,7 +43,10 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
 async fn show(desk: &Desk, round: &RoundId, country: &Country, form: Form) -> Result<(), Failure> {
     let standing = desk.round(round).await?;
     let part = desk.participation(round, country).await?;
-    let participant = standing.participants.get(country).ok_or_else(|| Failure::not_found(format!("{country} does not take part")))?;
+    let participant = standing
+        .participants
+        .get(country)
+        .ok_or_else(|| Failure::not_found(format!("{country} does not take part")))?;
     let mut value = participation(country, participant, &part);
     let tables: Vec<_> = part
         .tables
@@ -64,7 +68,11 @@ async fn show(desk: &Desk, round: &RoundId, country: &Country, form: Form) -> Re
     );
     for (no, table) in &part.tables {
         let years: Vec<String> = table.years.iter().map(ToString::to_string).collect();
-        told.push_str(&format!("  table {no}: {} {}\n", json!(table.state).as_str().unwrap_or_default(), years.join(", ")));
+        told.push_str(&format!(
+            "  table {no}: {} {}\n",
+            json!(table.state).as_str().unwrap_or_default(),
+            years.join(", ")
+        ));
     }
     document(form, value, &told)
 }

@@ -25,7 +25,13 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             }
             let columns =
                 &[("/person", "Person"), ("/role", "Role"), ("/country", "Country"), ("/institution", "Institution")];
-            Listing { name: "people", columns, entries, empty: "Nobody holds a role yet: rondo person grant PERSON ROLE" }.print(form)
+            Listing {
+                name: "people",
+                columns,
+                entries,
+                empty: "Nobody holds a role yet: rondo person grant PERSON ROLE",
+            }
+            .print(form)
         }
         PersonVerb::Add { person, name, email, language } => {
             let path = config.in_data(&config.mail.people);

@@ -26,10 +26,15 @@ pub(crate) async fn run(verb: &QueryVerb, desk: &Desk, form: Form) -> Result<(),
                 }
             }
             let columns = &[
-                ("/query", "Query"), ("/country", "Country"), ("/table", "Table"), ("/state", "State"),
-                ("/question", "Question"), ("/answer", "Answer"),
+                ("/query", "Query"),
+                ("/country", "Country"),
+                ("/table", "Table"),
+                ("/state", "State"),
+                ("/question", "Question"),
+                ("/answer", "Answer"),
             ];
-            return Listing { name: "queries", columns, entries, empty: "No question was asked in this round." }.print(form);
+            return Listing { name: "queries", columns, entries, empty: "No question was asked in this round." }
+                .print(form);
         }
         QueryVerb::Answer { round, country, query, text } => {
             (round, country, query, QueryAct::Answer(Answer::Explained, text.clone()), "answered")

@@ -15,16 +15,20 @@ pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(
             let world = desk.world(&["release/"]).await?;
             let entries = world.releases().into_iter().map(|(id, release)| entry(&id, release)).collect();
             let columns = &[
-                ("/id", "Release"), ("/round", "Round"), ("/state", "State"), ("/figures", "Figures"),
-                ("/published_at", "Published"), ("/manifest", "Manifest"),
+                ("/id", "Release"),
+                ("/round", "Round"),
+                ("/state", "State"),
+                ("/figures", "Figures"),
+                ("/published_at", "Published"),
+                ("/manifest", "Manifest"),
             ];
             Listing { name: "releases", columns, entries, empty: "No release was prepared yet." }.print(form)
         }
         ReleaseVerb::Show { release } => {
             let world = desk.world(&["release/"]).await?;
-            let found = world
-                .release(release)
-                .ok_or_else(|| Failure::not_found(format!("there is no release `{release}`; see `rondo release list`")))?;
+            let found = world.release(release).ok_or_else(|| {
+                Failure::not_found(format!("there is no release `{release}`; see `rondo release list`"))
+            })?;
             let mut told = format!("{release}: {}, {} figures\n", found.state.as_str(), found.figures);
             for part in &found.contents {
                 let tables: Vec<String> = part.tables.iter().map(ToString::to_string).collect();

@@ -34,8 +34,13 @@ pub(crate) async fn run(verb: &ReminderVerb, desk: &Desk, form: Form, served: bo
             }
             entries.sort_by_key(|entry| entry["due_at"].as_str().map(str::to_owned));
             let columns = &[
-                ("/due_at", "Due"), ("/country", "Country"), ("/kind", "Kind"), ("/person", "Person"),
-                ("/state", "State"), ("/outcome", "Outcome"), ("/reason", "Why"),
+                ("/due_at", "Due"),
+                ("/country", "Country"),
+                ("/kind", "Kind"),
+                ("/person", "Person"),
+                ("/state", "State"),
+                ("/outcome", "Outcome"),
+                ("/reason", "Why"),
             ];
             Listing { name: "reminders", columns, entries, empty: "No mail was due yet." }.print(form)
         }

@@ -75,8 +75,13 @@ async fn list(desk: &Desk, form: Form) -> Result<(), Failure> {
         })
         .collect();
     let columns = &[("/id", "Round"), ("/title", "Title"), ("/state", "State"), ("/countries", "Countries")];
-    Listing { name: "rounds", columns, entries, empty: "No round was planned yet: rondo round plan ilms-asean --year YEAR" }
-        .print(form)
+    Listing {
+        name: "rounds",
+        columns,
+        entries,
+        empty: "No round was planned yet: rondo round plan ilms-asean --year YEAR",
+    }
+    .print(form)
 }
 
 /// A country's part as others build on it.
@@ -105,7 +110,11 @@ pub(crate) fn participation(country: &Country, participant: &Participant, part: 
 /// Every country's part in a round.
 pub(crate) fn participations(world: &World, id: &RoundId, round: &Round) -> Vec<Value> {
     let part = |country: &Country| world.participation(id, country).cloned().unwrap_or_default();
-    round.participants.iter().map(|(country, participant)| participation(country, participant, &part(country))).collect()
+    round
+        .participants
+        .iter()
+        .map(|(country, participant)| participation(country, participant, &part(country)))
+        .collect()
 }
 
 async fn show(desk: &Desk, id: &RoundId, form: Form) -> Result<(), Failure> {

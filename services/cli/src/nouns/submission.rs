@@ -15,7 +15,8 @@ pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: 
         SubmissionVerb::Send { round, country, file, reason_code, reason } => {
             let bytes = read(file)?;
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("file").to_owned();
-            let reason = reason_code.as_deref().zip(reason.clone()).map(|(code, text)| reason_of(code, text)).transpose()?;
+            let reason =
+                reason_code.as_deref().zip(reason.clone()).map(|(code, text)| reason_of(code, text)).transpose()?;
             let (id, sha256) = desk.send(round, country, &name, &bytes, Channel::Upload, reason).await?;
             let told = format!("Received as {id}, {} bytes, SHA-256 {sha256}.", bytes.len());
             document(form, json!({"submission": id, "sha256": sha256, "bytes": bytes.len()}), &told)?;
@@ -39,24 +40,39 @@ pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: 
             }
             entries.sort_by_key(|entry| entry["position"].as_u64());
             let columns = &[
-                ("/submission", "Submission"), ("/country", "Country"), ("/received_at", "Received"),
-                ("/state", "State"), ("/author", "From"), ("/figures", "Figures"),
+                ("/submission", "Submission"),
+                ("/country", "Country"),
+                ("/received_at", "Received"),
+                ("/state", "State"),
+                ("/author", "From"),
+                ("/figures", "Figures"),
             ];
-            Listing { name: "submissions", columns, entries, empty: "Nothing was received in this round yet." }.print(form)
+            Listing { name: "submissions", columns, entries, empty: "Nothing was received in this round yet." }
+                .print(form)
         }
         SubmissionVerb::Show { round, country, submission } => {
             let part = desk.participation(round, country).await?;
             let found = part.submissions.get(submission).ok_or_else(|| {
                 Failure::from(rondo_domain::Rejection::UnknownSubmission { submission: submission.to_string() })
             })?;
-            let findings: Vec<&rondo_domain::finding::Finding> = found.findings.iter().flat_map(|g| &g.findings).collect();
+            let findings: Vec<&rondo_domain::finding::Finding> =
+                found.findings.iter().flat_map(|g| &g.findings).collect();
             let mut told = format!(
                 "{submission}: {}, {} figures, file {} (SHA-256 {}), from {}\n",
-                json!(found.state).as_str().unwrap_or_default(), found.figures, found.file.name, found.file.sha256, found.author
+                json!(found.state).as_str().unwrap_or_default(),
+                found.figures,
+                found.file.name,
+                found.file.sha256,
+                found.author
             );
             for finding in findings.iter().filter(|finding| finding.needs_answer()) {
                 let place = finding.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-                told.push_str(&format!("  {} {}: {}{place}\n", finding.rule, finding.severity.as_str(), finding.message));
+                told.push_str(&format!(
+                    "  {} {}: {}{place}\n",
+                    finding.rule,
+                    finding.severity.as_str(),
+                    finding.message
+                ));
             }
             let value: Value = json!({
                 "submission": submission, "country": country, "state": found.state, "file": found.file,
@@ -79,7 +95,8 @@ pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
     let failed = |e: std::io::Error| Failure::usage(format!("cannot read {}: {e}", path.display()));
     let size = std::fs::metadata(path).map_err(failed)?.len();
     if size == 0 || size > MAX_FILE {
-        let sentence = format!("{} has {size} bytes; a file has between 1 and {MAX_FILE}. Nothing was sent", path.display());
+        let sentence =
+            format!("{} has {size} bytes; a file has between 1 and {MAX_FILE}. Nothing was sent", path.display());
         return Err(Failure::usage(sentence));
     }
     std::fs::read(path).map_err(failed)

@@ -98,10 +98,14 @@ fn tables(part: &Participation, country: &Country, texts: &Texts) -> Vec<TableLi
         };
         let mut figures = Vec::new();
         for layout in texts.questionnaire.indicators(*no) {
-            let total = |dimension| texts.questionnaire.classification(&layout.indicator, dimension).and_then(|c| c.total());
+            let total =
+                |dimension| texts.questionnaire.classification(&layout.indicator, dimension).and_then(|c| c.total());
             let classes: String = [total(1), total(2)].into_iter().flatten().map(|code| format!("/{code}")).collect();
             for year in &table.years {
-                figures.push((format!("/figures/{country}/{}/{year}/SEX_T{classes}", layout.indicator), format!("{} {year}", layout.indicator)));
+                figures.push((
+                    format!("/figures/{country}/{}/{year}/SEX_T{classes}", layout.indicator),
+                    format!("{} {year}", layout.indicator),
+                ));
             }
         }
         TableLine {
@@ -156,7 +160,12 @@ fn queries(part: &Participation) -> Vec<QueryLine> {
                 QueryState::Accepted => "answer accepted",
                 QueryState::Allowed => "allowed",
             },
-            answer: query.answer.as_ref().map(|(_, text)| text.clone()).or_else(|| query.allowance.clone()).unwrap_or_default(),
+            answer: query
+                .answer
+                .as_ref()
+                .map(|(_, text)| text.clone())
+                .or_else(|| query.allowance.clone())
+                .unwrap_or_default(),
         })
         .collect()
 }

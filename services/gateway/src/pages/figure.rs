@@ -35,11 +35,14 @@ struct Change {
 
 /// A figure's history.
 pub(crate) async fn figure(State(shared): State<Shared>, Path(key): Path<String>) -> Result<Html<String>, Problem> {
-    let key: FigureKey = key.parse().map_err(|e: rondo_domain::figure::InvalidKey| Problem::bad_request(&e.to_string()))?;
+    let key: FigureKey =
+        key.parse().map_err(|e: rondo_domain::figure::InvalidKey| Problem::bad_request(&e.to_string()))?;
     let prefix = format!("figures/{}/{}/{}/", key.country, key.indicator, key.year);
     let mut changes = Vec::new();
     for record in ledger::read_all(&*shared.ledger, &prefix).await? {
-        let Event::Figures(FiguresEvent::FiguresRecorded { reason, evidence, cells, .. }) = &record.event else { continue };
+        let Event::Figures(FiguresEvent::FiguresRecorded { reason, evidence, cells, .. }) = &record.event else {
+            continue;
+        };
         let source = record.stream.sheet().map(|sheet| sheet.source);
         if key.source.is_some() && key.source != source {
             continue;
@@ -60,7 +63,9 @@ pub(crate) async fn figure(State(shared): State<Shared>, Path(key): Path<String>
     }
     changes.sort_by_key(|change| change.record);
     let Some(last) = changes.last() else {
-        return Err(Problem::not_found("No value of this figure was ever recorded. Look at the country's page for the figures it has."));
+        return Err(Problem::not_found(
+            "No value of this figure was ever recorded. Look at the country's page for the figures it has.",
+        ));
     };
     let pins = shared.projection.with(|world| {
         world.rounds().into_iter().filter_map(|(_, round)| Some(round.pin.as_ref()?.bundle.clone())).next_back()
@@ -75,7 +80,14 @@ pub(crate) async fn figure(State(shared): State<Shared>, Path(key): Path<String>
         let labels: Vec<String> =
             [label(1, &key.cell.classif1), label(2, &key.cell.classif2)].into_iter().flatten().collect();
         let name = words::country(&texts, &key.country);
-        format!("{name}, {}: {}, {}, {} ({})", key.year, layout.title, key.cell.sex.as_str(), labels.join(", "), layout.unit)
+        format!(
+            "{name}, {}: {}, {}, {} ({})",
+            key.year,
+            layout.title,
+            key.cell.sex.as_str(),
+            labels.join(", "),
+            layout.unit
+        )
     });
     page(&FigurePage {
         title: key.to_string(),

@@ -38,7 +38,9 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
     let view = shared.projection.with(|world| {
         let standing = world.round(&round)?;
         let mut notices = world.notices(&round);
-        notices.sort_by_key(|(id, notice)| (std::cmp::Reverse(notice.brief.as_ref().map(|brief| brief.due_at)), id.clone()));
+        notices.sort_by_key(|(id, notice)| {
+            (std::cmp::Reverse(notice.brief.as_ref().map(|brief| brief.due_at)), id.clone())
+        });
         let sent = notices.iter().filter(|(_, notice)| notice.state == NoticeState::Sent).count();
         let lines: Vec<Line> = notices
             .iter()

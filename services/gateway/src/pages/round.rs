@@ -71,9 +71,9 @@ struct NextStep {
 
 /// The first page: the newest round, or how to make one.
 pub(crate) async fn rounds(State(shared): State<Shared>) -> Response {
-    let newest = shared.projection.with(|world| {
-        world.rounds().into_iter().max_by_key(|(id, round)| (round.year, id.clone())).map(|(id, _)| id)
-    });
+    let newest = shared
+        .projection
+        .with(|world| world.rounds().into_iter().max_by_key(|(id, round)| (round.year, id.clone())).map(|(id, _)| id));
     match newest {
         Some(id) => Redirect::temporary(&format!("/rounds/{id}")).into_response(),
         None => page(&RoundsPage { title: "Rounds", live: true }).into_response(),
@@ -130,7 +130,11 @@ fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts) -> RoundPage 
     }
     let top = format!(
         "{} · {} of {} received · {} with questions · {} declared without data",
-        round.state.as_str(), received, words::count(owed, "table", "tables"), questions, declared
+        round.state.as_str(),
+        received,
+        words::count(owed, "table", "tables"),
+        questions,
+        declared
     );
     RoundPage {
         title: round.title.clone(),

@@ -82,7 +82,8 @@ impl GroupHeader {
         let mut at = 0;
         while at < body.len() {
             let lengths = || "a record's length does not fit its group".to_owned();
-            let length = body.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(lengths)?;
+            let length =
+                body.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(lengths)?;
             let end = at + 4 + length as usize;
             if end > body.len() {
                 return Err(lengths());
@@ -90,6 +91,10 @@ impl GroupHeader {
             records.push(body.slice(at + 4..end));
             at = end;
         }
-        if records.len() == self.count as usize { Ok(records) } else { Err("the group's count does not fit".to_owned()) }
+        if records.len() == self.count as usize {
+            Ok(records)
+        } else {
+            Err("the group's count does not fit".to_owned())
+        }
     }
 }

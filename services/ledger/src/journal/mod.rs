@@ -35,7 +35,9 @@ pub enum JournalError {
         source: io::Error,
     },
     /// Bytes that were acknowledged are damaged.
-    #[error("the journal is damaged at byte {offset} of {path}, where record {position} should begin: {what}. Nothing was changed. Restore this file from a backup; what stands before that byte is whole")]
+    #[error(
+        "the journal is damaged at byte {offset} of {path}, where record {position} should begin: {what}. Nothing was changed. Restore this file from a backup; what stands before that byte is whole"
+    )]
     Damaged {
         /// The segment.
         path: PathBuf,

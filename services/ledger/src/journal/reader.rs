@@ -152,7 +152,9 @@ impl JournalReader {
         }
         let parsed = match GroupHeader::read(&header) {
             Ok(parsed) if parsed.first == self.position && parsed.body <= MAX_BODY => parsed,
-            Ok(parsed) => return Ok(Step::Bad(format!("a group that begins with record {} stands here", parsed.first))),
+            Ok(parsed) => {
+                return Ok(Step::Bad(format!("a group that begins with record {} stands here", parsed.first)));
+            }
             Err(what) => return Ok(Step::Bad(what)),
         };
         let mut body = Vec::new();
@@ -220,7 +222,8 @@ fn good_group_after(reader: &JournalReader) -> Result<bool, JournalError> {
         };
         let Ok(parsed) = GroupHeader::read(header) else { continue };
         let body = start + GROUP_HEADER..(start + GROUP_HEADER).saturating_add(parsed.body as usize);
-        if body.end <= rest.len() && parsed.first > reader.position && parsed.records(header, &rest.slice(body)).is_ok() {
+        if body.end <= rest.len() && parsed.first > reader.position && parsed.records(header, &rest.slice(body)).is_ok()
+        {
             return Ok(true);
         }
     }
@@ -241,8 +244,12 @@ fn open_segment((first, path): &(u64, PathBuf)) -> Result<BufReader<File>, Journ
     let mut file = BufReader::with_capacity(1 << 20, file);
     let mut header = [0; SEGMENT_HEADER];
     let got = read_up_to(&mut file, &mut header).map_err(JournalError::io("cannot read", path))?;
-    check_segment_header(&header[..got], *first)
-        .map_err(|what| JournalError::Damaged { path: path.clone(), offset: 0, position: *first, what })?;
+    check_segment_header(&header[..got], *first).map_err(|what| JournalError::Damaged {
+        path: path.clone(),
+        offset: 0,
+        position: *first,
+        what,
+    })?;
     Ok(file)
 }
 

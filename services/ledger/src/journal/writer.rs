@@ -79,7 +79,8 @@ fn segment_path(folder: &Path, first: u64) -> PathBuf {
 fn create_segment(folder: &Path, first: u64) -> Result<(PathBuf, File), JournalError> {
     let path = segment_path(folder, first);
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).open(&path).map_err(JournalError::io("cannot create", &path))?;
+    let mut file =
+        options.write(true).create_new(true).open(&path).map_err(JournalError::io("cannot create", &path))?;
     file.write_all(&segment_header(first)).map_err(JournalError::io("cannot write to", &path))?;
     file.sync_all().map_err(JournalError::io("cannot sync", &path))?;
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(JournalError::io("cannot sync", folder))?;

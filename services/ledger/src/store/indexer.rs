@@ -81,6 +81,8 @@ pub(crate) fn run(log: &Arc<Log>, mut packer: Packer, groups: &Receiver<Written>
         }
     }
     if let Err(fault) = log.store.checkpoint(folder) {
-        tracing::warn!("the store of indexes was not brought to the device; opening it next time takes longer: {fault}");
+        tracing::warn!(
+            "the store of indexes was not brought to the device; opening it next time takes longer: {fault}"
+        );
     }
 }

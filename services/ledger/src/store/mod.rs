@@ -48,7 +48,10 @@ pub struct Store {
 }
 
 fn fault(error: sled::Error) -> Fault {
-    Fault::storage("the store of indexes failed; stop, and delete its folder `index`: it is rebuilt from the journal", error)
+    Fault::storage(
+        "the store of indexes failed; stop, and delete its folder `index`: it is rebuilt from the journal",
+        error,
+    )
 }
 
 impl Store {

@@ -43,7 +43,9 @@ pub(super) fn get(tree: &sled::Tree, number: u64) -> Result<Option<Vec<Bytes>>, 
         let length = whole.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
         let end = length.map_or(usize::MAX, |length| at + 4 + length as usize);
         if end > whole.len() {
-            return Err(Fault::Corrupt(format!("pack {number} of the store is damaged; delete the folder `index`, it is rebuilt")));
+            return Err(Fault::Corrupt(format!(
+                "pack {number} of the store is damaged; delete the folder `index`, it is rebuilt"
+            )));
         }
         records.push(whole.slice(at + 4..end));
         at = end;

@@ -40,11 +40,13 @@ fn split_key(key: &[u8]) -> Option<(&str, u32)> {
 }
 
 fn damaged() -> Fault {
-    Fault::Corrupt("the index of streams is damaged; delete the folder `index`, it is rebuilt from the journal".to_owned())
+    Fault::Corrupt(
+        "the index of streams is damaged; delete the folder `index`, it is rebuilt from the journal".to_owned(),
+    )
 }
 
 fn places(stream: &StreamId, chunk: u32, value: &[u8]) -> Result<Vec<Place>, Fault> {
-    if value.len() % PLACE != 0 {
+    if !value.len().is_multiple_of(PLACE) {
         return Err(damaged());
     }
     let place = |(index, bytes): (usize, &[u8])| {
@@ -101,8 +103,8 @@ fn write(tree: &sled::Tree, stream: &StreamId, state: &Open) -> Result<(), Fault
 }
 
 fn last_chunk(tree: &sled::Tree, stream: &StreamId) -> Result<Open, Fault> {
-    let range = tree.range(key(stream.as_str(), 0)..=key(stream.as_str(), u32::MAX));
-    match range.rev().next() {
+    let mut range = tree.range(key(stream.as_str(), 0)..=key(stream.as_str(), u32::MAX));
+    match range.next_back() {
         None => Ok(Open { chunk: 0, value: Vec::new(), dirty: false }),
         Some(found) => {
             let (key, value) = found.map_err(super::fault)?;

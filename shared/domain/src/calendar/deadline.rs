@@ -72,11 +72,7 @@ impl Calendar {
     pub fn moment(&self, day: Date, time: Time, roll: Roll, rule: String) -> Result<Moment, CalendarError> {
         let (day, moved) = self.roll(day, roll)?;
         let local = day.to_datetime(time);
-        let at = self
-            .zone
-            .to_ambiguous_timestamp(local)
-            .compatible()
-            .map_err(|_| CalendarError::OutOfRange(day))?;
+        let at = self.zone.to_ambiguous_timestamp(local).compatible().map_err(|_| CalendarError::OutOfRange(day))?;
         Ok(Moment { at, local, zone: self.zone_name.clone(), calendar: self.version.clone(), moved, rule })
     }
 

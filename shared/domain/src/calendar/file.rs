@@ -57,15 +57,18 @@ pub fn read_calendars(countries: &str, holidays: &str) -> Result<BTreeMap<Countr
     let file: CountriesFile = parse_toml(COUNTRIES, countries)?;
     let mut calendars = BTreeMap::new();
     for entry in file.country {
-        let at = |span: &std::ops::Range<usize>, message: String| Problem::at(COUNTRIES, countries, span.start, message);
+        let at =
+            |span: &std::ops::Range<usize>, message: String| Problem::at(COUNTRIES, countries, span.start, message);
         let country: Country =
             entry.code.get_ref().parse().map_err(|e: crate::InvalidId| at(&entry.code.span(), e.to_string()))?;
-        let zone = TimeZone::get(entry.zone.get_ref())
-            .map_err(|_| at(&entry.zone.span(), format!("`{}` is not a zone of the time-zone database", entry.zone.get_ref())))?;
+        let zone = TimeZone::get(entry.zone.get_ref()).map_err(|_| {
+            at(&entry.zone.span(), format!("`{}` is not a zone of the time-zone database", entry.zone.get_ref()))
+        })?;
         let mut weeks = Vec::new();
         for week in entry.week {
             let rest = week.rest.iter().map(|day| {
-                weekday(day.get_ref()).ok_or_else(|| at(&day.span(), format!("`{}` is not a day of the week", day.get_ref())))
+                weekday(day.get_ref())
+                    .ok_or_else(|| at(&day.span(), format!("`{}` is not a day of the week", day.get_ref())))
             });
             weeks.push(WorkingWeek { from: week.from.unwrap_or(Date::MIN), rest: rest.collect::<Result<_, _>>()? });
         }

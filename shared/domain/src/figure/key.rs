@@ -212,8 +212,11 @@ impl FromStr for FigureKey {
 /// # Errors
 /// The text, when it is not such a year.
 pub fn parse_year(text: &str) -> Result<Year, InvalidId> {
-    let invalid =
-        || InvalidId { kind: "year", text: text.chars().take(80).collect(), rule: "four digits from 1900 to 2199, common era" };
+    let invalid = || InvalidId {
+        kind: "year",
+        text: text.chars().take(80).collect(),
+        rule: "four digits from 1900 to 2199, common era",
+    };
     if text.len() != 4 || !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(invalid());
     }

@@ -155,6 +155,7 @@ pub fn decide(
 ) -> Result<Vec<NetworkEvent>, Rejection> {
     let administers = context.actor.role == Role::Administrator;
     let coordinates = context.actor.role == Role::RegionalCoordinator;
+    let keeps = |grant: &Grant| administers || (coordinates && grant.role.is_national());
     match command {
         NetworkCommand::RegisterInstitution { institution, country, name } => {
             if !administers && !coordinates {
@@ -173,7 +174,7 @@ pub fn decide(
             }])
         }
         NetworkCommand::GrantRole { person, grant } => {
-            if !administers && !(coordinates && grant.role.is_national()) {
+            if !keeps(grant) {
                 return Err(context.not_allowed("grant this role"));
             }
             well_formed(person, grant)?;
@@ -183,7 +184,7 @@ pub fn decide(
             Ok(vec![NetworkEvent::RoleGranted { person: person.clone(), grant: grant.clone() }])
         }
         NetworkCommand::EndRole { person, grant, reason } => {
-            if !administers && !(coordinates && grant.role.is_national()) {
+            if !keeps(grant) {
                 return Err(context.not_allowed("end this role"));
             }
             if !text_is_well_formed(reason) {
@@ -203,7 +204,11 @@ fn well_formed(person: &PersonId, grant: &Grant) -> Result<(), Rejection> {
     }
     if grant.role.is_national() != grant.country.is_some() {
         return Err(Rejection::Malformed {
-            what: format!("the role {} {} a country", grant.role, if grant.role.is_national() { "needs" } else { "has no" }),
+            what: format!(
+                "the role {} {} a country",
+                grant.role,
+                if grant.role.is_national() { "needs" } else { "has no" }
+            ),
         });
     }
     Ok(())

@@ -232,7 +232,10 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
             E::NoticeDue { brief: brief.clone() }
         }
         C::Suppress { reason } => {
-            context.require_role(&[Role::Service, Role::RegionalCoordinator, Role::CollectionManager], "suppress a notice")?;
+            context.require_role(
+                &[Role::Service, Role::RegionalCoordinator, Role::CollectionManager],
+                "suppress a notice",
+            )?;
             require(state, "be suppressed", matches!(state.state, S::Due | S::Deferred { .. }))?;
             E::NoticeSuppressed { reason: reason.clone() }
         }
@@ -263,7 +266,8 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
         C::SendAgain { reason } => {
             context.require_role(COORDINATORS, "have a notice sent again")?;
             require_text(reason)?;
-            let held = matches!(state.state, S::Unknown | S::Refused { .. } | S::Suppressed { .. } | S::Deferred { .. });
+            let held =
+                matches!(state.state, S::Unknown | S::Refused { .. } | S::Suppressed { .. } | S::Deferred { .. });
             require(state, "be sent again", held)?;
             E::NoticeReleased { reason: reason.clone() }
         }
@@ -271,12 +275,7 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
     Ok(vec![event])
 }
 
-fn outcome(
-    state: &Notice,
-    attempt: u32,
-    context: &Context<'_>,
-    event: NoticeEvent,
-) -> Result<NoticeEvent, Rejection> {
+fn outcome(state: &Notice, attempt: u32, context: &Context<'_>, event: NoticeEvent) -> Result<NoticeEvent, Rejection> {
     context.require_role(ENGINE, "record what became of a notice")?;
     require(state, "have an outcome", state.state == NoticeState::Attempted && state.attempts == attempt)?;
     Ok(event)

@@ -1,9 +1,9 @@
 //! The check of a submission: its outcome, and the queries that its failed rules give rise to.
 
+use super::MAX_FINDINGS;
 use super::command::ParticipationCommand as C;
 use super::event::{Answer, ParticipationEvent as E, TableFindings};
 use super::state::{Participation, Query, QueryState, SubmissionState};
-use super::MAX_FINDINGS;
 use crate::finding::Finding;
 use crate::table::TableNo;
 use crate::{CommandId, Country, QueryId, Rejection, SubmissionId};
@@ -30,13 +30,14 @@ pub(super) fn decide(state: &Participation, country: &Country, command: &C) -> R
         C::CompleteCheck { submission, tables, figures, findings } => {
             require_open(state, submission)?;
             if let Some(table) = tables.iter().find(|checked| !state.tables.contains_key(&checked.table)) {
-                return Err(Rejection::UnknownTable {
-                    country: country.to_string(),
-                    table: table.table.to_string(),
-                });
+                return Err(Rejection::UnknownTable { country: country.to_string(), table: table.table.to_string() });
             }
             let mut events = recorded(submission, findings)?;
-            events.push(E::SubmissionChecked { submission: submission.clone(), tables: tables.clone(), figures: *figures });
+            events.push(E::SubmissionChecked {
+                submission: submission.clone(),
+                tables: tables.clone(),
+                figures: *figures,
+            });
             let covered: Vec<TableNo> = tables.iter().map(|checked| checked.table).collect();
             events.extend(corrected(state, submission, &covered, findings));
             Ok(events)
@@ -77,11 +78,11 @@ fn corrected(
     findings: &[TableFindings],
 ) -> Vec<E> {
     let repeated = |query: &Query| {
-        findings
-            .iter()
-            .filter(|group| group.table == Some(query.table))
-            .flat_map(|group| &group.findings)
-            .any(|finding| finding.rule == query.finding.rule && finding.keys == query.finding.keys && finding.needs_answer())
+        findings.iter().filter(|group| group.table == Some(query.table)).flat_map(|group| &group.findings).any(
+            |finding| {
+                finding.rule == query.finding.rule && finding.keys == query.finding.keys && finding.needs_answer()
+            },
+        )
     };
     let settled = |query: &Query| {
         tables.contains(&query.table)

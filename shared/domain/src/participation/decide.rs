@@ -12,13 +12,8 @@ use crate::{Country, QueryId, Rejection, Role, RoundId};
 
 const ENGINE: &[Role] = &[Role::Service];
 const COUNTRY: &[Role] = &Role::NATIONAL;
-const SENDERS: &[Role] = &[
-    Role::NationalCoordinator,
-    Role::FocalPoint,
-    Role::Alternate,
-    Role::HeadOfAgency,
-    Role::RegionalCoordinator,
-];
+const SENDERS: &[Role] =
+    &[Role::NationalCoordinator, Role::FocalPoint, Role::Alternate, Role::HeadOfAgency, Role::RegionalCoordinator];
 const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
 const ILO: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator, Role::Validator];
 
@@ -205,7 +200,11 @@ fn accept(
             return Err(context.same_person("the author", "the approver"));
         }
         if !table.state.is_acceptable() || state.open_queries(*no).next().is_some() {
-            return Err(not_possible(state, country, &format!("have table {no} accepted: it has open questions or no figures")));
+            return Err(not_possible(
+                state,
+                country,
+                &format!("have table {no} accepted: it has open questions or no figures"),
+            ));
         }
     }
     if wanted.is_empty() { Ok(Vec::new()) } else { Ok(vec![E::TablesAccepted { tables: wanted }]) }

@@ -8,11 +8,10 @@ mod state;
 
 pub use command::ParticipationCommand;
 pub use decide::decide;
-pub use event::{
-    Answer, Channel, CheckedTable, Declaration, ParticipationEvent, ReceivedFile, TableFindings,
-};
+pub use event::{Answer, Channel, CheckedTable, Declaration, ParticipationEvent, ReceivedFile, TableFindings};
 pub use state::{
-    OwedTable, Participation, ParticipationState, Query, QueryState, ReceivedSubmission, SubmissionState, TableState, Turn,
+    OwedTable, Participation, ParticipationState, Query, QueryState, ReceivedSubmission, SubmissionState, TableState,
+    Turn,
 };
 
 /// The most findings one check may report at once.

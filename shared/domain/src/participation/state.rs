@@ -338,7 +338,9 @@ impl Participation {
                     received.findings.push(findings.clone());
                 }
             }
-            E::SubmissionChecked { submission, tables, figures } => self.checked(submission, tables, *figures, stamp.at),
+            E::SubmissionChecked { submission, tables, figures } => {
+                self.checked(submission, tables, *figures, stamp.at);
+            }
             E::TablesDeclared { tables, declaration, .. } => {
                 for table in self.owed(tables) {
                     table.first_in.get_or_insert(stamp.at);

@@ -177,7 +177,11 @@ impl Release {
 ///
 /// # Errors
 /// The rejection.
-pub fn decide(state: &Release, command: &ReleaseCommand, context: &Context<'_>) -> Result<Vec<ReleaseEvent>, Rejection> {
+pub fn decide(
+    state: &Release,
+    command: &ReleaseCommand,
+    context: &Context<'_>,
+) -> Result<Vec<ReleaseEvent>, Rejection> {
     use ReleaseCommand as C;
     use ReleaseState as S;
     let event = match command {

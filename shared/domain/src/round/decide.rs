@@ -173,7 +173,9 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
 fn configured(state: &Round, plan: &RoundPlan) -> Result<RoundEvent, Rejection> {
     let pin = state.pin.clone().ok_or_else(|| not_possible(state, "be configured"))?;
     if plan.participants.is_empty() || plan.reference_years.is_empty() {
-        return Err(Rejection::Malformed { what: "a round needs at least one country and one reference year".to_owned() });
+        return Err(Rejection::Malformed {
+            what: "a round needs at least one country and one reference year".to_owned(),
+        });
     }
     if plan.participants.len() > MAX_PARTICIPANTS {
         return Err(Rejection::OutOfBounds {
@@ -185,10 +187,10 @@ fn configured(state: &Round, plan: &RoundPlan) -> Result<RoundEvent, Rejection> 
 }
 
 fn extended(state: &Round, country: &Country, until: &Moment, reason: &str) -> Result<RoundEvent, Rejection> {
-    let participant = state.participants.get(country).ok_or_else(|| Rejection::UnknownParticipation {
-        round: state.title.clone(),
-        country: country.to_string(),
-    })?;
+    let participant = state
+        .participants
+        .get(country)
+        .ok_or_else(|| Rejection::UnknownParticipation { round: state.title.clone(), country: country.to_string() })?;
     if until.at <= participant.deadline.at {
         return Err(Rejection::Malformed {
             what: format!("the deadline of {country} is {} already; an extension is later", participant.deadline.local),
@@ -207,11 +209,7 @@ fn possible(state: &Round, states: &[RoundState], act: &str) -> Result<(), Rejec
 }
 
 fn not_possible(state: &Round, act: &str) -> Rejection {
-    Rejection::NotPossible {
-        what: "the round".to_owned(),
-        state: state.state.as_str().to_owned(),
-        act: act.to_owned(),
-    }
+    Rejection::NotPossible { what: "the round".to_owned(), state: state.state.as_str().to_owned(), act: act.to_owned() }
 }
 
 fn require_reason(text: &str) -> Result<(), Rejection> {

@@ -150,7 +150,9 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
     for entry in &file.milestone {
         let rule = reader.milestone(entry)?;
         if reader.milestones.insert(rule.id.clone(), rule).is_some() {
-            return Err(reader.problem(&entry.id.span(), format!("the milestone `{}` stands twice", entry.id.get_ref())));
+            return Err(
+                reader.problem(&entry.id.span(), format!("the milestone `{}` stands twice", entry.id.get_ref()))
+            );
         }
     }
     for needed in ["launch", "deadline", "close", "release"] {
@@ -172,7 +174,9 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
     let head = &file.workflow;
     let years = *head.reference_years.get_ref();
     if !(1..=20).contains(&years) {
-        return Err(reader.problem(&head.reference_years.span(), "between 1 and 20 reference years can be asked".to_owned()));
+        return Err(
+            reader.problem(&head.reference_years.span(), "between 1 and 20 reference years can be asked".to_owned())
+        );
     }
     Ok(Definition {
         id: reader.parsed(&head.id)?,
@@ -250,7 +254,8 @@ impl Reader<'_> {
         match (&entry.cron, &entry.milestone, &entry.event) {
             (Some(expression), None, None) => {
                 let (Some(from), Some(until)) = (&entry.from, &entry.until) else {
-                    return Err(self.problem(&when.span(), "a cron trigger needs `from` and `until`, two milestones".to_owned()));
+                    return Err(self
+                        .problem(&when.span(), "a cron trigger needs `from` and `until`, two milestones".to_owned()));
                 };
                 Ok(Trigger::Cron {
                     expression: expression.clone(),
@@ -268,7 +273,9 @@ impl Reader<'_> {
                 offset,
                 at,
             }),
-            _ => Err(self.problem(&when.span(), "`when` has exactly one of `cron`, `milestone` and `event`".to_owned())),
+            _ => {
+                Err(self.problem(&when.span(), "`when` has exactly one of `cron`, `milestone` and `event`".to_owned()))
+            }
         }
     }
 

@@ -1,0 +1,130 @@
+//! The client's side: the port, spoken over the bus.
+
+use std::time::Duration;
+
+use async_nats::client::{RequestError, RequestErrorKind};
+use async_nats::{Client, HeaderMap, Message};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use rondo_domain::{Command, FileHash};
+use rondo_eventlog::files::FilePart;
+use rondo_eventlog::wire::{self, Failure};
+use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+use tokio::sync::watch;
+
+use crate::frame::{self, PART, PartPlace, ReadRequest, StreamsRequest};
+use crate::subject;
+
+/// How long a reader that waits is kept waiting at most: a nudge that got lost costs no more than this.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// The ledger, reached over the bus.
+#[derive(Clone)]
+pub struct BusLedger {
+    client: Client,
+    submit: String,
+    grown: watch::Receiver<u64>,
+}
+
+impl BusLedger {
+    /// The ledger as `sender` reaches it. The nudge is listened to from now on.
+    ///
+    /// # Errors
+    /// When the nudge cannot be listened to.
+    pub async fn new(client: Client, sender: &str) -> Result<Self, Fault> {
+        let lost = |e| Fault::Unreachable { what: "the nudge".to_owned(), source: Some(Box::new(e)) };
+        let mut nudges = client.subscribe(subject::GROWN).await.map_err(lost)?;
+        let (told, grown) = watch::channel(0);
+        tokio::spawn(async move {
+            while let Some(nudge) = nudges.next().await {
+                // A nudge says no more than that there is something to read; its text is the size, for waiting.
+                let size = std::str::from_utf8(&nudge.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+                if told.send(size).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { client, submit: format!("{}.{sender}", subject::SUBMIT), grown })
+    }
+
+    async fn request(&self, subject: &str, body: Bytes) -> Result<Result<Message, Failure>, Fault> {
+        let message = self.client.request(subject.to_owned(), body).await.map_err(|e| unreachable(subject, e))?;
+        Ok(match frame::failure(message.headers.as_ref()) {
+            Some(failure) => Err(failure),
+            None => Ok(message),
+        })
+    }
+
+    async fn ask(&self, subject: &str, body: Bytes) -> Result<Message, Fault> {
+        self.request(subject, body).await?.map_err(Fault::from)
+    }
+}
+
+fn unreachable(subject: &str, error: RequestError) -> Fault {
+    let what = match error.kind() {
+        RequestErrorKind::NoResponders => "nobody answers for the ledger on the bus".to_owned(),
+        RequestErrorKind::TimedOut => "the ledger did not answer in time".to_owned(),
+        _ => format!("the bus did not carry {subject}"),
+    };
+    Fault::Unreachable { what, source: Some(Box::new(error)) }
+}
+
+#[async_trait]
+impl Ledger for BusLedger {
+    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+        let body = frame::encode(&command)?;
+        let answer = self.request(&self.submit, body).await?.map_err(SubmitError::from)?;
+        Ok(frame::decode(&answer.payload)?)
+    }
+
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        let body = frame::encode(&ReadRequest { from, limit })?;
+        wire::from_lines(&self.ask(subject::READ, body).await?.payload)
+    }
+
+    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
+        let after = after.map(|(stream, version)| (stream.to_owned(), version));
+        let body = frame::encode(&StreamsRequest { prefix: prefix.to_owned(), after, limit })?;
+        wire::from_lines(&self.ask(subject::STREAMS, body).await?.payload)
+    }
+
+    async fn head(&self) -> Result<Head, Fault> {
+        frame::decode(&self.ask(subject::HEAD, Bytes::new()).await?.payload)
+    }
+
+    async fn wait(&self, size: u64) -> Result<Head, Fault> {
+        let mut grown = self.grown.clone();
+        // Asked first, because the nudge that matters may have come before anybody listened.
+        let head = self.head().await?;
+        if head.size > size {
+            return Ok(head);
+        }
+        let nudged = tokio::time::timeout(WAIT, async { grown.wait_for(|grown| *grown > size).await.is_ok() }).await;
+        if nudged == Ok(false) { Err(Fault::Stopped) } else { self.head().await }
+    }
+
+    async fn checkpoint(&self) -> Result<String, Fault> {
+        let answer = self.ask(subject::CHECKPOINT, Bytes::new()).await?;
+        String::from_utf8(answer.payload.to_vec()).map_err(|_| Fault::Protocol("the checkpoint is not text".to_owned()))
+    }
+
+    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+        let place = PartPlace { hash: part.hash, offset: part.offset, total: part.total };
+        let place = String::from_utf8_lossy(&frame::encode(&place)?).into_owned();
+        let mut headers = HeaderMap::new();
+        headers.insert(PART, place.as_str());
+        let sent = self.client.request_with_headers(subject::STORE, headers, part.bytes).await;
+        let answer = sent.map_err(|e| unreachable(subject::STORE, e))?;
+        frame::failure(answer.headers.as_ref()).map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+        let asked = PartPlace { hash: hash.clone(), offset, total: 0 };
+        let answer = self.ask(subject::FETCH, frame::encode(&asked)?).await?;
+        let missing = || Fault::Protocol("a part of a file came without its place".to_owned());
+        let place = answer.headers.as_ref().and_then(|headers| headers.get(PART)).ok_or_else(missing)?;
+        let place: PartPlace = frame::decode(place.as_str().as_bytes())?;
+        Ok(FilePart { hash: place.hash, total: place.total, offset: place.offset, bytes: answer.payload })
+    }
+}

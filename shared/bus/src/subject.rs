@@ -1,0 +1,28 @@
+//! The subjects. Commands carry the sender's name in the subject, so that the broker's permissions say who may send as whom.
+
+/// The clients that may send: the services, and the gateway for people.
+pub const SENDERS: [&str; 6] = ["scheduler", "reminder", "validator", "publisher", "gateway", "operator"];
+
+/// What the ledger answers.
+pub(crate) const SUBMIT: &str = "rondo.ledger.submit";
+pub(crate) const READ: &str = "rondo.ledger.read";
+pub(crate) const STREAMS: &str = "rondo.ledger.streams";
+pub(crate) const HEAD: &str = "rondo.ledger.head";
+pub(crate) const CHECKPOINT: &str = "rondo.ledger.checkpoint";
+pub(crate) const STORE: &str = "rondo.ledger.store";
+pub(crate) const FETCH: &str = "rondo.ledger.fetch";
+/// The nudge: the log has grown.
+pub(crate) const GROWN: &str = "rondo.grown";
+/// How far each role has come.
+pub(crate) const PROGRESS: &str = "rondo.progress";
+/// The time, where somebody moves it.
+pub(crate) const CLOCK: &str = "rondo.clock";
+/// Asks for the time.
+pub(crate) const CLOCK_ASKED: &str = "rondo.clock.asked";
+/// Asks every role to say how far it has come.
+pub(crate) const PROGRESS_ASKED: &str = "rondo.progress.asked";
+
+/// A client's own inbox prefix: a client that may read another's inbox would read its answers.
+pub fn prefix(client: &str) -> String {
+    format!("_INBOX_{client}")
+}

@@ -1,0 +1,180 @@
+//! The conventions of the house, as tests: arrows, library ownership, names, sizes, clocks, first lines.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rondo_tests::root;
+use serde_json::Value;
+
+/// For each crate of ours, the crates of ours it may depend on.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("rondo-domain", &[]),
+    ("rondo-eventlog", &["rondo-domain"]),
+    ("rondo-questionnaire", &["rondo-domain"]),
+    ("rondo-rules", &["rondo-domain"]),
+    ("rondo-runtime", &["rondo-domain", "rondo-eventlog"]),
+    ("rondo-bus", &["rondo-domain", "rondo-eventlog", "rondo-runtime"]),
+    ("rondo-testkit", &["rondo-domain", "rondo-eventlog", "rondo-runtime"]),
+];
+/// What a service may depend on.
+const SERVICE: &[&str] = &["rondo-domain", "rondo-eventlog", "rondo-runtime", "rondo-questionnaire", "rondo-rules"];
+const SERVICES: &[&str] =
+    &["rondo-ledger", "rondo-scheduler", "rondo-reminder", "rondo-validator", "rondo-publisher", "rondo-gateway"];
+/// Libraries that one crate alone may know.
+const OWNERS: &[(&str, &str)] = &[
+    ("sled", "rondo-ledger"),
+    ("async-nats", "rondo-bus"),
+    ("lettre", "rondo-reminder"),
+    ("axum", "rondo-gateway"),
+    ("clap", "rondo-cli"),
+    ("cron", "rondo-scheduler"),
+    ("calamine", "rondo-questionnaire"),
+    ("rust_xlsxwriter", "rondo-questionnaire"),
+];
+
+fn metadata() -> Vec<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap();
+    all["packages"].as_array().unwrap().clone()
+}
+
+fn dependencies(package: &Value) -> BTreeSet<String> {
+    let normal = package["dependencies"].as_array().unwrap().iter().filter(|d| d["kind"] != "dev");
+    normal.map(|d| d["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn arrows_point_one_way_and_libraries_have_one_owner() {
+    let packages = metadata();
+    assert_eq!(packages.len(), 15, "a crate more or less needs its reason here");
+    for package in &packages {
+        let name = package["name"].as_str().unwrap();
+        let all = dependencies(package);
+        let ours: BTreeSet<&str> = all.iter().map(String::as_str).filter(|d| d.starts_with("rondo-")).collect();
+        let permitted = ARROWS.iter().find(|(crate_name, _)| *crate_name == name).map(|(_, to)| *to);
+        let permitted = permitted.or_else(|| SERVICES.contains(&name).then_some(SERVICE));
+        if let Some(permitted) = permitted {
+            for dependency in &ours {
+                assert!(permitted.contains(dependency), "{name} may not depend on {dependency}");
+            }
+        } else {
+            assert!(["rondo-cli", "rondo-tests"].contains(&name), "{name} has no place among the arrows");
+        }
+        for (library, owner) in OWNERS {
+            assert!(name == *owner || !all.contains(*library), "{library} belongs to {owner}, not to {name}");
+        }
+        assert!(!ours.contains("rondo-testkit"), "{name}: the testkit is for tests alone");
+    }
+    let domain = packages.iter().find(|p| p["name"] == "rondo-domain").unwrap();
+    for library in ["tokio", "async-trait", "tracing", "getrandom", "rand", "futures"] {
+        assert!(!dependencies(domain).contains(library), "the domain is pure: no {library}");
+    }
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if name != "target" && name != ".git" {
+                files(&path, found);
+            }
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+fn rust() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for folder in ["shared", "services", "tests"] {
+        files(&root().join(folder), &mut found);
+    }
+    found.retain(|path| path.extension().is_some_and(|kind| kind == "rs"));
+    let name = |path: &PathBuf| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+    found.iter().map(|path| (name(path), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn the_top_level_is_the_clients() {
+    let permitted = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "services",
+        "shared",
+        "deploy",
+        "tests",
+        "workflows",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "clippy.toml",
+        "deny.toml",
+        "rustfmt.toml",
+        ".ci",
+        ".github",
+        ".git",
+        ".gitignore",
+        "target",
+        "rondo-data",
+    ];
+    for entry in std::fs::read_dir(root()).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        assert!(permitted.contains(&name.as_str()), "{name} does not belong at the top level");
+    }
+}
+
+#[test]
+fn names_say_what_is_in_them() {
+    const EMPTY: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "types", "new", "old", "v2"];
+    let mut found = Vec::new();
+    for folder in ["shared", "services", "tests", "deploy", "workflows"] {
+        files(&root().join(folder), &mut found);
+    }
+    for path in found {
+        let parts = path.strip_prefix(root()).unwrap().components();
+        for part in parts.map(|part| part.as_os_str().to_string_lossy().into_owned()) {
+            let stem = part.split('.').next().unwrap();
+            assert!(!EMPTY.contains(&stem), "{} says nothing", path.display());
+        }
+    }
+}
+
+#[test]
+fn rooms_are_small_and_say_what_they_are_for() {
+    for (name, text) in rust() {
+        assert!(text.lines().count() <= 400, "{name} has {} lines; 400 are the most", text.lines().count());
+        assert!(text.starts_with("//! "), "the first line of {name} says what the file is for");
+    }
+}
+
+#[test]
+fn time_and_chance_are_taken_in_their_places_alone() {
+    // Put together here, so that this file does not name them itself.
+    let taken = ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now", "getrandom::fill", "rand::random"];
+    let places = ["shared/runtime/src/clock.rs", "shared/runtime/src/chance.rs", "tests/conventions/conventions.rs"];
+    for (name, text) in rust() {
+        for call in taken {
+            assert!(places.contains(&name.as_str()) || !text.contains(&format!("{call}(")), "{name} takes {call}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_undone_or_switched_off() {
+    let marks = ["todo", "unimplemented", "dbg"].map(|mark| format!("{mark}!("));
+    let notes = ["TO", "FIX", "HA"].into_iter().zip(["DO", "ME", "CK"]).map(|(a, b)| format!("{a}{b}"));
+    let marks: Vec<String> = marks.into_iter().chain(notes).chain([format!("#[{}", "ignore")]).collect();
+    for (name, text) in rust() {
+        for mark in &marks {
+            assert!(!text.contains(mark.as_str()), "{name} holds {mark}");
+        }
+    }
+}
