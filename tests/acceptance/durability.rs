@@ -139,7 +139,7 @@ fn the_store_is_rebuilt_from_the_journal_when_it_is_gone_or_damaged() {
     assert_eq!(with_ledger(&data, read), before, "rebuilt after it was deleted");
     std::fs::write(data.join("index/db"), b"this is not a store").unwrap();
     assert_eq!(with_ledger(&data, read), before, "rebuilt after it was damaged");
-    assert_eq!(with_ledger(&data, async |ledger| ledger.submit(command(5)).await.unwrap().repeated), true);
+    assert!(with_ledger(&data, async |ledger| ledger.submit(command(5)).await.unwrap().repeated));
 }
 
 #[test]

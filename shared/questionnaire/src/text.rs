@@ -244,7 +244,7 @@ mod tests {
             RawRow { obs_value: "-1.5".to_owned(), note_source: "=cmd|'/c calc'!A1".to_owned(), ..RawRow::default() };
         let people = String::from_utf8(people_text(std::slice::from_ref(&row)).unwrap()).unwrap();
         assert!(people.contains("'=cmd") && people.contains(",-1.5,"), "{people}");
-        let machine = machine_text(&[row.clone()]).unwrap();
+        let machine = machine_text(std::slice::from_ref(&row)).unwrap();
         assert_eq!(read_text(&machine).unwrap().rows[0].note_source, row.note_source);
     }
 }
