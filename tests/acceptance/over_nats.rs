@@ -11,6 +11,9 @@ use rondo_tests::{history, program};
 
 const ROLES: [&str; 6] = ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway"];
 
+/// A round under fire that takes more kills than this has come to a standstill.
+const MOST_KILLS: u32 = 150;
+
 struct Round {
     folder: tempfile::TempDir,
     broker: Broker,
@@ -24,22 +27,23 @@ impl Round {
         let broker = Broker::start(None);
         let mail = MailServer::start(folder.path());
         let mut round = Self { folder, broker, mail, roles: BTreeMap::new() };
-        round.write_config();
         for role in ROLES {
+            round.write_config(role);
             round.start_role(role);
         }
         round
     }
 
-    fn config(&self) -> PathBuf {
-        self.folder.path().join("rondo.toml")
+    fn config(&self, role: &str) -> PathBuf {
+        self.folder.path().join(format!("{role}.toml"))
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+    /// The ledger's data directory; the other roles, which may run on other machines, have one of their own.
+    fn data(&self, role: &str) -> PathBuf {
+        self.folder.path().join(if role == "ledger" { "ledger" } else { "others" })
     }
 
-    fn write_config(&self) {
+    fn write_config(&self, role: &str) {
         let password = self.folder.path().join("password");
         std::fs::write(&password, MailServer::PASSWORD).unwrap();
         let people = self.folder.path().join("people.toml");
@@ -48,24 +52,24 @@ impl Round {
             "[ledger]\ndata = {data:?}\n[bus]\nurl = {url:?}\npaced-clock = true\n[mail]\ntransport = \"smtp\"\nhost = \
              \"localhost\"\nport = {port}\nuser = {user:?}\npassword-file = {password:?}\nca-file = {ca:?}\npeople = \
              {people:?}\n[gateway]\nlisten = \"127.0.0.1:0\"\n",
-            data = self.data(),
+            data = self.data(role),
             url = self.broker.url,
             port = self.mail.port,
             user = MailServer::USER,
             ca = self.mail.certificate,
         );
-        std::fs::write(self.config(), text).unwrap();
+        std::fs::write(self.config(role), text).unwrap();
     }
 
     fn start_role(&mut self, role: &'static str) {
         let mut command = Command::new(program());
-        command.args(["run", role, "--config"]).arg(self.config()).stderr(Stdio::null());
+        command.args(["run", role, "--config"]).arg(self.config(role)).stderr(Stdio::null());
         self.roles.insert(role, Running::start(role, &mut command));
     }
 
     fn conductor(&self) -> Running {
         let mut command = Command::new(program());
-        command.args(["conduct", "--config"]).arg(self.config()).stderr(Stdio::inherit());
+        command.args(["conduct", "--config"]).arg(self.config("scheduler")).stderr(Stdio::inherit());
         Running::start("the conductor", &mut command)
     }
 
@@ -81,7 +85,7 @@ impl Round {
     }
 
     fn figures(&self) -> Vec<u8> {
-        std::fs::read(self.data().join("releases/ilms-asean-2025.1/figures.csv")).unwrap()
+        std::fs::read(self.data("publisher").join("releases/ilms-asean-2025.1/figures.csv")).unwrap()
     }
 }
 
@@ -114,10 +118,11 @@ fn the_same_round_in_one_process_and_over_nats_with_roles_killed() {
 
     let mut round = Round::start();
     let mut conductor = round.conductor();
-    assert!(conductor.wait(240).success(), "the round over NATS is played");
+    assert!(conductor.wait(120).success(), "the round over NATS is played");
+    eprintln!("the round was played by six processes");
     round.stop();
     assert_eq!(round.figures(), expected, "the released figures are the same, byte for byte");
-    assert_eq!(history(&round.data()), lives, "and so is the history of every figure");
+    assert_eq!(history(&round.data("ledger")), lives, "and so is the history of every figure");
     assert!(std::fs::read_dir(&round.mail.mails).unwrap().count() > 80, "mail reached the real server");
 
     let mut round = Round::start();
@@ -125,18 +130,21 @@ fn the_same_round_in_one_process_and_over_nats_with_roles_killed() {
     let mut killed = 0;
     'play: loop {
         for role in ROLES {
-            std::thread::sleep(Duration::from_millis(150));
+            // Long enough for a role to have come back and done something before the next one goes.
+            std::thread::sleep(Duration::from_millis(1_000));
             if !conductor.runs() {
                 break 'play;
             }
+            assert!(killed < MOST_KILLS, "the round did not come to its end within {killed} kills");
             round.roles.get_mut(role).unwrap().kill();
             round.start_role(role);
             killed += 1;
         }
     }
     assert!(conductor.wait(1).success(), "the round is played though roles were killed {killed} times");
-    assert!(killed > 20, "only {killed} kills");
+    assert!(killed >= 6, "every role was killed at least once, not {killed} in all");
+    eprintln!("{killed} kills of six roles along one round");
     round.stop();
     assert_eq!(round.figures(), expected, "after {killed} kills the released figures are the same");
-    assert_eq!(history(&round.data()), lives, "after {killed} kills the history of every figure is the same");
+    assert_eq!(history(&round.data("ledger")), lives, "after {killed} kills the history of every figure is the same");
 }

@@ -8,6 +8,8 @@ use crate::subject::prefix;
 
 /// How long the first connection may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer is waited for. One that was lost with the ledger never comes, and asking again is safe.
+const ANSWER: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to reconnect.
 const CEILING: Duration = Duration::from_secs(2);
 
@@ -40,7 +42,7 @@ pub async fn connect(url: &str, client: &str, credentials: Option<Credentials>) 
         .name(format!("rondo {client}"))
         .custom_inbox_prefix(prefix(client))
         .connection_timeout(TIMEOUT)
-        .request_timeout(Some(Duration::from_secs(30)))
+        .request_timeout(Some(ANSWER))
         .subscription_capacity(8_192)
         .client_capacity(8_192)
         .reconnect_delay_callback(|attempt| {

@@ -130,6 +130,7 @@ impl MailServer {
         let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
             .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout"])
             .arg(&key)
             .arg("-out")
@@ -144,7 +145,8 @@ impl MailServer {
                 .arg(script)
                 .arg(port.to_string())
                 .args([&mails, &certificate, &key])
-                .args([Self::USER, Self::PASSWORD]),
+                .args([Self::USER, Self::PASSWORD])
+                .stderr(Stdio::null()),
         );
         await_port("aiosmtpd", port);
         Self { process, port, mails, certificate }

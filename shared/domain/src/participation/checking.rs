@@ -3,7 +3,8 @@
 use super::MAX_FINDINGS;
 use super::command::ParticipationCommand as C;
 use super::event::{Answer, ParticipationEvent as E, TableFindings};
-use super::state::{Participation, Query, QueryState, SubmissionState};
+use super::parts::{Query, QueryState, SubmissionState};
+use super::state::Participation;
 use crate::finding::Finding;
 use crate::table::TableNo;
 use crate::{CommandId, Country, QueryId, Rejection, SubmissionId};

@@ -3,7 +3,8 @@
 use super::checking;
 use super::command::ParticipationCommand as C;
 use super::event::ParticipationEvent as E;
-use super::state::{Participation, QueryState, Turn};
+use super::parts::{QueryState, Turn};
+use super::state::Participation;
 use super::{MAX_FILE, MAX_SUBMISSIONS, ReceivedFile};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;

@@ -4,15 +4,16 @@ mod checking;
 mod command;
 mod decide;
 mod event;
+mod parts;
 mod state;
 
 pub use command::ParticipationCommand;
 pub use decide::decide;
 pub use event::{Answer, Channel, CheckedTable, Declaration, ParticipationEvent, ReceivedFile, TableFindings};
-pub use state::{
-    OwedTable, Participation, ParticipationState, Query, QueryState, ReceivedSubmission, SubmissionState, TableState,
-    Turn,
+pub use parts::{
+    OwedTable, ParticipationState, Query, QueryState, ReceivedSubmission, SubmissionState, TableState, Turn,
 };
+pub use state::Participation;
 
 /// The most findings one check may report at once.
 pub const MAX_FINDINGS: usize = 5_000;
