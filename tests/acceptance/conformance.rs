@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rondo_bus::BusLedger;
+use rondo_bus::{BusLedger, Credentials};
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::SystemClock;
@@ -11,6 +11,7 @@ use rondo_runtime::lifecycle::Lifecycle;
 use rondo_testkit::conformance::suite;
 use rondo_testkit::memory::MemoryLedger;
 use rondo_testkit::process::Broker;
+use rondo_tests::root;
 
 fn open(data: &Path) -> Opened {
     let origin = "test.example/log".to_owned();
@@ -67,4 +68,45 @@ async fn over_nats() {
         })
         .await
         .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_can_send_under_its_own_name_alone() {
+    use rondo_domain::round::RoundCommand;
+    use rondo_domain::{Command, Wish};
+    use rondo_eventlog::{Ledger, SubmitError};
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::start(Some(&root().join("deploy/nats.conf")));
+    let credentials = |user: &str| Some(Credentials { user: user.to_owned(), password: Broker::password(user) });
+    let opened = open(&folder.path().join("data"));
+    let serving = rondo_bus::connect(&broker.url, "ledger", credentials("ledger")).await.unwrap();
+    let served = tokio::spawn(rondo_bus::serve(serving, Arc::new(opened.handle.clone())));
+    let client = rondo_bus::connect(&broker.url, "scheduler", credentials("scheduler")).await.unwrap();
+    let own = BusLedger::new(client.clone(), "scheduler").await.unwrap();
+    let mut tries = 0;
+    while own.head().await.is_err() {
+        tries += 1;
+        assert!(tries < 100, "the ledger does not answer");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let wish = Wish::Round { round: "r".parse().unwrap(), command: RoundCommand::Launch };
+    let launch = Command::of_service("scheduler", &["launch"], wish).unwrap();
+    match own.submit(launch.clone()).await {
+        Err(SubmitError::Rejected(rejection)) => assert_eq!(rejection.code(), "state.not-possible"),
+        other => panic!("under its own name it is heard: {other:?}"),
+    }
+    let foreign = BusLedger::new(client, "reminder").await.unwrap();
+    assert!(
+        matches!(foreign.submit(launch.clone()).await, Err(SubmitError::Fault(fault)) if fault.is_passing()),
+        "the broker does not carry it under another's name"
+    );
+    let reminder = rondo_bus::connect(&broker.url, "reminder", credentials("reminder")).await.unwrap();
+    let reminder = BusLedger::new(reminder, "reminder").await.unwrap();
+    match reminder.submit(launch).await {
+        Err(SubmitError::Fault(fault)) => assert!(fault.to_string().contains("may not act as"), "{fault}"),
+        other => panic!("the ledger heard the reminder as the scheduler: {other:?}"),
+    }
+    let wrong = Some(Credentials { user: "scheduler".to_owned(), password: "guessed".to_owned() });
+    assert!(rondo_bus::connect(&broker.url, "scheduler", wrong).await.is_err());
+    served.abort();
 }

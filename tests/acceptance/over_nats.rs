@@ -24,9 +24,10 @@ struct Round {
 impl Round {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let broker = Broker::start(None);
+        let broker = Broker::start(Some(&rondo_tests::root().join("deploy/nats.conf")));
         let mail = MailServer::start(folder.path());
         let mut round = Self { folder, broker, mail, roles: BTreeMap::new() };
+        round.write_config("operator");
         for role in ROLES {
             round.write_config(role);
             round.start_role(role);
@@ -46,10 +47,12 @@ impl Round {
     fn write_config(&self, role: &str) {
         let password = self.folder.path().join("password");
         std::fs::write(&password, MailServer::PASSWORD).unwrap();
+        let broker_password = self.folder.path().join(format!("{role}.password"));
+        std::fs::write(&broker_password, Broker::password(role)).unwrap();
         let people = self.folder.path().join("people.toml");
         std::fs::write(&people, people_of_the_cast()).unwrap();
         let text = format!(
-            "[ledger]\ndata = {data:?}\n[bus]\nurl = {url:?}\npaced-clock = true\n[mail]\ntransport = \"smtp\"\nhost = \
+            "[ledger]\ndata = {data:?}\n[bus]\nurl = {url:?}\npaced-clock = true\nuser = {role:?}\npassword-file = {broker_password:?}\n[mail]\ntransport = \"smtp\"\nhost = \
              \"localhost\"\nport = {port}\nuser = {user:?}\npassword-file = {password:?}\nca-file = {ca:?}\npeople = \
              {people:?}\n[gateway]\nlisten = \"127.0.0.1:0\"\n",
             data = self.data(role),
@@ -69,7 +72,7 @@ impl Round {
 
     fn conductor(&self) -> Running {
         let mut command = Command::new(program());
-        command.args(["conduct", "--config"]).arg(self.config("scheduler")).stderr(Stdio::inherit());
+        command.args(["conduct", "--config"]).arg(self.config("operator")).stderr(Stdio::inherit());
         Running::start("the conductor", &mut command)
     }
 

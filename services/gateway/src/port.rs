@@ -5,8 +5,9 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use rondo_domain::{Command, FileHash};
+use rondo_domain::{Actor, Command, FileHash};
 use rondo_eventlog::files::FilePart;
+use rondo_eventlog::wire::Failure;
 use rondo_eventlog::{Accepted, Head, wire};
 use serde::Deserialize;
 
@@ -46,6 +47,10 @@ pub(crate) async fn submit(
     State(shared): State<Shared>,
     Json(command): Json<Command>,
 ) -> Result<Json<Accepted>, PortFailure> {
+    if Actor::is_service(&command.actor) && command.actor.as_str() != "operator" {
+        let what = format!("nobody may act as the service `{}` through the gateway", command.actor);
+        return Err(PortFailure(Failure::Refused { what }));
+    }
     Ok(Json(shared.ledger.submit(command).await?))
 }
 

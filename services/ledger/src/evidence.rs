@@ -55,7 +55,7 @@ impl Evidence {
             .open(&beside)
             .map_err(failed("cannot open", &beside))?;
         let length = file.metadata().map_err(failed("cannot read", &beside))?.len();
-        let end = part.offset + part.bytes.len() as u64;
+        let end = part.offset.saturating_add(part.bytes.len() as u64);
         if part.offset > length || end > part.total {
             return Err(Fault::Refused(format!(
                 "a part at byte {} does not follow the {length} bytes stored",

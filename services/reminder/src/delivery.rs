@@ -60,14 +60,14 @@ impl<'a> Delivery<'a> {
         let Some(texts) = self.texts.get(&pin.bundle) else { return Ok(()) };
         if matches!(work, Work::Resolve(_)) && !texts.definition.resend_after_crash {
             let reason = "the program ended while it was being sent".to_owned();
-            return self.record(key, "unknown", NoticeCommand::MarkUnknown { attempt: notice.attempts, reason }).await;
+            let unknown = NoticeCommand::MarkUnknown { attempt: notice.attempts, reason };
+            return self.record(key, &format!("outcome {}", notice.attempts), unknown).await.map(|_| ());
         }
         let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
         let guarded = Guarded { round, participation };
         if let (Work::Send(_), Some(reason)) = (work, unmet(brief.guards.iter().map(String::as_str), guarded)) {
-            return self
-                .record(key, &format!("suppress {}", notice.attempts), NoticeCommand::Suppress { reason })
-                .await;
+            let suppress = NoticeCommand::Suppress { reason };
+            return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| ());
         }
         let people = People::read(self.people).map_err(|e| Fault::storage("the register of people", e))?;
         let letter = people.person.get(&brief.person).map(|person| {
@@ -87,7 +87,11 @@ impl<'a> Delivery<'a> {
     ) -> Result<(), Fault> {
         let attempt = notice.attempts + 1;
         let message_id = compose::message_id(key, self.mail);
-        self.record(key, &format!("attempt {attempt}"), NoticeCommand::Attempt { attempt, message_id }).await?;
+        let begun =
+            self.record(key, &format!("attempt {attempt}"), NoticeCommand::Attempt { attempt, message_id }).await?;
+        if !begun {
+            return Ok(());
+        }
         let outcome = match letter {
             None => Outcome::Refused(Refusal { code: 0, class: "no address in the register of people".to_owned() }),
             Some(Err(error)) => {
@@ -106,7 +110,7 @@ impl<'a> Delivery<'a> {
             Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => NoticeCommand::Refuse { attempt, refusal },
             Outcome::Unknown(reason) => NoticeCommand::MarkUnknown { attempt, reason },
         };
-        self.record(key, &format!("outcome {attempt}"), command).await
+        self.record(key, &format!("outcome {attempt}"), command).await.map(|_| ())
     }
 
     async fn load(&mut self, hash: &FileHash) -> Result<(), Fault> {
@@ -121,17 +125,18 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    /// Records something about a notice; waits out a fault that passes, because a mail may have left already.
-    async fn record(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<(), Fault> {
+    /// Records something about a notice, and says whether it was accepted; waits out a fault that passes, because a mail
+    /// may have left already.
+    async fn record(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<bool, Fault> {
         let wish = Wish::Notice { round: key.0.clone(), notice: key.1.clone(), command };
         let command = Command::of_service(ROLE, &[cause], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
         loop {
             match self.ledger.submit(command.clone()).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(SubmitError::Rejected(rejection)) => {
                     tracing::warn!(notice = %key.1, code = rejection.code(), "not recorded: {rejection}");
-                    return Ok(());
+                    return Ok(false);
                 }
                 Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
                 Err(SubmitError::Fault(fault)) => return Err(fault),

@@ -55,7 +55,8 @@ fn ran(what: &str) -> Outcome {
     Outcome::Ran { what: what.to_owned() }
 }
 
-fn complete(key: &RunKey, occurrence: &Occurrence, outcome: Outcome) -> Option<Command> {
+/// The command that completes an occurrence.
+pub(crate) fn complete(key: &RunKey, occurrence: &Occurrence, outcome: Outcome) -> Option<Command> {
     let done = RunCommand::Complete { occurrence: occurrence.clone(), outcome };
     command(&["complete", occurrence.step.as_str(), &occurrence.of], wish(key, done))
 }

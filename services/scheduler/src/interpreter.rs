@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rondo_domain::calendar::Moment;
 use rondo_domain::participation::ParticipationCommand;
 use rondo_domain::round::{Round, RoundCommand, RoundState};
-use rondo_domain::run::{Occurrence, RunCommand, Stage};
+use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
 use rondo_domain::workflow::{Each, Step, Trigger};
 use rondo_domain::{Command, Country, RoundId, Wish};
 
@@ -20,7 +20,7 @@ pub(crate) fn due(knowledge: &mut Knowledge, definitions: &Definitions, now: Tim
     const STAGES: [Stage; 7] = [configure, open_participations, follow_outcomes, plan_steps, plan_events, fire, act];
     for stage in STAGES {
         let mut commands: Vec<Command> = stage(knowledge, definitions, now).into_iter().flatten().collect();
-        commands.retain(|command| !knowledge.is_refused(command.id));
+        commands.retain(|command| knowledge.refusal(command.id).is_none());
         if !commands.is_empty() {
             return commands;
         }
@@ -192,7 +192,15 @@ fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> 
     for (key, occurrence) in &knowledge.fired {
         let Some(round) = knowledge.world.round(&key.0).filter(|round| !round.paused) else { continue };
         let Some(ready) = ready(definitions, round) else { continue };
-        commands.extend(actions::act(&knowledge.world, &ready.definition, key, occurrence, now));
+        let wished = actions::act(&knowledge.world, &ready.definition, key, occurrence, now);
+        let refusal = wished.iter().flatten().find_map(|command| knowledge.refusal(command.id));
+        match refusal {
+            None => commands.extend(wished),
+            Some(why) => {
+                let outcome = Outcome::Skipped { reason: format!("it was refused: {why}") };
+                commands.push(actions::complete(key, occurrence, outcome));
+            }
+        }
     }
     commands
 }

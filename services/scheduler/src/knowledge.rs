@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rondo_domain::event::Event;
-use rondo_domain::round::RoundEvent;
+use rondo_domain::round::{RoundEvent, RoundState};
 use rondo_domain::run::{Occurrence, RunEvent, Stage};
 use rondo_domain::workflow::TRIGGER_EVENTS;
 use rondo_domain::world::World;
@@ -35,7 +35,7 @@ pub(crate) struct Knowledge {
     pub(crate) replan: BTreeSet<RoundId>,
     /// Notices and releases whose outcome has consequences.
     pub(crate) outcomes: Vec<StreamId>,
-    refused: BTreeSet<CommandId>,
+    refused: BTreeMap<CommandId, String>,
     next_unpaused: Option<Timestamp>,
 }
 
@@ -48,7 +48,7 @@ impl Default for Knowledge {
             happened: BTreeMap::new(),
             replan: BTreeSet::new(),
             outcomes: Vec::new(),
-            refused: BTreeSet::new(),
+            refused: BTreeMap::new(),
             next_unpaused: None,
         }
     }
@@ -119,7 +119,8 @@ impl Knowledge {
     pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(RunKey, Occurrence)> {
         let (mut due, mut next) = (Vec::new(), None);
         for (at, key, occurrence) in &self.timers {
-            let held = self.world.round(&key.0).is_none_or(|round| round.paused);
+            let held =
+                self.world.round(&key.0).is_none_or(|round| round.paused || round.state == RoundState::Cancelled);
             if held {
                 continue;
             }
@@ -138,14 +139,14 @@ impl Knowledge {
         self.next_unpaused
     }
 
-    /// Remembers that a command was refused.
-    pub(crate) fn refused(&mut self, id: CommandId) {
-        self.refused.insert(id);
+    /// Remembers that a command was refused, and why.
+    pub(crate) fn refused(&mut self, id: CommandId, why: String) {
+        self.refused.insert(id, why);
     }
 
-    /// Whether a command was refused and nothing has changed since.
-    pub(crate) fn is_refused(&self, id: CommandId) -> bool {
-        self.refused.contains(&id)
+    /// Why a command was refused, if it was and nothing has changed since.
+    pub(crate) fn refusal(&self, id: CommandId) -> Option<&str> {
+        self.refused.get(&id).map(String::as_str)
     }
 
     /// Where an occurrence stands.

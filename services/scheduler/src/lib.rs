@@ -13,6 +13,8 @@ pub mod plan;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rondo_domain::Wish;
+use rondo_domain::run::RunCommand;
 use rondo_eventlog::{Fault, Ledger, SubmitError};
 use rondo_runtime::backoff::Backoff;
 use rondo_runtime::clock::Clock;
@@ -72,14 +74,26 @@ async fn send(
     commands: Vec<rondo_domain::Command>,
 ) -> Result<(), Fault> {
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-    for command in commands {
+    let mut skipping = false;
+    for (index, command) in commands.iter().enumerate() {
         let id = command.id;
+        if skipping {
+            skipping = !completes(command);
+            continue;
+        }
         loop {
             match ledger.submit(command.clone()).await {
                 Ok(_) => break,
+                // The ledger's clock may be a little behind; the same is tried again.
+                Err(SubmitError::Rejected(_)) if fires(command) => {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    break;
+                }
                 Err(SubmitError::Rejected(rejection)) => {
                     tracing::warn!(code = rejection.code(), "a command was refused: {rejection}");
-                    knowledge.refused(id);
+                    knowledge.refused(id, rejection.to_string());
+                    // The rest of the same occurrence is reckoned again; others go on.
+                    skipping = !completes(command) && commands[index..].iter().any(completes);
                     break;
                 }
                 Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
@@ -88,4 +102,12 @@ async fn send(
         }
     }
     Ok(())
+}
+
+fn fires(command: &rondo_domain::Command) -> bool {
+    matches!(command.wish, Wish::Run { command: RunCommand::Fire { .. }, .. })
+}
+
+fn completes(command: &rondo_domain::Command) -> bool {
+    matches!(command.wish, Wish::Run { command: RunCommand::Complete { .. }, .. })
 }

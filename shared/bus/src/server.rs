@@ -144,12 +144,17 @@ async fn answer(ledger: &dyn Ledger, asked: Asked, request: &Request) -> Answer 
     }
 }
 
-/// A service may act as itself, or for people through itself; only the gateway and the operator bring people's own acts.
+/// A service may act as itself; the validator records figures for whoever sent them; only the gateway and the operator
+/// bring people's own acts.
 fn permitted(subject: &str, command: &Command) -> Result<(), Failure> {
     let sender = subject.rsplit('.').next().unwrap_or_default();
     let as_itself = command.actor.as_str() == sender;
     let is_service = rondo_domain::Actor::is_service(&command.actor);
-    let for_person = !is_service && command.via.as_ref().is_some_and(|via| via.as_str() == sender);
+    let figures = matches!(command.wish, rondo_domain::Wish::Figures { .. });
+    let for_person = !is_service
+        && sender == "validator"
+        && figures
+        && command.via.as_ref().is_some_and(|via| via.as_str() == sender);
     let for_people = matches!(sender, "gateway" | "operator") && (!is_service || command.actor.as_str() == "operator");
     if as_itself || for_person || for_people {
         Ok(())

@@ -24,5 +24,5 @@ pub(crate) const PROGRESS_ASKED: &str = "rondo.progress.asked";
 
 /// A client's own inbox prefix: a client that may read another's inbox would read its answers.
 pub fn prefix(client: &str) -> String {
-    format!("_INBOX_{client}")
+    format!("_INBOX.{client}")
 }

@@ -42,7 +42,8 @@ impl Subscription {
                         each(record);
                         self.position = record.position + 1;
                     }
-                    if records.len() < BATCH {
+                    // A read may end early because its answer is full, so that only an empty one is the end.
+                    if records.is_empty() {
                         return Ok(());
                     }
                 }

@@ -85,6 +85,11 @@ pub struct Broker {
 }
 
 impl Broker {
+    /// The password of each user of `deploy/nats.conf` in tests.
+    pub fn password(user: &str) -> String {
+        format!("a password of {user}")
+    }
+
     /// Starts one, with a configuration file if one is given.
     pub fn start(config: Option<&Path>) -> Self {
         let port = free_port();
@@ -94,6 +99,9 @@ impl Broker {
         command.args(["-a", "127.0.0.1", "-p", &port.to_string()]).stderr(Stdio::null()).stdout(Stdio::null());
         if let Some(config) = config {
             command.arg("-c").arg(config);
+            for user in ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway", "operator"] {
+                command.env(format!("RONDO_{}_PASSWORD", user.to_uppercase()), format!("{:?}", Self::password(user)));
+            }
         }
         let process = Running::start("nats-server", &mut command);
         await_port("nats-server", port);

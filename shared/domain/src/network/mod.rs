@@ -177,6 +177,9 @@ pub fn decide(
             if !keeps(grant) {
                 return Err(context.not_allowed("grant this role"));
             }
+            if *person == context.actor.id {
+                return Err(context.same_person("the one who grants", "the one who is granted"));
+            }
             well_formed(person, grant)?;
             if state.grants.get(person).is_some_and(|held| held.contains(grant)) {
                 return Ok(Vec::new());

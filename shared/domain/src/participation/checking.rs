@@ -64,7 +64,11 @@ fn asked(state: &Participation) -> Result<Vec<E>, Rejection> {
     for (no, table) in &state.tables {
         for finding in &table.findings {
             let query = query_id(*no, finding)?;
-            if !state.queries.contains_key(&query) {
+            // What was corrected once and stands there again is asked again.
+            let corrected = |query: &Query| {
+                query.state == QueryState::Accepted && matches!(query.answer, Some((Answer::Corrected, _)))
+            };
+            if state.queries.get(&query).is_none_or(corrected) {
                 events.push(E::QueryOpened { query, table: *no, finding: finding.clone() });
             }
         }

@@ -39,7 +39,7 @@ pub fn decide(
     match command {
         C::Receive { .. } => receive(state, round, command, context),
         C::RequestCheck { .. } | C::Reject { .. } | C::CompleteCheck { .. } | C::AskFindings => {
-            context.require_role(&[Role::Service, Role::Validator, Role::RegionalCoordinator], "check submissions")?;
+            context.require_role(ENGINE, "check submissions")?;
             checking::decide(state, country, command)
         }
         C::OpenQuery { .. } | C::AnswerQuery { .. } | C::AcceptAnswer { .. } | C::Allow { .. } => {
@@ -74,6 +74,9 @@ fn receive(state: &Participation, round: &RoundId, command: &C, context: &Contex
     }
     if let Some((earlier, _)) = state.submissions.iter().find(|(_, other)| other.file.sha256 == file.sha256) {
         return Err(Rejection::ReceivedBefore { submission: earlier.to_string() });
+    }
+    if state.submissions.contains_key(submission) {
+        return Err(Rejection::Malformed { what: format!("the id {submission} was given to an earlier submission") });
     }
     if state.submissions.len() >= MAX_SUBMISSIONS {
         return Err(Rejection::OutOfBounds { what: "submissions of one country".to_owned(), limit: MAX_SUBMISSIONS });
@@ -196,7 +199,7 @@ fn accept(
         tables.to_vec()
     };
     for no in &wanted {
-        let table = &state.tables[no];
+        let Some(table) = state.tables.get(no) else { continue };
         if table.authors.contains(&context.actor.id) {
             return Err(context.same_person("the author", "the approver"));
         }
@@ -236,14 +239,17 @@ fn decide_query(
         C::AcceptAnswer { query } => {
             context.require_role(ILO, "accept an answer")?;
             in_state(state, country, query, &[QueryState::Answered], "be accepted")?;
+            if state.queries.get(query).is_some_and(|query| query.answered_by.as_ref() == Some(&context.actor.id)) {
+                return Err(context.same_person("the one who answered", "the one who accepts the answer"));
+            }
             E::QueryAccepted { query: query.clone() }
         }
         C::Allow { query, reason } => {
             context.require_role(&[Role::Validator, Role::CollectionManager], "allow a failed rule")?;
             require_text(reason)?;
             in_state(state, country, query, &[QueryState::Open, QueryState::Answered], "be allowed")?;
-            let authors = &state.tables[&state.queries[query].table].authors;
-            if authors.contains(&context.actor.id) {
+            let table = state.queries.get(query).and_then(|query| state.tables.get(&query.table));
+            if table.is_some_and(|table| table.authors.contains(&context.actor.id)) {
                 return Err(context.same_person("the author", "the one who allows"));
             }
             E::AllowanceGranted { query: query.clone(), reason: reason.clone() }

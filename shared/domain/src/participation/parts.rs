@@ -190,6 +190,8 @@ pub struct Query {
     pub opened_at: Timestamp,
     /// The answer.
     pub answer: Option<(Answer, String)>,
+    /// Who answered.
+    pub answered_by: Option<PersonId>,
     /// Why it was allowed.
     pub allowance: Option<String>,
 }

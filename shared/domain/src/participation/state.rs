@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::event::{CheckedTable, ParticipationEvent};
+use super::event::{Answer, CheckedTable, ParticipationEvent};
 use super::parts::{
     OwedTable, ParticipationState, Query, QueryState, ReceivedSubmission, SubmissionState, TableState, Turn,
 };
@@ -185,12 +185,12 @@ impl Participation {
                 self.advance(TableState::Confirmed, TableState::Published);
             }
             E::QueryOpened { .. } | E::QueryAnswered { .. } | E::QueryAccepted { .. } | E::AllowanceGranted { .. } => {
-                self.apply_query(event, stamp.at);
+                self.apply_query(event, stamp);
             }
         }
     }
 
-    fn apply_query(&mut self, event: &ParticipationEvent, at: Timestamp) {
+    fn apply_query(&mut self, event: &ParticipationEvent, stamp: &Stamp<'_>) {
         use ParticipationEvent as E;
         match event {
             E::QueryOpened { query, table, finding } => {
@@ -198,19 +198,24 @@ impl Participation {
                     state: QueryState::Open,
                     table: *table,
                     finding: finding.clone(),
-                    opened_at: at,
+                    opened_at: stamp.at,
                     answer: None,
+                    answered_by: None,
                     allowance: None,
                 };
                 self.queries.insert(query.clone(), opened);
-                for owed in self.owed(&[*table]) {
+                // A question reopens what was settled; a table without figures stays owed.
+                self.confirmed = false;
+                for owed in self.owed(&[*table]).filter(|owed| !owed.years.is_empty()) {
                     owed.state = TableState::WithErrors;
+                    owed.accepted_by = None;
                 }
             }
             E::QueryAnswered { query, answer, text } => {
                 if let Some(query) = self.queries.get_mut(query) {
                     query.state = QueryState::Answered;
                     query.answer = Some((*answer, text.clone()));
+                    query.answered_by = Some(stamp.actor.id.clone());
                 }
             }
             E::QueryAccepted { query } => self.close_query(query, QueryState::Accepted, None),
@@ -224,14 +229,34 @@ impl Participation {
         query.state = state;
         query.allowance = allowance;
         let table = query.table;
-        if self.open_queries(table).next().is_none() {
-            for owed in self.owed(&[table]) {
-                owed.state = match state {
-                    QueryState::Allowed => TableState::Allowed,
-                    _ if owed.findings.is_empty() => TableState::Clean,
-                    _ => TableState::Explained,
-                };
-            }
+        self.settle_table(table);
+    }
+
+    /// A table is settled once no question about it is open and every failed rule of it was answered for.
+    fn settle_table(&mut self, no: TableNo) {
+        if self.open_queries(no).next().is_some() {
+            return;
+        }
+        let settled: Vec<Query> = self.queries.values().filter(|query| query.table == no).cloned().collect();
+        let answered = |finding: &Finding| {
+            settled.iter().any(|q| {
+                let told = q.answer.as_ref().is_none_or(|(answer, _)| *answer != Answer::Corrected);
+                told && q.finding.rule == finding.rule
+                    && q.finding.keys == finding.keys
+                    && q.finding.observed == finding.observed
+            })
+        };
+        let allowed = settled.iter().any(|query| query.state == QueryState::Allowed);
+        for owed in self.owed(&[no]).filter(|owed| !owed.years.is_empty()) {
+            owed.state = if !owed.findings.iter().all(answered) {
+                TableState::WithErrors
+            } else if allowed {
+                TableState::Allowed
+            } else if owed.findings.is_empty() {
+                TableState::Clean
+            } else {
+                TableState::Explained
+            };
         }
     }
 
@@ -255,6 +280,7 @@ impl Participation {
             owed.accepted_by = None;
             owed.state = if failed.is_empty() { TableState::Clean } else { TableState::WithErrors };
             owed.findings = failed;
+            self.settle_table(checked.table);
         }
         self.confirmed = false;
     }
