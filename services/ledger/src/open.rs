@@ -29,6 +29,9 @@ use crate::store::{Entry, Store};
 
 /// Commands waiting to be decided at the most; a sender beyond waits.
 const WAITING: usize = 4_096;
+/// How often a held lock is tried, and how long is waited between.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 /// Groups waiting to be indexed at the most.
 const UNINDEXED: usize = 32;
 
@@ -205,7 +208,16 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     let mut file =
         options.create(true).truncate(false).read(true).write(true).open(&lock).map_err(io("open", &lock))?;
-    if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+    let taken = || rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err();
+    let mut tries = 0;
+    let mut held = taken();
+    // A process that is just ending, or one it was just starting, may hold the lock a moment longer.
+    while held && tries < LOCK_TRIES {
+        std::thread::sleep(LOCK_PAUSE);
+        tries += 1;
+        held = taken();
+    }
+    if held {
         let holder = fs::read_to_string(&lock).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         return Err(OpenError::Held { path: path.to_owned(), holder });
     }
