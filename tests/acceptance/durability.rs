@@ -164,3 +164,17 @@ fn a_directory_is_never_taken_for_what_it_is_not() {
     std::fs::write(other.join("thesis.odt"), b"mine").unwrap();
     assert!(matches!(open(&other), Err(OpenError::Foreign(_))), "somebody else's folder");
 }
+
+#[test]
+fn a_signed_record_is_never_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    with_ledger(&data, async |ledger| ledger.submit(command(0)).await.map(|_| ()).unwrap());
+    let journal = data.join("journal/00000000000000000000.journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let near_the_end = bytes.len() - 3;
+    bytes[near_the_end] ^= 1;
+    std::fs::write(&journal, &bytes).unwrap();
+    assert!(matches!(open(&data), Err(OpenError::Journal(_))), "what was signed was acknowledged");
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes, "and nothing of it is cut off");
+}

@@ -312,7 +312,7 @@ pub(crate) enum PersonVerb {
     /// Write a person into the register beside the log.
     #[command(after_help = "Example: rondo person add lao-focal --name 'Boua Khai' --email boua@example.org")]
     Add {
-        person: PersonId,
+        who: PersonId,
         #[arg(long)]
         name: String,
         #[arg(long)]
@@ -323,9 +323,9 @@ pub(crate) enum PersonVerb {
     /// Give a person a role.
     #[command(after_help = "Example: rondo person grant lao-focal focal-point --country LAO")]
     Grant {
-        person: PersonId,
+        who: PersonId,
         #[arg(value_parser = role)]
-        role: Role,
+        granted: Role,
         #[arg(long)]
         country: Option<Country>,
         #[arg(long)]
@@ -353,4 +353,19 @@ pub(crate) enum ConfigVerb {
     Check,
     /// Print an example with every key.
     Example,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_verb_keeps_the_options_that_hold_everywhere() {
+        Cli::command().debug_assert();
+        let text = ["rondo", "person", "grant", "x", "auditor", "--as", "operator", "--role", "administrator"];
+        let cli = Cli::try_parse_from(text).unwrap();
+        assert_eq!((cli.person.as_str(), cli.role), ("operator", Some(Role::Administrator)));
+    }
 }

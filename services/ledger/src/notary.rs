@@ -35,6 +35,11 @@ pub enum NotaryError {
     /// The key is unusable.
     #[error("the signing key {0} is malformed; restore it from where it is kept safe")]
     BadKey(PathBuf),
+    /// What was signed last cannot be read.
+    #[error(
+        "the note of what was signed last, {0}, is malformed; restore it from where it is kept safe. Nothing is signed without it"
+    )]
+    BadMemory(PathBuf),
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -95,6 +100,20 @@ struct Memory {
     at: Option<Location>,
 }
 
+fn memory(data: &Path) -> Result<Memory, NotaryError> {
+    let path = data.join("keys").join("signed.json");
+    match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| NotaryError::BadMemory(path)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
+        Err(e) => Err(io("read", &path)(e)),
+    }
+}
+
+/// How many records were signed; what stands among them was acknowledged.
+pub(crate) fn signed_size(data: &Path) -> Result<u64, NotaryError> {
+    Ok(memory(data)?.frontier.size())
+}
+
 pub(crate) struct Notary {
     log: Arc<Log>,
     data: PathBuf,
@@ -105,12 +124,7 @@ pub(crate) struct Notary {
 impl Notary {
     /// A notary that goes on from what it signed last.
     pub(crate) fn open(log: Arc<Log>, data: &Path, signer: Signer) -> Result<Self, NotaryError> {
-        let path = data.join("keys").join("signed.json");
-        let memory: Memory = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| NotaryError::BadKey(path))?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Memory::default(),
-            Err(e) => return Err(io("read", &path)(e)),
-        };
+        let memory = memory(data)?;
         let have = log.head().size;
         let signed = memory.frontier.size();
         if have < signed || (have == signed && signed > 0 && log.head().root != memory.frontier.root()) {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -190,6 +191,8 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
         let folder = path.join(folder);
         fs::create_dir_all(&folder).map_err(io("create", &folder))?;
     }
+    // Received files, mails and figures before their release are nobody else's to read.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io("protect", path))?;
     notary::create_key(&path.join("keys"), chance)?;
     let signer = notary::read_signer(&path.join("keys"), origin)?;
     let vkey = path.join("log.vkey");
@@ -351,8 +354,10 @@ fn recover(
         records: 0,
     };
     let from = reached.map(|reached| reached.at);
-    let tail = journal::recover::<OpenError>(folder, from, |group| take(&store, &mut packer, &mut recovery, &group))?
-        .ok_or_else(|| OpenError::JournalMissing(data.to_owned()))?;
+    let tail = journal::recover::<OpenError>(folder, from, notary::signed_size(data)?, |group| {
+        take(&store, &mut packer, &mut recovery, &group)
+    })?
+    .ok_or_else(|| OpenError::JournalMissing(data.to_owned()))?;
     if tail.cut > 0 {
         notes.push(format!(
             "the journal ended in {} bytes that were never acknowledged; they were cut off after record {}",

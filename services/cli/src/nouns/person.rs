@@ -33,7 +33,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             }
             .print(form)
         }
-        PersonVerb::Add { person, name, email, language } => {
+        PersonVerb::Add { who: person, name, email, language } => {
             let path = config.in_data(&config.mail.people);
             let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
             let entry = Person { name: name.clone(), email: email.clone(), language: language.clone(), phone: None };
@@ -41,7 +41,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             people.write(&path).map_err(|e| Failure::usage(rondo_runtime::lifecycle::with_sources(&e)))?;
             line(&format!("{person} is in the register {}.", path.display()))
         }
-        PersonVerb::Grant { person, role, country, institution } => {
+        PersonVerb::Grant { who: person, granted: role, country, institution } => {
             let grant = Grant { role: *role, country: country.clone(), institution: institution.clone() };
             let command = NetworkCommand::GrantRole { person: person.clone(), grant };
             desk.submit(&["grant"], Wish::Network { command }).await?;

@@ -172,13 +172,14 @@ impl JournalReader {
 }
 
 /// Reads on from a location, calls back with each group, and finds where the next one is to be written. An
-/// unacknowledged group at the very end is cut from the file.
+/// unacknowledged group at the very end is cut from the file. What stands among the `signed` records was acknowledged.
 ///
 /// # Errors
 /// When the file fails, something acknowledged is damaged, or the call-back fails.
 pub fn recover<E: From<JournalError>>(
     folder: &Path,
     from: Option<Location>,
+    signed: u64,
     mut each: impl FnMut(Group) -> Result<(), E>,
 ) -> Result<Option<Tail>, E> {
     let Some(mut reader) = JournalReader::open(folder, from, None)? else { return Ok(None) };
@@ -195,7 +196,7 @@ pub fn recover<E: From<JournalError>>(
             Step::End => reader.next_segment()?,
             Step::Bad(what) => {
                 let last = reader.index + 1 == reader.segments.len();
-                if !last || good_group_after(&reader)? {
+                if !last || reader.position < signed || good_group_after(&reader)? {
                     return Err(reader.damaged(what).into());
                 }
                 return Ok(Some(cut_tail(&reader)?));

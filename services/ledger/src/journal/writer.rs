@@ -108,7 +108,7 @@ mod tests {
 
     fn count(folder: &Path) -> Result<(u64, u64), JournalError> {
         let mut seen = 0;
-        let tail = recover::<JournalError>(folder, None, |group| {
+        let tail = recover::<JournalError>(folder, None, 0, |group| {
             seen += group.records.len() as u64;
             Ok(())
         })?;
