@@ -16,4 +16,4 @@ pub use clock::{BusClock, ClockHand};
 pub use connect::{ConnectError, Credentials, connect};
 pub use progress::{BusBoard, BusProgress};
 pub use server::{ServeError, serve};
-pub use subject::{SENDERS, prefix};
+pub use subject::prefix;

@@ -1,8 +1,5 @@
 //! The subjects. Commands carry the sender's name in the subject, so that the broker's permissions say who may send as whom.
 
-/// The clients that may send: the services, and the gateway for people.
-pub const SENDERS: [&str; 6] = ["scheduler", "reminder", "validator", "publisher", "gateway", "operator"];
-
 /// What the ledger answers.
 pub(crate) const SUBMIT: &str = "rondo.ledger.submit";
 pub(crate) const READ: &str = "rondo.ledger.read";

@@ -44,9 +44,4 @@ impl Record {
     pub fn stamp(&self) -> Stamp<'_> {
         Stamp { at: self.recorded_at, actor: &self.actor, position: self.position }
     }
-
-    /// The record's id: the command's and its place among the command's records.
-    pub fn id(&self, ordinal: u64) -> String {
-        format!("{}.{ordinal}", self.command)
-    }
 }

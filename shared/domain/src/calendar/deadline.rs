@@ -5,7 +5,6 @@ use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
 use super::{Calendar, CalendarError, Offset};
-use crate::Country;
 
 /// Where a date goes that falls on a day off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -113,15 +112,6 @@ impl Calendar {
         }
         Ok((day, moved))
     }
-}
-
-/// A country's deadline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CountryDeadline {
-    /// Whose.
-    pub country: Country,
-    /// When.
-    pub deadline: Moment,
 }
 
 #[cfg(test)]

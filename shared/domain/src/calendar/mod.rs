@@ -6,7 +6,7 @@ mod deadline;
 mod file;
 mod offset;
 
-pub use deadline::{Adjustment, CountryDeadline, Moment, Roll};
+pub use deadline::{Adjustment, Moment, Roll};
 pub use file::{CalendarFileError, read_calendars};
 pub use offset::{InvalidOffset, Offset, Unit};
 
