@@ -1,0 +1,39 @@
+//! `cargo bench`: what the log can do here, beside what the disk alone can do in the same run.
+//!
+//! Each figure is the median of its repetitions, with the least and the most. Nothing here judges; `numbers.json` under
+//! `target/` keeps the same figures for machines. Parts can be named: `cargo bench -- disk durable steps large`.
+
+mod disk;
+mod durable;
+mod large;
+mod report;
+mod serve;
+mod steps;
+mod workload;
+
+use report::Report;
+
+fn main() {
+    // Cargo itself hands over `--bench`.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["child", "ledger", url, data] => return serve::ledger(url, data),
+        ["child", "reopen", data] => return large::reopened(data),
+        _ => {}
+    }
+    let all = ["disk", "durable", "steps", "large"];
+    let parts = if words.is_empty() { &all[..] } else { &words[..] };
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(rondo_tests::root().join("target")).unwrap();
+    let mut report = Report::default();
+    for part in parts {
+        match *part {
+            "disk" => disk::measure(folder.path(), &mut report),
+            "durable" => durable::measure(folder.path(), &mut report),
+            "steps" => steps::measure(folder.path(), &mut report),
+            "large" => large::measure(folder.path(), &mut report),
+            other => panic!("there is no part `{other}`; there are {all:?}"),
+        }
+    }
+    report.write(&rondo_tests::root().join("target/numbers.json"));
+}

@@ -1,0 +1,159 @@
+//! The commands that are measured: real ones of the domain, by people and services that hold their roles.
+
+use rondo_domain::calendar::Moment;
+use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, Sex, SheetKey};
+use rondo_domain::network::{Grant, NetworkCommand};
+use rondo_domain::participation::{Channel, Declaration, ParticipationCommand, ReceivedFile};
+use rondo_domain::round::{Participant, Pin, RoundCommand, RoundPlan};
+use rondo_domain::table::TableNo;
+use rondo_domain::{Command, CommandId, Country, FileHash, Reason, ReasonCode, Role, RoundId, SubmissionId, Wish};
+use rondo_eventlog::{Ledger, files};
+
+pub const COUNTRIES: usize = 200;
+/// The steps of one participation.
+pub const STEPS: usize = 6;
+const FILE: &[u8] = b"the received file";
+
+pub fn country(n: usize) -> Country {
+    let letter = |n: usize| char::from(b'A' + (n % 26) as u8);
+    [letter(n / 676), letter(n / 26), letter(n)].iter().collect::<String>().parse().unwrap()
+}
+
+fn focal_point(n: usize) -> String {
+    format!("focal-point-{n}")
+}
+
+fn command(actor: &str, cause: &[&str], wish: Wish) -> Command {
+    let stream = wish.stream();
+    let mut parts = vec!["bench", actor, stream.as_str()];
+    parts.extend(cause);
+    Command {
+        id: CommandId::of(&parts),
+        actor: actor.parse().unwrap(),
+        role: None,
+        via: None,
+        on_behalf_of: None,
+        cause: None,
+        wish,
+    }
+}
+
+fn table() -> TableNo {
+    serde_json::from_value(serde_json::json!(17)).unwrap()
+}
+
+/// Grants every role that the commands need, and stores the file they speak of.
+pub async fn people(operator: &dyn Ledger) {
+    files::store(operator, FILE).await.unwrap();
+    let mut grants = vec![("coordinator".to_owned(), Role::RegionalCoordinator, None)];
+    grants.extend((0..COUNTRIES).map(|n| (focal_point(n), Role::FocalPoint, Some(country(n)))));
+    for (person, role, country) in grants {
+        let grant = Grant { role, country, institution: None };
+        let wish = Wish::Network { command: NetworkCommand::GrantRole { person: person.parse().unwrap(), grant } };
+        operator.submit(command("operator", &[&person], wish)).await.unwrap();
+    }
+}
+
+/// A launched round that expects every country.
+pub async fn round(operator: &dyn Ledger, n: usize) -> RoundId {
+    let round: RoundId = format!("bench-{n}").parse().unwrap();
+    let local = jiff::civil::date(2025, 10, 31).at(23, 59, 0, 0);
+    let deadline = Moment {
+        at: "2025-10-31T16:59:00Z".parse().unwrap(),
+        local,
+        zone: "Asia/Bangkok".to_owned(),
+        calendar: "bench".to_owned(),
+        moved: Vec::new(),
+        rule: "deadline of the round".to_owned(),
+    };
+    let participants = (0..COUNTRIES)
+        .map(|n| Participant { country: country(n), deadline: deadline.clone(), tables: vec![table()] })
+        .collect();
+    let plan = RoundPlan { milestones: Default::default(), participants, reference_years: vec![2024] };
+    let pin = Pin { workflow: "bench".parse().unwrap(), bundle: FileHash::of(FILE) };
+    let commands = [
+        RoundCommand::Plan { pin, year: 2025, title: "A round to be measured".to_owned() },
+        RoundCommand::Configure { plan },
+        RoundCommand::Launch,
+    ];
+    for (step, wished) in commands.into_iter().enumerate() {
+        let wish = Wish::Round { round: round.clone(), command: wished };
+        operator.submit(command("coordinator", &[&step.to_string()], wish)).await.unwrap();
+    }
+    round
+}
+
+fn submission(country: &Country) -> SubmissionId {
+    format!("{}-bench", country.as_str().to_ascii_lowercase()).parse().unwrap()
+}
+
+/// One of the six steps of a participation: who sends it, and the command.
+pub fn step(round: &RoundId, n: usize, step: usize) -> (Sender, Command) {
+    use ParticipationCommand as C;
+    let (country, person) = (country(n), focal_point(n));
+    let id = submission(&country);
+    let file = ReceivedFile { sha256: FileHash::of(FILE), name: "tables.csv".to_owned(), size: FILE.len() as u64 };
+    let (sender, actor, wished) = match step {
+        0 => (Sender::Scheduler, "scheduler", C::Expect),
+        1 => (Sender::Scheduler, "scheduler", C::Invite { person: person.parse().unwrap() }),
+        2 => (Sender::People, person.as_str(), C::Acknowledge),
+        3 => {
+            let receive =
+                C::Receive { submission: id, file, channel: Channel::Upload, institution: None, reason: None };
+            (Sender::People, person.as_str(), receive)
+        }
+        4 => (Sender::Scheduler, "scheduler", C::RequestCheck { submission: id }),
+        _ => {
+            let text = "we have no such data for this year".to_owned();
+            let declaration = Declaration::NotAvailable;
+            (Sender::People, person.as_str(), C::Declare { tables: vec![table()], declaration, text })
+        }
+    };
+    let wish = Wish::Participation { round: round.clone(), country, command: wished };
+    (sender, command(actor, &[&step.to_string()], wish))
+}
+
+/// Who passes a command on: the broker lets a service speak for itself alone.
+#[derive(Clone, Copy)]
+pub enum Sender {
+    Scheduler,
+    People,
+}
+
+/// Sheets of figures that are changed again and again.
+pub const SHEETS: usize = 20_000;
+
+pub fn sheet(n: usize) -> SheetKey {
+    let (n, country_no) = (n / COUNTRIES, n % COUNTRIES);
+    SheetKey {
+        country: country(country_no),
+        indicator: "MNA_OEMP_SEX_CDS_NB".parse().unwrap(),
+        year: 1_950 + (n % 100) as i16,
+        source: "FX:1".parse().unwrap(),
+    }
+}
+
+pub fn cell() -> CellKey {
+    CellKey { sex: Sex::Female, classif1: Some("CDS_DES_KOR".parse().unwrap()), classif2: None }
+}
+
+/// The version-th change of a sheet's figure, by the country's focal point, with its reason.
+pub fn change(round: &RoundId, sheet_no: usize, version: usize) -> Command {
+    let sheet = sheet(sheet_no);
+    let value = |version: usize| FigureValue::of(rust_decimal::Decimal::new(1_000 + version as i64, 3));
+    let code = if version == 0 { ReasonCode::FirstReport } else { ReasonCode::ErrorInEntry };
+    let wished = FiguresCommand::Record {
+        round: round.clone(),
+        submission: submission(&sheet.country),
+        reason: Some(Reason { code, text: "as the register has it".to_owned() }),
+        evidence: Evidence { sha256: FileHash::of(FILE), sheet: None },
+        cells: vec![CellWish {
+            key: cell(),
+            was: version.checked_sub(1).map(value),
+            is: value(version),
+            cell: Some(format!("row {}", version + 2)),
+        }],
+    };
+    let person = focal_point(sheet_no % COUNTRIES);
+    command(&person, &[&version.to_string()], Wish::Figures { sheet, command: wished })
+}
