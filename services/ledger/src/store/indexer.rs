@@ -38,9 +38,8 @@ impl Packer {
         before: Frontier,
         entries: &[Entry],
     ) -> Result<u64, Fault> {
-        store.note(at.position, entries)?;
+        let settling = store.note(at.position, entries);
         self.groups.push_back((at, before));
-        let mut packed = false;
         for (entry, position) in entries.iter().zip(at.position..) {
             if position < self.next {
                 continue;
@@ -50,20 +49,24 @@ impl Packer {
                 store.put_pack(self.next / PACK, &self.open)?;
                 self.open.clear();
                 self.next += PACK;
-                packed = true;
             }
         }
-        let end = at.position + entries.len() as u64;
         while self.groups.get(1).is_some_and(|(second, _)| second.position <= self.next) {
             self.groups.pop_front();
         }
-        if end <= self.next {
-            self.groups.clear();
-        }
-        if packed && let Some((at, frontier)) = self.groups.front() {
-            store.set_reached(&Reached::new(*at, frontier.clone()))?;
+        if settling {
+            self.settle(store)?;
         }
         Ok(self.next)
+    }
+
+    /// Brings what is noted in memory into sled, and then says that the store reaches so far.
+    pub(crate) fn settle(&self, store: &Store) -> Result<(), Fault> {
+        store.settle()?;
+        match self.groups.front() {
+            Some((at, frontier)) => store.set_reached(&Reached::new(*at, frontier.clone())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -80,7 +83,7 @@ pub(crate) fn run(log: &Arc<Log>, mut packer: Packer, groups: &Receiver<Written>
             }
         }
     }
-    if let Err(fault) = log.store.checkpoint(folder) {
+    if let Err(fault) = packer.settle(&log.store).and_then(|()| log.store.checkpoint(folder)) {
         tracing::warn!(
             "the store of indexes was not brought to the device; opening it next time takes longer: {fault}"
         );

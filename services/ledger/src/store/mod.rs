@@ -9,10 +9,12 @@ pub(crate) mod indexer;
 mod meta;
 pub mod packs;
 mod places;
+mod recent;
 
 pub use places::Place;
 
 use std::path::Path;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use jiff::SignedDuration;
@@ -20,6 +22,7 @@ use rondo_domain::StreamId;
 use rondo_eventlog::Fault;
 
 pub use meta::Reached;
+use recent::Recent;
 
 /// Memory sled may use for its cache, in bytes.
 const CACHE: u64 = 128 * 1024 * 1024;
@@ -45,6 +48,7 @@ pub struct Store {
     records: sled::Tree,
     streams: sled::Tree,
     meta: sled::Tree,
+    recent: RwLock<Recent>,
 }
 
 fn fault(error: sled::Error) -> Fault {
@@ -79,6 +83,7 @@ impl Store {
             records: db.open_tree("records").map_err(fault)?,
             streams: db.open_tree("streams").map_err(fault)?,
             meta: db.open_tree("meta").map_err(fault)?,
+            recent: RwLock::default(),
             db,
         })
     }
@@ -115,12 +120,27 @@ impl Store {
         packs::get(&self.records, number)
     }
 
-    /// Notes the places of entries, the first of which stands at `first`. Noting them again changes nothing.
+    /// Notes the places of entries, the first of which stands at `first`, in memory, and says whether it is time to bring
+    /// them into sled. Noting them again changes nothing.
+    pub fn note(&self, first: u64, entries: &[Entry]) -> bool {
+        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        recent.note(first, entries);
+        recent.is_full()
+    }
+
+    /// Brings every noted place into sled. One thread alone notes and settles.
     ///
     /// # Errors
     /// When sled fails.
-    pub fn note(&self, first: u64, entries: &[Entry]) -> Result<(), Fault> {
-        places::note(&self.streams, first, entries)
+    pub fn settle(&self) -> Result<(), Fault> {
+        let all = self.recent().all();
+        places::store(&self.streams, &all)?;
+        self.recent.write().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
+    fn recent(&self) -> RwLockReadGuard<'_, Recent> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The places of one stream, in order.
@@ -128,7 +148,14 @@ impl Store {
     /// # Errors
     /// When sled fails.
     pub fn places(&self, stream: &StreamId) -> Result<Vec<Place>, Fault> {
-        places::of(&self.streams, stream)
+        // Memory is looked at first: what is settled meanwhile is found in sled, and not lost between the two.
+        let recent = self.recent().of(stream);
+        let newer = places::newer(&self.streams, stream, &recent)?;
+        let before = newer.first().map_or(u64::MAX, |place| place.position);
+        let mut all = places::of(&self.streams, stream)?;
+        all.retain(|place| place.position < before);
+        all.extend(newer);
+        Ok(all)
     }
 
     /// Places of every stream whose name begins so, by stream and version, after one already seen.
@@ -136,7 +163,18 @@ impl Store {
     /// # Errors
     /// When sled fails.
     pub fn places_below(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Place>, Fault> {
-        places::below(&self.streams, prefix, after, limit)
+        let from = after.map_or("", |(stream, _)| stream);
+        let recent = self.recent().below(prefix, from, limit);
+        let mut all = places::below(&self.streams, prefix, after, limit)?;
+        for (stream, noted) in recent {
+            let newer = places::newer(&self.streams, &stream, &noted)?;
+            let seen = |place: &Place| after.is_some_and(|(s, v)| s == place.stream.as_str() && place.version <= v);
+            all.extend(newer.into_iter().filter(|place| !seen(place)));
+        }
+        all.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
+        all.dedup_by(|a, b| a.position == b.position);
+        all.truncate(limit);
+        Ok(all)
     }
 
     /// Brings everything to the device, so that the next opening is quick.
@@ -174,8 +212,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), |_| ()).unwrap();
         let all = entries(200);
-        store.note(0, &all[..120]).unwrap();
-        store.note(90, &all[90..]).unwrap();
+        store.note(0, &all[..60]);
+        store.settle().unwrap();
+        // As after a crash: what sled has already is noted again.
+        store.note(40, &all[40..120]);
+        store.note(90, &all[90..]);
         let found = store.places(&"round/r1".parse().unwrap()).unwrap();
         let expected: Vec<u64> = (0..200).filter(|n| n % 3 == 1).collect();
         assert_eq!(found.iter().map(|place| place.position).collect::<Vec<_>>(), expected);

@@ -1,11 +1,9 @@
 //! Places: where each stream's records stand, and of which command they came.
 
-use std::collections::HashMap;
-
 use rondo_domain::StreamId;
 use rondo_eventlog::Fault;
 
-use super::Entry;
+use super::recent::Noted;
 
 /// Places in one chunk: a chunk of 32 is 768 bytes.
 const CHUNK: u64 = 32;
@@ -71,28 +69,39 @@ impl Open {
     }
 }
 
-pub(super) fn note(tree: &sled::Tree, first: u64, entries: &[Entry]) -> Result<(), Fault> {
-    let mut open: HashMap<&StreamId, Open> = HashMap::new();
-    for (entry, position) in entries.iter().zip(first..) {
-        let state = match open.entry(&entry.stream) {
-            std::collections::hash_map::Entry::Occupied(state) => state.into_mut(),
-            std::collections::hash_map::Entry::Vacant(empty) => empty.insert(last_chunk(tree, &entry.stream)?),
-        };
-        if state.last_position().is_some_and(|last| last >= position) {
-            continue;
+/// Brings noted places into sled, stream by stream; those it has already are passed over.
+pub(super) fn store(tree: &sled::Tree, noted: &[(StreamId, Vec<Noted>)]) -> Result<(), Fault> {
+    for (stream, places) in noted {
+        let mut state = last_chunk(tree, stream)?;
+        for (position, command) in places {
+            if state.last_position().is_some_and(|last| last >= *position) {
+                continue;
+            }
+            if state.value.len() as u64 == CHUNK * PLACE as u64 {
+                write(tree, stream, &state)?;
+                state = Open { chunk: state.chunk + 1, value: Vec::new(), dirty: false };
+            }
+            state.value.extend(position.to_be_bytes());
+            state.value.extend(command);
+            state.dirty = true;
         }
-        if state.value.len() as u64 == CHUNK * PLACE as u64 {
-            write(tree, &entry.stream, state)?;
-            *state = Open { chunk: state.chunk + 1, value: Vec::new(), dirty: false };
-        }
-        state.value.extend(position.to_be_bytes());
-        state.value.extend(entry.command);
-        state.dirty = true;
-    }
-    for (stream, state) in &open {
-        write(tree, stream, state)?;
+        write(tree, stream, &state)?;
     }
     Ok(())
+}
+
+/// The noted places of a stream that sled does not have yet, with the versions that follow those it has.
+pub(super) fn newer(tree: &sled::Tree, stream: &StreamId, noted: &[Noted]) -> Result<Vec<Place>, Fault> {
+    let state = last_chunk(tree, stream)?;
+    let (last, stored) = (state.last_position(), u64::from(state.chunk) * CHUNK + (state.value.len() / PLACE) as u64);
+    let fresh = noted.iter().filter(|(position, _)| last.is_none_or(|last| *position > last));
+    let place = |(version, (position, command)): (u64, &Noted)| Place {
+        stream: stream.clone(),
+        version,
+        position: *position,
+        command: *command,
+    };
+    Ok((stored..).zip(fresh).map(place).collect())
 }
 
 fn write(tree: &sled::Tree, stream: &StreamId, state: &Open) -> Result<(), Fault> {

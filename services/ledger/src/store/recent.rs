@@ -1,0 +1,73 @@
+//! Places noted lately and not yet in sled: gathered by stream, so that a busy stream costs sled one write for many places.
+
+use std::collections::BTreeMap;
+
+use rondo_domain::StreamId;
+
+use super::Entry;
+
+/// Places kept in memory before they are brought into sled; as many records are read again from the journal after a crash.
+pub(super) const KEPT: usize = 8_192;
+
+/// A place before it has a version: the position, and the command it came of.
+pub(super) type Noted = (u64, [u8; 16]);
+
+/// Places in memory, by stream, each stream's in order.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    streams: BTreeMap<StreamId, Vec<Noted>>,
+    count: usize,
+}
+
+impl Recent {
+    /// Notes entries, the first of which stands at `first`; those noted before are passed over.
+    pub(super) fn note(&mut self, first: u64, entries: &[Entry]) {
+        for (entry, position) in entries.iter().zip(first..) {
+            let noted = (position, entry.command);
+            match self.streams.get_mut(&entry.stream) {
+                Some(places) if places.last().is_some_and(|(last, _)| *last >= position) => continue,
+                Some(places) => places.push(noted),
+                None => {
+                    self.streams.insert(entry.stream.clone(), vec![noted]);
+                }
+            }
+            self.count += 1;
+        }
+    }
+
+    /// Whether it is time to bring them into sled.
+    pub(super) fn is_full(&self) -> bool {
+        self.count >= KEPT
+    }
+
+    /// Everything that is kept, by stream.
+    pub(super) fn all(&self) -> Vec<(StreamId, Vec<Noted>)> {
+        self.streams.iter().map(|(stream, places)| (stream.clone(), places.clone())).collect()
+    }
+
+    /// Lets go of everything, once it is in sled.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The places of one stream.
+    pub(super) fn of(&self, stream: &StreamId) -> Vec<Noted> {
+        self.streams.get(stream).cloned().unwrap_or_default()
+    }
+
+    /// The places of streams whose name begins so, from a stream on, of about `limit` at the most.
+    pub(super) fn below(&self, prefix: &str, from: &str, limit: usize) -> Vec<(StreamId, Vec<Noted>)> {
+        let Ok(start) = prefix.max(from).parse::<StreamId>() else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut count = 0;
+        for (stream, places) in self.streams.range(start..) {
+            if !stream.as_str().starts_with(prefix) || count >= limit {
+                break;
+            }
+            // A reader goes on after the last place of a stream it has seen, which may be any of these.
+            count += if stream.as_str() == from { 0 } else { places.len() };
+            found.push((stream.clone(), places.clone()));
+        }
+        found
+    }
+}
