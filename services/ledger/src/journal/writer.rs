@@ -78,11 +78,22 @@ fn segment_path(folder: &Path, first: u64) -> PathBuf {
 
 fn create_segment(folder: &Path, first: u64) -> Result<(PathBuf, File), JournalError> {
     let path = segment_path(folder, first);
+    // It takes its name only once its header is on disk: a crash leaves no segment that cannot be opened.
+    let beside = path.with_extension("incoming");
     let mut options = OpenOptions::new();
-    let mut file =
-        options.write(true).create_new(true).open(&path).map_err(JournalError::io("cannot create", &path))?;
-    file.write_all(&segment_header(first)).map_err(JournalError::io("cannot write to", &path))?;
-    file.sync_all().map_err(JournalError::io("cannot sync", &path))?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&beside)
+        .map_err(JournalError::io("cannot create", &beside))?;
+    file.write_all(&segment_header(first)).map_err(JournalError::io("cannot write to", &beside))?;
+    file.sync_all().map_err(JournalError::io("cannot sync", &beside))?;
+    if path.exists() {
+        let exists = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        return Err(JournalError::io("cannot create", &path)(exists));
+    }
+    std::fs::rename(&beside, &path).map_err(JournalError::io("cannot name", &path))?;
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(JournalError::io("cannot sync", folder))?;
     Ok((path, file))
 }
