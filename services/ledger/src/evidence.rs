@@ -33,6 +33,11 @@ impl Evidence {
         self.folder.join(&hash.as_str()[..2]).join(hash.as_str())
     }
 
+    /// Whether a file is stored whole.
+    pub(crate) fn has(&self, hash: &FileHash) -> bool {
+        self.path(hash).exists()
+    }
+
     /// Stores a part. A part stored again changes nothing; a part that leaves a gap is refused.
     pub(crate) fn store(&self, part: &FilePart) -> Result<(), Fault> {
         let _one = self.writing.lock().map_err(|_| Fault::Stopped)?;

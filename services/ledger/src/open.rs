@@ -300,8 +300,8 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
     let signer = notary::read_signer(&config.data.join("keys"), directory.origin())?;
     let notary = Notary::open(Arc::clone(&log), &config.data, signer)?;
     let journal = JournalWriter::resume(&folder, next)?;
-    let (requests, threads) = start(&log, config, recovery.frontier, journal, packer)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
+    let (requests, threads) = start(&log, config, recovery.frontier, journal, packer, &evidence)?;
     let checkpoint = Arc::from(config.data.join("checkpoint"));
     let handle = LedgerHandle { log, requests, evidence, checkpoint };
     Ok(Opened { handle, notes, notary, threads, _directory: directory })
@@ -313,6 +313,7 @@ fn start(
     frontier: Frontier,
     journal: JournalWriter,
     packer: Packer,
+    evidence: &Arc<Evidence>,
 ) -> Result<(mpsc::Sender<Request>, Vec<JoinHandle<()>>), OpenError> {
     let (requests, waiting) = mpsc::channel(WAITING);
     let (to_committer, groups) = sync_channel(1);
@@ -324,6 +325,7 @@ fn start(
         frontier,
         clock: Arc::clone(&config.clock),
         salts: Salts::new(Arc::clone(&config.chance)),
+        evidence: Arc::clone(evidence),
     };
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     let failed = || io("start a thread for", &config.data);

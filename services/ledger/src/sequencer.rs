@@ -15,6 +15,7 @@ use rondo_runtime::clock::Clock;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::committer::{Answer, Group};
+use crate::evidence::Evidence;
 use crate::standing::Standings;
 use crate::store::Entry;
 
@@ -40,6 +41,7 @@ pub(crate) struct Sequencer {
     pub(crate) frontier: Frontier,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) salts: Salts,
+    pub(crate) evidence: Arc<Evidence>,
 }
 
 impl Sequencer {
@@ -90,6 +92,11 @@ impl Sequencer {
             return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
         };
         let actor = actor_of(command, people)?;
+        if let Some(file) = command.wish.file()
+            && !self.evidence.has(file)
+        {
+            return Err(Rejection::FileNotStored { sha256: file.to_string() }.into());
+        }
         let around: HashMap<StreamId, &Aggregate> = surroundings
             .into_iter()
             .filter_map(|other| self.standings.get(&other).map(|standing| (other, &standing.state)))

@@ -14,8 +14,8 @@ use crate::release::ReleaseCommand;
 use crate::round::{Round, RoundCommand};
 use crate::run::RunCommand;
 use crate::{
-    Actor, CommandId, Country, InstitutionId, NoticeId, PersonId, Rejection, ReleaseId, Role, RoundId, StreamId,
-    figure, network, notice, participation, release, round, run,
+    Actor, CommandId, Country, FileHash, InstitutionId, NoticeId, PersonId, Rejection, ReleaseId, Role, RoundId,
+    StreamId, figure, network, notice, participation, release, round, run,
 };
 
 /// A command.
@@ -100,10 +100,21 @@ impl Wish {
             Self::Figures { sheet, command: FiguresCommand::Record { round, .. } } => {
                 vec![StreamId::participation(round, &sheet.country)]
             }
-            Self::Release { command: ReleaseCommand::Prepare { round, countries, .. }, .. } => {
-                countries.iter().map(|country| StreamId::participation(round, country)).collect()
-            }
+            Self::Release {
+                command: ReleaseCommand::Prepare { round, countries, .. } | ReleaseCommand::Begin { round, countries },
+                ..
+            } => countries.iter().map(|country| StreamId::participation(round, country)).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// The file that must be stored before the command may be accepted, for those that bring one in.
+    pub fn file(&self) -> Option<&FileHash> {
+        match self {
+            Self::Round { command: RoundCommand::Plan { pin, .. }, .. } => Some(&pin.bundle),
+            Self::Participation { command: ParticipationCommand::Receive { file, .. }, .. } => Some(&file.sha256),
+            Self::Figures { command: FiguresCommand::LoadPublished { evidence, .. }, .. } => Some(&evidence.sha256),
+            _ => None,
         }
     }
 

@@ -111,6 +111,13 @@ pub enum Rejection {
         /// The id.
         submission: String,
     },
+    /// The command speaks of a file whose bytes are not here.
+    #[serde(rename = "file.not-stored")]
+    #[error("the file {sha256} is not stored here; nothing was recorded. Send its bytes first, then the same again")]
+    FileNotStored {
+        /// Its hash.
+        sha256: String,
+    },
     /// The same bytes were received before.
     #[serde(rename = "submission.received-before")]
     #[error("these very bytes were received before as `{submission}`; nothing needs to be sent again")]
@@ -194,6 +201,7 @@ impl Rejection {
             Self::UnknownParticipation { .. } => "participation.unknown",
             Self::UnknownSubmission { .. } => "submission.unknown",
             Self::SubmissionSettled { .. } => "submission.settled",
+            Self::FileNotStored { .. } => "file.not-stored",
             Self::ReceivedBefore { .. } => "submission.received-before",
             Self::ReasonRequired { .. } => "reason.required",
             Self::ChangedMeanwhile { .. } => "figure.changed-meanwhile",

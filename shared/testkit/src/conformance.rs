@@ -7,6 +7,9 @@ use rondo_domain::round::{Pin, RoundCommand};
 use rondo_domain::{Command, CommandId, FileHash, Role, RoundId, Wish};
 use rondo_eventlog::{Fault, Ledger, SubmitError, files, ledger};
 
+/// Stands for the files of a workflow.
+const BUNDLE: &[u8] = b"bundle";
+
 fn command(actor: &str, cause: &str, wish: Wish) -> Command {
     Command {
         id: CommandId::of(&["conformance", cause]),
@@ -25,7 +28,7 @@ fn grant(person: &str) -> Wish {
 }
 
 fn plan(round: &RoundId) -> Wish {
-    let pin = Pin { workflow: "w".parse().expect("an id"), bundle: FileHash::of(b"bundle") };
+    let pin = Pin { workflow: "w".parse().expect("an id"), bundle: FileHash::of(BUNDLE) };
     Wish::Round { round: round.clone(), command: RoundCommand::Plan { pin, year: 2026, title: "A round".to_owned() } }
 }
 
@@ -49,7 +52,12 @@ async fn answers(port: &dyn Ledger) {
         Err(SubmitError::Rejected(rejection)) => assert_eq!(rejection.code(), "actor.unknown"),
         other => panic!("a stranger was answered {other:?}"),
     }
+    match port.submit(command("coordinator", "plan without its files", plan(&round))).await {
+        Err(SubmitError::Rejected(rejection)) => assert_eq!(rejection.code(), "file.not-stored"),
+        other => panic!("a round without its definition was answered {other:?}"),
+    }
     assert_eq!(port.head().await.expect("a head").size, 1, "a refusal records nothing");
+    files::store(port, BUNDLE).await.expect("stored");
 }
 
 async fn reads(port: &dyn Ledger) {

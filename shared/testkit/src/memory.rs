@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rondo_domain::command::{Context, actor_of};
 use rondo_domain::event::Aggregate;
-use rondo_domain::{Command, CommandId, FileHash, StreamId};
+use rondo_domain::{Command, CommandId, FileHash, Rejection, StreamId};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
@@ -56,6 +56,11 @@ impl Ledger for MemoryLedger {
         let network = aggregate(&state, &StreamId::network()).into_owned();
         let Aggregate::Network(people) = &network else { panic!("the network is one") };
         let actor = actor_of(&command, people)?;
+        if let Some(file) = command.wish.file()
+            && !state.files.contains_key(file)
+        {
+            return Err(Rejection::FileNotStored { sha256: file.to_string() }.into());
+        }
         let own = aggregate(&state, &stream).into_owned();
         let others: Vec<(StreamId, Aggregate)> = command
             .wish
