@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rondo_domain::event::Event;
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, SheetKey};
-use rondo_domain::participation::{Answer, Channel, Participation, ParticipationCommand, QueryState, ReceivedFile};
+use rondo_domain::participation::{
+    Answer, Channel, Participation, ParticipationCommand, QueryState, ReceivedFile, ReceivedSubmission, SubmissionState,
+};
 use rondo_domain::round::{Pin, Round, RoundCommand};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
@@ -102,7 +104,8 @@ impl Desk {
         Ok(round)
     }
 
-    /// Sends a file. The id is born of round, country and bytes, so that the same file twice is one submission.
+    /// Sends a file. The id is born of round, country and bytes, so that the same file twice is one submission; bytes
+    /// that were rejected may be sent again, with a reason for instance, as another one.
     pub(crate) async fn send(
         &self,
         round: &RoundId,
@@ -113,7 +116,11 @@ impl Desk {
         reason: Option<Reason>,
     ) -> Result<(SubmissionId, FileHash), Failure> {
         let sha256 = files::store(&*self.ledger, bytes).await?;
-        let id = CommandId::of(&[round.as_str(), country.as_str(), sha256.as_str()]).to_string();
+        let part = self.participation(round, country).await?;
+        let rejected =
+            |other: &&ReceivedSubmission| other.file.sha256 == sha256 && other.state == SubmissionState::Rejected;
+        let again = part.submissions.values().filter(rejected).count().to_string();
+        let id = CommandId::of(&[round.as_str(), country.as_str(), sha256.as_str(), &again]).to_string();
         let submission: SubmissionId = format!("{}-{}", country.as_str().to_ascii_lowercase(), &id[..10]).parse()?;
         let file = ReceivedFile { sha256: sha256.clone(), name: name.to_owned(), size: bytes.len() as u64 };
         let command =

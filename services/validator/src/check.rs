@@ -4,27 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rondo_domain::event::Event;
-use rondo_domain::figure::{CellWish, Evidence, Figures, FiguresCommand};
+use rondo_domain::figure::{self, CellWish, Evidence, FiguresCommand};
 use rondo_domain::finding::{Finding, Severity, Verdict};
 use rondo_domain::participation::{
     CheckedTable, MAX_FINDINGS, ParticipationCommand, ReceivedSubmission, TableFindings,
 };
 use rondo_domain::table::TableNo;
 use rondo_domain::workflow::Bundle;
-use rondo_domain::{Command, CommandId, FileHash, Rejection, StreamId, Wish};
-use rondo_eventlog::{Fault, Ledger, SubmitError, files, ledger};
+use rondo_domain::{Command, CommandId, FileHash, Rejection, Wish};
+use rondo_eventlog::{Fault, Ledger, SubmitError, files};
 use rondo_rules::Sheet;
 use rondo_runtime::backoff::Backoff;
 
 use crate::ROLE;
 use crate::backlog::{Backlog, Work};
 use crate::intake::{self, Asked, Judge};
+use crate::standing::Standing;
 
 /// Cells in one command; a table has at most 96 by default.
 const CELLS: usize = 300;
-/// How often figures are read again when somebody else changes them meanwhile.
-const TRIES: usize = 5;
 
 pub(crate) struct Checker {
     ledger: Arc<dyn Ledger>,
@@ -47,43 +45,52 @@ impl Checker {
         };
         let (Some(pin), Some(received)) = (&round.pin, part.submissions.get(id)) else { return Ok(()) };
         let judge = self.judge(&pin.bundle).await?;
+        let tables: Vec<TableNo> = part.tables.keys().copied().collect();
+        let asked = (&round.reference_years[..], &tables[..]);
+        let standing = Standing::read(&*self.ledger, &judge.questionnaire, country, asked, received).await?;
         let bytes = files::fetch(&*self.ledger, &received.file.sha256).await?;
         let asked = Asked {
             country: country.clone(),
             years: round.reference_years.clone(),
-            tables: part.tables.keys().copied().collect(),
+            tables,
+            standing: standing.sheets(),
         };
         let outcome = intake::judge(judge, bytes, asked).await?;
         let mut findings = grouped(outcome.findings);
         let mut refused = outcome.blocked || outcome.sheets.is_empty();
         if !refused {
-            for sheet in &outcome.sheets {
-                if let Err(rejection) = self.record(work, received, sheet).await? {
-                    findings.entry(Some(sheet.table)).or_default().push(refusal(&rejection));
-                    refused = true;
-                }
-            }
+            refused = self.record(work, received, &outcome.sheets, &standing, &mut findings).await?;
         }
-        let findings = bounded(findings);
         let command = if refused {
-            ParticipationCommand::Reject { submission: id.clone(), findings }
+            ParticipationCommand::Reject { submission: id.clone(), findings: bounded(findings) }
         } else {
             let figures = outcome.sheets.iter().map(|sheet| sheet.cells.len()).sum();
             ParticipationCommand::CompleteCheck {
                 submission: id.clone(),
-                tables: tables(&outcome.sheets),
+                tables: checked(&outcome.sheets),
                 figures,
-                findings,
+                findings: bounded(findings),
             }
         };
-        let wish = Wish::Participation { round: round_id.clone(), country: country.clone(), command };
-        let command =
-            Command::of_service(ROLE, &["check", id.as_str()], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
-        if let Err(rejection) = self.submit(command).await? {
-            tracing::error!(submission = %id, code = rejection.code(), "the check could not be recorded: {rejection}");
-            return Err(Fault::Protocol(format!("the check of {id} was refused: {rejection}")));
+        self.report(work, command).await
+    }
+
+    /// Reports what came of a check. A report that the log does not take is replaced by one that says so: a file must not
+    /// keep others from being checked.
+    async fn report(&self, work: &Work, command: ParticipationCommand) -> Result<(), Fault> {
+        let (round, country, id) = work;
+        let of = |cause: &str, command| {
+            let wish = Wish::Participation { round: round.clone(), country: country.clone(), command };
+            Command::of_service(ROLE, &[cause, id.as_str()], wish).map_err(|e| Fault::Protocol(e.to_string()))
+        };
+        let Err(rejection) = self.submit(of("check", command)?).await? else { return Ok(()) };
+        tracing::error!(submission = %id, code = rejection.code(), "the report of a check was refused: {rejection}");
+        let findings = vec![TableFindings { table: None, findings: vec![refusal(&rejection)] }];
+        let reject = ParticipationCommand::Reject { submission: id.clone(), findings };
+        match self.submit(of("check without its report", reject)?).await? {
+            Ok(()) => Ok(()),
+            Err(rejection) => Err(Fault::Protocol(format!("the check of {id} was refused: {rejection}"))),
         }
-        Ok(())
     }
 
     async fn judge(&mut self, hash: &FileHash) -> Result<Arc<Judge>, Fault> {
@@ -98,60 +105,40 @@ impl Checker {
         Ok(judge)
     }
 
-    /// Records a sheet's figures in the sender's name.
+    /// Records every sheet in the sender's name, or none: each is judged before the first is recorded. Returns whether the
+    /// file was refused, with the reasons among the findings.
     async fn record(
         &self,
         work: &Work,
         received: &ReceivedSubmission,
-        sheet: &Sheet,
-    ) -> Result<Result<(), Rejection>, Fault> {
-        let stream = StreamId::figures(&sheet.key);
-        let cells: Vec<_> = sheet.cells.iter().collect();
-        for (index, chunk) in cells.chunks(CELLS).enumerate() {
-            let mut tries = 0;
-            loop {
-                let current = self.current(&stream).await?;
-                let wish = |(key, reported): &(&_, &rondo_rules::Reported)| CellWish {
-                    key: Clone::clone(*key),
-                    was: current.cells.get(key).cloned(),
-                    is: reported.value.clone(),
-                    cell: Some(format!("row {}", reported.line)),
-                };
-                let command = FiguresCommand::Record {
-                    round: work.0.clone(),
-                    submission: work.2.clone(),
-                    reason: received.reason.clone(),
-                    evidence: Evidence { sha256: received.file.sha256.clone(), sheet: None },
-                    cells: chunk.iter().map(wish).collect(),
-                };
-                let part = index.to_string();
-                let command = Command {
-                    id: CommandId::of(&[ROLE, stream.as_str(), work.2.as_str(), &part]),
-                    actor: received.author.clone(),
-                    role: None,
-                    via: ROLE.parse().ok(),
-                    on_behalf_of: received.institution.clone(),
-                    cause: None,
-                    wish: Wish::Figures { sheet: sheet.key.clone(), command },
-                };
-                match self.submit(command).await? {
-                    Ok(()) => break,
-                    Err(Rejection::ChangedMeanwhile { .. }) if tries < TRIES => tries += 1,
-                    Err(rejection) => return Ok(Err(rejection)),
+        sheets: &[Sheet],
+        standing: &Standing,
+        findings: &mut Grouped,
+    ) -> Result<bool, Fault> {
+        let wishes: Vec<(&Sheet, Vec<CellWish>)> = sheets.iter().map(|sheet| (sheet, standing.wishes(sheet))).collect();
+        let mut refused = false;
+        for (sheet, cells) in &wishes {
+            let current = standing.current(&sheet.key);
+            for part in cells.chunks(CELLS) {
+                if let Err(rejection) = figure::judge(&current, &sheet.key, part, received.reason.as_ref()) {
+                    findings.entry(Some(sheet.table)).or_default().push(refusal(&rejection));
+                    refused = true;
                 }
             }
         }
-        Ok(Ok(()))
-    }
-
-    async fn current(&self, stream: &StreamId) -> Result<Figures, Fault> {
-        let mut figures = Figures::default();
-        for record in ledger::read_all(&*self.ledger, stream.as_str()).await? {
-            if let (true, Event::Figures(event)) = (record.stream == *stream, &record.event) {
-                figures.evolve(event);
+        if refused {
+            return Ok(true);
+        }
+        for (sheet, cells) in &wishes {
+            for (index, part) in cells.chunks(CELLS).enumerate() {
+                let command = recording(work, received, sheet, index, part.to_vec());
+                if let Err(rejection) = self.submit(command).await? {
+                    findings.entry(Some(sheet.table)).or_default().push(refusal(&rejection));
+                    return Ok(true);
+                }
             }
         }
-        Ok(figures)
+        Ok(false)
     }
 
     async fn submit(&self, command: Command) -> Result<Result<(), Rejection>, Fault> {
@@ -167,6 +154,27 @@ impl Checker {
     }
 }
 
+/// The command that records a part of a sheet's figures for whoever sent them.
+fn recording(work: &Work, received: &ReceivedSubmission, sheet: &Sheet, part: usize, cells: Vec<CellWish>) -> Command {
+    let command = FiguresCommand::Record {
+        round: work.0.clone(),
+        submission: work.2.clone(),
+        reason: received.reason.clone(),
+        evidence: Evidence { sha256: received.file.sha256.clone(), sheet: None },
+        cells,
+    };
+    let wish = Wish::Figures { sheet: sheet.key.clone(), command };
+    Command {
+        id: CommandId::of(&[ROLE, wish.stream().as_str(), work.2.as_str(), &part.to_string()]),
+        actor: received.author.clone(),
+        role: None,
+        via: ROLE.parse().ok(),
+        on_behalf_of: received.institution.clone(),
+        cause: None,
+        wish,
+    }
+}
+
 fn grouped(findings: Vec<(Option<TableNo>, Finding)>) -> Grouped {
     let mut groups = Grouped::new();
     for (table, finding) in findings {
@@ -175,12 +183,18 @@ fn grouped(findings: Vec<(Option<TableNo>, Finding)>) -> Grouped {
     groups
 }
 
-/// What a refusal of figures looks like as a finding: a change needs a reason (R35).
+/// What a refusal looks like as a finding: a change needs a reason, and must be of what its sender saw (R35).
 fn refusal(rejection: &Rejection) -> Finding {
     let keys = match rejection {
         Rejection::ReasonRequired { figures } => figures.iter().take(50).cloned().collect(),
         Rejection::ChangedMeanwhile { conflicts } => conflicts.iter().take(50).map(|c| c.figure.clone()).collect(),
         _ => Vec::new(),
+    };
+    let expected = match rejection {
+        Rejection::ChangedMeanwhile { .. } => {
+            "figures as they stood when the file arrived; send it again on what stands now"
+        }
+        _ => "a reason with code and text for every figure that changes",
     };
     Finding {
         rule: "R35".to_owned(),
@@ -188,7 +202,7 @@ fn refusal(rejection: &Rejection) -> Finding {
         verdict: Verdict::Fail,
         keys,
         observed: rejection.code().to_owned(),
-        expected: "a reason with code and text for every figure that changes".to_owned(),
+        expected: expected.to_owned(),
         message: rejection.to_string().chars().take(1_500).collect(),
         place: None,
         repair: None,
@@ -196,25 +210,38 @@ fn refusal(rejection: &Rejection) -> Finding {
 }
 
 fn bounded(groups: Grouped) -> Vec<TableFindings> {
-    let mut left = MAX_FINDINGS - 1;
+    // Room for the note of each table that some are left out.
+    let mut left = MAX_FINDINGS.saturating_sub(groups.len());
     let mut all = Vec::new();
     for (table, mut findings) in groups {
         // What fails comes before what is undecided, should the limit be reached.
         findings.sort_by_key(|finding| (finding.verdict, std::cmp::Reverse(finding.severity)));
-        if findings.len() > left {
-            tracing::warn!(
-                "a check has more findings than one check may report; {} were left out",
-                findings.len() - left
-            );
-            findings.truncate(left);
-        }
+        let more = findings.len().saturating_sub(left);
+        findings.truncate(left);
         left -= findings.len();
+        if more > 0 {
+            findings.push(left_out(more));
+        }
         all.push(TableFindings { table, findings });
     }
     all
 }
 
-fn tables(sheets: &[Sheet]) -> Vec<CheckedTable> {
+fn left_out(more: usize) -> Finding {
+    Finding {
+        rule: "R01".to_owned(),
+        severity: Severity::Information,
+        verdict: Verdict::Fail,
+        keys: Vec::new(),
+        observed: format!("{more} findings more"),
+        expected: format!("at most {MAX_FINDINGS} findings on one file"),
+        message: format!("{more} more findings are not listed here; correct what is listed and check the file again"),
+        place: None,
+        repair: None,
+    }
+}
+
+fn checked(sheets: &[Sheet]) -> Vec<CheckedTable> {
     let numbers: BTreeSet<TableNo> = sheets.iter().map(|sheet| sheet.table).collect();
     numbers
         .into_iter()

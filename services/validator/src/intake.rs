@@ -6,7 +6,7 @@ use rondo_domain::table::{Questionnaire, TableNo};
 use rondo_domain::workflow::{Bundle, Problem};
 use rondo_domain::{Country, Year};
 use rondo_eventlog::Fault;
-use rondo_rules::{Outcome, Rules, Scope};
+use rondo_rules::{Outcome, Rules, Scope, Sheet};
 
 /// A round's questionnaire and rules.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(crate) struct Asked {
     pub(crate) country: Country,
     pub(crate) years: Vec<Year>,
     pub(crate) tables: Vec<TableNo>,
+    pub(crate) standing: Vec<Sheet>,
 }
 
 /// Reads and judges a file.
@@ -49,6 +50,7 @@ pub(crate) async fn judge(judge: Arc<Judge>, bytes: Vec<u8>, asked: Asked) -> Re
             country: Some(&asked.country),
             years: &asked.years,
             tables: &asked.tables,
+            standing: &asked.standing,
         };
         judge.rules.check_rows(&file.rows, file.semicolons, &scope)
     };

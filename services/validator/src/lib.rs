@@ -6,6 +6,7 @@
 mod backlog;
 mod check;
 mod intake;
+mod standing;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Rules between tables of one country: totals of the same concept agree (R40).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::figure::{CellKey, Sex};
 use rondo_domain::finding::{Finding, Verdict};
@@ -12,8 +12,14 @@ use crate::precision::{half_unit, tolerance};
 use crate::settings::{Rules, Said};
 use crate::sheet::Sheet;
 
-/// Checks sheets of the same country, year and source against each other.
-pub(crate) fn check(rules: &Rules, sheets: &[Sheet], questionnaire: &Questionnaire) -> Vec<(Option<TableNo>, Finding)> {
+/// Checks sheets of the same country, year and source against each other, where one is of these tables; the finding
+/// belongs to the first such table.
+pub(crate) fn check(
+    rules: &Rules,
+    sheets: &[Sheet],
+    about: &BTreeSet<TableNo>,
+    questionnaire: &Questionnaire,
+) -> Vec<(Option<TableNo>, Finding)> {
     let mut findings = Vec::new();
     for tables in &rules.same_totals {
         let mut together: BTreeMap<(&Country, Year, &Source), Vec<&Sheet>> = BTreeMap::new();
@@ -21,9 +27,11 @@ pub(crate) fn check(rules: &Rules, sheets: &[Sheet], questionnaire: &Questionnai
             together.entry((&sheet.key.country, sheet.key.year, &sheet.key.source)).or_default().push(sheet);
         }
         for sheets in together.values().filter(|sheets| sheets.len() > 1) {
+            let Some(table) = sheets.iter().map(|sheet| sheet.table).find(|table| about.contains(table)) else {
+                continue;
+            };
             for sex in [Sex::Total, Sex::Male, Sex::Female] {
-                findings
-                    .extend(compare(rules, sheets, sex, questionnaire).map(|finding| (Some(sheets[0].table), finding)));
+                findings.extend(compare(rules, sheets, sex, questionnaire).map(|finding| (Some(table), finding)));
             }
         }
     }

@@ -15,6 +15,8 @@ pub use settings::{Rules, read_rules};
 pub use sheet::{Reported, Sheet};
 pub use structure::Scope;
 
+use std::collections::BTreeSet;
+
 use rondo_domain::figure::RawRow;
 use rondo_domain::finding::Finding;
 use rondo_domain::table::TableNo;
@@ -31,22 +33,21 @@ pub struct Outcome {
 }
 
 impl Rules {
-    /// Checks the rows of a file.
+    /// Checks the rows of a file, over what is recorded already.
     pub fn check_rows(&self, rows: &[RawRow], semicolons: bool, scope: &Scope<'_>) -> Outcome {
         let (sheets, mut findings) = structure::read(self, rows, semicolons, scope);
+        let tables: BTreeSet<TableNo> = sheets.iter().map(|sheet| sheet.table).collect();
+        let whole = sheet::over(scope.standing, &sheets);
+        for sheet in whole.iter().filter(|sheet| tables.contains(&sheet.table)) {
+            let structure = structure::whole_sheet(self, sheet, scope.questionnaire);
+            findings.extend(structure.into_iter().map(|finding| (Some(sheet.table), finding)));
+        }
         let blocked = findings.iter().any(|(_, finding)| finding.is_error() && self.blocks(&finding.rule));
-        findings.extend(self.check_sheets(&sheets, scope));
-        Outcome { sheets, findings, blocked }
-    }
-
-    /// Checks sheets by the rules that look at figures and no longer at rows.
-    pub fn check_sheets(&self, sheets: &[Sheet], scope: &Scope<'_>) -> Vec<(Option<TableNo>, Finding)> {
-        let mut findings = Vec::new();
-        for sheet in sheets {
+        for sheet in whole.iter().filter(|sheet| tables.contains(&sheet.table)) {
             let found = identities::check(self, sheet, scope.questionnaire);
             findings.extend(found.into_iter().map(|finding| (Some(sheet.table), finding)));
         }
-        findings.extend(across::check(self, sheets, scope.questionnaire));
-        findings
+        findings.extend(across::check(self, &whole, &tables, scope.questionnaire));
+        Outcome { sheets, findings, blocked }
     }
 }

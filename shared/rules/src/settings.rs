@@ -85,6 +85,18 @@ pub(crate) struct Said {
     pub(crate) place: Option<String>,
 }
 
+/// The most figures one finding names, and the most characters of one of its texts: whatever a file holds, what is said
+/// of it fits a record.
+const MAX_KEYS: usize = 300;
+const MAX_TEXT: usize = 1_200;
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 impl Rules {
     /// Every rule in force: name, title, severity.
     pub fn list(&self) -> impl Iterator<Item = (&str, &str, Severity)> {
@@ -103,11 +115,11 @@ impl Rules {
             rule: rule.to_owned(),
             severity,
             verdict: said.verdict,
-            keys: said.keys,
-            observed: said.observed,
-            expected: said.expected,
-            message: said.message,
-            place: said.place,
+            keys: said.keys.into_iter().take(MAX_KEYS).collect(),
+            observed: shortened(said.observed),
+            expected: shortened(said.expected),
+            message: shortened(said.message),
+            place: said.place.map(shortened),
             repair: None,
         })
     }

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 pub struct Reported {
     /// Its value.
     pub value: FigureValue,
-    /// The line of the file.
+    /// The line of the file; 0 for a figure that was recorded before.
     pub line: usize,
 }
 
@@ -54,6 +54,21 @@ impl Sheet {
     pub(crate) fn classes(&self) -> std::collections::BTreeSet<(Option<Code>, Option<Code>)> {
         self.cells.keys().map(|cell| (cell.classif1.clone(), cell.classif2.clone())).collect()
     }
+}
+
+/// What would be recorded once these sheets are: the standing ones, with every reported figure in its place.
+pub(crate) fn over(standing: &[Sheet], reported: &[Sheet]) -> Vec<Sheet> {
+    let mut whole: BTreeMap<&SheetKey, Sheet> = standing.iter().map(|sheet| (&sheet.key, sheet.clone())).collect();
+    for sheet in reported {
+        let cells = sheet.cells.iter().map(|(cell, figure)| (cell.clone(), figure.clone()));
+        match whole.get_mut(&sheet.key) {
+            Some(stands) => stands.cells.extend(cells),
+            None => {
+                whole.insert(&sheet.key, sheet.clone());
+            }
+        }
+    }
+    whole.into_values().collect()
 }
 
 /// The cell of these codes.

@@ -22,6 +22,9 @@ pub struct Scope<'a> {
     pub years: &'a [Year],
     /// The tables owed; any table if there are none.
     pub tables: &'a [TableNo],
+    /// What is recorded of the country already: the file is judged together with it, so that a file that brings one year or
+    /// corrects one figure is held against the rest.
+    pub standing: &'a [Sheet],
 }
 
 type Findings = Vec<(Option<TableNo>, Finding)>;
@@ -35,13 +38,7 @@ pub(crate) fn read(rules: &Rules, rows: &[RawRow], semicolons: bool, scope: &Sco
     for row in rows {
         reader.row(row);
     }
-    let sheets: Vec<Sheet> = reader.sheets.into_values().collect();
-    let mut findings = reader.findings;
-    for sheet in &sheets {
-        let found = whole_sheet(rules, sheet, scope);
-        findings.extend(found.into_iter().map(|finding| (Some(sheet.table), finding)));
-    }
-    (sheets, findings)
+    (reader.sheets.into_values().collect(), reader.findings)
 }
 
 struct Reader<'a> {
@@ -274,10 +271,13 @@ fn number(text: &str, semicolons: bool) -> Result<Decimal, &'static str> {
     text.parse().map_err(|_| "is not a number")
 }
 
+/// The most keys one finding names; what is missing beyond makes another finding.
+const KEYS: usize = 200;
+
 /// Rules about a whole sheet: chosen countries (R09), totals and both sexes (R10).
-fn whole_sheet(rules: &Rules, sheet: &Sheet, scope: &Scope<'_>) -> Vec<Finding> {
+pub(crate) fn whole_sheet(rules: &Rules, sheet: &Sheet, questionnaire: &Questionnaire) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(countries(rules, sheet, scope.questionnaire));
+    findings.extend(countries(rules, sheet, questionnaire));
     let (mut missing, mut present) = (BTreeSet::new(), Vec::new());
     for (c1, c2) in sheet.classes() {
         for sex in [Sex::Total, Sex::Male, Sex::Female] {
@@ -291,17 +291,15 @@ fn whole_sheet(rules: &Rules, sheet: &Sheet, scope: &Scope<'_>) -> Vec<Finding> 
     }
     if !missing.is_empty() && !present.is_empty() {
         let names: Vec<String> = missing.iter().map(|cell| sheet.name(cell)).collect();
-        findings.extend(rules.finding(
-            "R10",
-            Said {
-                verdict: Verdict::Fail,
-                observed: format!("{} of {} figures are missing", missing.len(), missing.len() + present.len()),
-                expected: "the total and both sexes of every row".to_owned(),
-                message: missing_in_words(&names),
-                place: sheet.place(&present),
-                keys: names,
-            },
-        ));
+        let said = |names: &[String]| Said {
+            verdict: Verdict::Fail,
+            observed: format!("{} of {} figures are missing", missing.len(), missing.len() + present.len()),
+            expected: "the total and both sexes of every row".to_owned(),
+            message: missing_in_words(names),
+            place: sheet.place(&present),
+            keys: names.to_vec(),
+        };
+        findings.extend(names.chunks(KEYS).filter_map(|names| rules.finding("R10", said(names))));
     }
     findings
 }

@@ -15,7 +15,8 @@ pub(crate) fn check(args: &CheckArgs, form: Form) -> Result<(), Failure> {
     let bundle = builtin::bundle(&args.workflow)?;
     let questionnaire = rondo_questionnaire::read_questionnaire(&bundle)?;
     let rules = rondo_rules::read_rules(&bundle)?;
-    let scope = Scope { questionnaire: &questionnaire, country: args.country.as_ref(), years: &[], tables: &[] };
+    let scope =
+        Scope { questionnaire: &questionnaire, country: args.country.as_ref(), years: &[], tables: &[], standing: &[] };
     let mut all: Vec<(String, Finding)> = Vec::new();
     let mut figures = 0;
     for path in &args.files {

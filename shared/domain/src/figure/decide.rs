@@ -67,8 +67,7 @@ pub fn decide(
     match command {
         FiguresCommand::Record { round, submission, reason, evidence, cells } => {
             permit_record(sheet, round, submission, evidence, context)?;
-            let changes = changes(state, sheet, cells)?;
-            let reason = reason_for(sheet, &changes, reason.as_ref())?;
+            let (changes, reason) = judge(state, sheet, cells, reason.as_ref())?;
             Ok(recorded(Some(round), Some(submission), reason, evidence, changes))
         }
         FiguresCommand::LoadPublished { reason, evidence, cells } => {
@@ -83,6 +82,22 @@ pub fn decide(
             Ok(recorded(None, None, reason.clone(), evidence, changes))
         }
     }
+}
+
+/// What would change on a sheet, and the reason it would be recorded with. Whoever records several sheets together asks
+/// this of each before the first one is recorded.
+///
+/// # Errors
+/// `figure.changed-meanwhile`, `reason.required`, `figure.duplicate`, `limit.exceeded`.
+pub fn judge(
+    state: &Figures,
+    sheet: &SheetKey,
+    cells: &[CellWish],
+    reason: Option<&Reason>,
+) -> Result<(Vec<CellChange>, Reason), Rejection> {
+    let changes = changes(state, sheet, cells)?;
+    let reason = reason_for(sheet, &changes, reason)?;
+    Ok((changes, reason))
 }
 
 fn permit_record(

@@ -4,7 +4,7 @@ mod decide;
 mod key;
 mod value;
 
-pub use decide::{CellWish, FiguresCommand, decide};
+pub use decide::{CellWish, FiguresCommand, decide, judge};
 pub use key::{CellKey, FigureKey, InvalidKey, Sex, SheetKey, parse_year};
 pub use value::{FigureValue, ObsStatus};
 

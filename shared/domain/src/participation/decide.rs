@@ -72,7 +72,10 @@ fn receive(state: &Participation, round: &RoundId, command: &C, context: &Contex
         let word = if standing.takes_submissions() { "closed for this country" } else { standing.state.as_str() };
         return Err(Rejection::RoundClosed { round: round.to_string(), state: word.to_owned() });
     }
-    if let Some((earlier, _)) = state.submissions.iter().find(|(_, other)| other.file.sha256 == file.sha256) {
+    let same = |other: &&super::ReceivedSubmission| {
+        other.file.sha256 == file.sha256 && other.state != super::SubmissionState::Rejected
+    };
+    if let Some((earlier, _)) = state.submissions.iter().find(|(_, other)| same(other)) {
         return Err(Rejection::ReceivedBefore { submission: earlier.to_string() });
     }
     if state.submissions.contains_key(submission) {
