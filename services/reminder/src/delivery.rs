@@ -23,6 +23,13 @@ use crate::{Parts, ROLE};
 /// Minutes until the first repetition of a mail that was refused for now; each further one doubles.
 const FIRST_PAUSE: i64 = 10;
 
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: i64 = 240;
+
+fn pause(attempt: u32) -> SignedDuration {
+    SignedDuration::from_mins((FIRST_PAUSE << attempt.saturating_sub(1).min(10)).min(LONGEST_PAUSE))
+}
+
 /// A round's texts and rules for mail.
 pub(crate) struct Texts {
     pub(crate) bundle: Bundle,
@@ -93,10 +100,10 @@ impl<'a> Delivery<'a> {
             return Ok(());
         }
         let outcome = match letter {
-            None => Outcome::Refused(Refusal { code: 0, class: "no address in the register of people".to_owned() }),
+            None => Outcome::Refused(Refusal::no_address()),
             Some(Err(error)) => {
                 tracing::error!(notice = %key.1, "the mail cannot be written: {error}");
-                Outcome::Refused(Refusal { code: 0, class: "the text cannot be written as a mail".to_owned() })
+                Outcome::Refused(Refusal::of_code(0, "the text cannot be written as a mail"))
             }
             Some(Ok(letter)) => self.transport.send(&letter).await,
         };
@@ -104,8 +111,12 @@ impl<'a> Delivery<'a> {
         let command = match outcome {
             Outcome::Accepted => NoticeCommand::ConfirmSent { attempt },
             Outcome::RefusedForNow(refusal) if attempt <= retries => {
-                let pause = SignedDuration::from_mins(FIRST_PAUSE << (attempt - 1).min(10));
-                NoticeCommand::Defer { attempt, refusal, until: self.clock.now() + pause }
+                NoticeCommand::Defer { attempt, refusal, until: self.clock.now() + pause(attempt) }
+            }
+            // Nothing was offered yet: the mail waits as long as the server is away, and says so.
+            Outcome::Unavailable(refusal) => {
+                tracing::error!(notice = %key.1, code = refusal.code, "mail cannot leave: {}", refusal.class);
+                NoticeCommand::Defer { attempt, refusal, until: self.clock.now() + pause(attempt) }
             }
             Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => NoticeCommand::Refuse { attempt, refusal },
             Outcome::Unknown(reason) => NoticeCommand::MarkUnknown { attempt, reason },

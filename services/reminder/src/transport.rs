@@ -17,6 +17,8 @@ use crate::compose::Letter;
 pub enum Outcome {
     /// Taken.
     Accepted,
+    /// It could not even be offered: the server is away, or does not take us for who we are.
+    Unavailable(Refusal),
     /// Refused, but it may be tried again: nothing was taken.
     RefusedForNow(Refusal),
     /// Refused for good.
@@ -64,9 +66,7 @@ impl Transport for Folder {
         };
         match write.await {
             Ok(()) => Outcome::Accepted,
-            Err(error) => {
-                Outcome::RefusedForNow(Refusal { code: 0, class: format!("the mail folder: {}", error.kind()) })
-            }
+            Err(error) => Outcome::Unavailable(Refusal::of_code(0, &format!("the mail folder: {}", error.kind()))),
         }
     }
 }
@@ -112,11 +112,11 @@ impl Transport for Smtp {
         // A server that cannot be greeted has certainly taken nothing; only from here on can an answer be lost.
         match tokio::time::timeout(self.timeout, self.relay.test_connection()).await {
             Ok(Ok(true)) => {}
-            Ok(Err(error)) if error.is_permanent() => {
-                return Outcome::Refused(refusal(&error, "the server refuses us"));
+            Ok(Err(error)) if error.is_permanent() => return unavailable(&error, "the server refuses us"),
+            Ok(Err(error)) => return unavailable(&error, "the server cannot be greeted"),
+            Ok(Ok(false)) | Err(_) => {
+                return Outcome::Unavailable(Refusal::of_code(0, "the server cannot be reached"));
             }
-            Ok(Err(error)) => return Outcome::RefusedForNow(refusal(&error, "the server cannot be greeted")),
-            Ok(Ok(false)) | Err(_) => return unreachable_for_now(),
         }
         match tokio::time::timeout(self.timeout, self.relay.send(letter.message.clone())).await {
             Ok(Ok(_)) => Outcome::Accepted,
@@ -128,10 +128,11 @@ impl Transport for Smtp {
     }
 }
 
-fn unreachable_for_now() -> Outcome {
-    Outcome::RefusedForNow(Refusal { code: 0, class: "the server cannot be reached".to_owned() })
+/// The greeting and the login say nothing about a recipient, whatever their reply code.
+fn unavailable(error: &lettre::transport::smtp::Error, class: &str) -> Outcome {
+    Outcome::Unavailable(Refusal { about_recipient: false, ..refusal(error, class) })
 }
 
 fn refusal(error: &lettre::transport::smtp::Error, class: &str) -> Refusal {
-    Refusal { code: error.status().map_or(0, u16::from), class: class.to_owned() }
+    Refusal::of_code(error.status().map_or(0, u16::from), class)
 }

@@ -15,6 +15,22 @@ pub struct Refusal {
     pub code: u16,
     /// The reply's class in words; never the server's own text, which may hold an address.
     pub class: String,
+    /// Whether it is about the recipient: nobody is reached at that address, so that another contact is needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub about_recipient: bool,
+}
+
+impl Refusal {
+    /// A refusal by the server's reply code (RFC 5321, section 4.2.3): 550, 551 and 553 speak of the mailbox, all others
+    /// of the mail, of the server or of us.
+    pub fn of_code(code: u16, class: &str) -> Self {
+        Self { code, class: class.to_owned(), about_recipient: matches!(code, 550 | 551 | 553) }
+    }
+
+    /// Nobody with an address is known under that person's id.
+    pub fn no_address() -> Self {
+        Self { code: 0, class: "no address in the register of people".to_owned(), about_recipient: true }
+    }
 }
 
 /// What a notice is for.
