@@ -292,6 +292,8 @@ pub(crate) enum ReleaseVerb {
     List,
     /// Show a release.
     Show { release: ReleaseId },
+    /// Put a release together again, after a table in it has changed; approval and clearance begin anew.
+    Prepare { release: ReleaseId },
     /// Approve a prepared release.
     Approve { release: ReleaseId },
     /// Clear an approved release for publication.

@@ -9,6 +9,7 @@ use rondo_domain::table::Questionnaire;
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{FileHash, ReleaseId, RoundId};
+use rondo_eventlog::merkle::Checkpoint;
 use rondo_eventlog::{Fault, Head, Ledger, files, ledger};
 
 /// How often a checkpoint that covers the release is looked for, half a second apart.
@@ -25,7 +26,7 @@ pub(crate) struct Snapshot {
     pub(crate) rows: Vec<RawRow>,
     /// The log position before which everything counts.
     pub(crate) position: u64,
-    /// The log's head when the snapshot was taken.
+    /// The head that the checkpoint signs.
     pub(crate) head: Head,
     /// A signed checkpoint that covers the position.
     pub(crate) checkpoint: String,
@@ -106,9 +107,8 @@ async fn checkpoint(ledger: &dyn Ledger, position: u64) -> Result<(Head, String)
             Err(Fault::NotFound(_)) => String::new(),
             Err(fault) => return Err(fault),
         };
-        let size = note.lines().nth(1).and_then(|line| line.parse::<u64>().ok());
-        if size.is_some_and(|size| size > position) {
-            return Ok((ledger.head().await?, note));
+        if let Some(signed) = Checkpoint::parse(&note).filter(|signed| signed.head.size > position) {
+            return Ok((signed.head, note));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

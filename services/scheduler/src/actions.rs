@@ -1,7 +1,7 @@
 //! What a fired step does: the commands of its action, and the one that completes it with what came of it.
 
 use jiff::Timestamp;
-use rondo_domain::notice::{NoticeBrief, NoticeCommand, NoticeState};
+use rondo_domain::notice::{NoticeBrief, NoticeCommand, NoticeState, Refusal};
 use rondo_domain::participation::{ParticipationCommand, SubmissionState};
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::round::RoundCommand;
@@ -39,13 +39,13 @@ pub(crate) fn act(
             None => return Vec::new(),
         },
         Action::Ask => (vec![ask(key, occurrence)], ran("the failed rules were put to the country")),
-        Action::PrepareRelease => prepare_release(world, key),
-        Action::Launch => (vec![of_round(key, RoundCommand::Launch)], ran("the round was launched")),
+        Action::PrepareRelease => prepare_release(world, key, occurrence),
+        Action::Launch => of_round(key, occurrence, RoundCommand::Launch, "the round was launched"),
         Action::BeginClosing => {
-            (vec![of_round(key, RoundCommand::BeginClosing)], ran("late answers are late from now on"))
+            of_round(key, occurrence, RoundCommand::BeginClosing, "late answers are late from now on")
         }
-        Action::Close => (vec![of_round(key, RoundCommand::Close)], ran("the round takes no more submissions")),
-        Action::Finalise => (vec![of_round(key, RoundCommand::Finalise)], ran("confirmation and release began")),
+        Action::Close => of_round(key, occurrence, RoundCommand::Close, "the round takes no more submissions"),
+        Action::Finalise => of_round(key, occurrence, RoundCommand::Finalise, "confirmation and release began"),
     };
     commands.push(complete(key, occurrence, outcome));
     commands
@@ -61,9 +61,10 @@ pub(crate) fn complete(key: &RunKey, occurrence: &Occurrence, outcome: Outcome) 
     command(&["complete", occurrence.step.as_str(), &occurrence.of], wish(key, done))
 }
 
-fn of_round(key: &RunKey, wished: RoundCommand) -> Option<Command> {
-    let cause = format!("{wished:?}");
-    command(&["step", &cause], Wish::Round { round: key.0.clone(), command: wished })
+/// A step of the round itself. Its id names the occurrence, so that the same step of a reopened round acts again.
+fn of_round(key: &RunKey, occurrence: &Occurrence, wished: RoundCommand, what: &str) -> (Commands, Outcome) {
+    let cause = ["step", occurrence.step.as_str(), &occurrence.of];
+    (vec![command(&cause, Wish::Round { round: key.0.clone(), command: wished })], ran(what))
 }
 
 fn of_country(key: &RunKey, cause: &[&str], wished: ParticipationCommand) -> Option<Command> {
@@ -158,7 +159,7 @@ fn release_id(round: &RoundId) -> Option<ReleaseId> {
     format!("{round}.1").parse().ok()
 }
 
-fn prepare_release(world: &World, key: &RunKey) -> (Commands, Outcome) {
+fn prepare_release(world: &World, key: &RunKey, occurrence: &Occurrence) -> (Commands, Outcome) {
     let round = world.round(&key.0);
     let time = round.and_then(|round| round.milestones.iter().find(|(id, _)| id.as_str() == "release"));
     let (Some(round), Some((_, moment)), Some(release)) = (round, time, release_id(&key.0)) else {
@@ -167,7 +168,8 @@ fn prepare_release(world: &World, key: &RunKey) -> (Commands, Outcome) {
     let countries: Vec<Country> = round.participants.keys().cloned().collect();
     let wished = ReleaseCommand::Prepare { round: key.0.clone(), countries, not_before: moment.at };
     let what = format!("the release {release} was put together");
-    (vec![command(&["prepare"], Wish::Release { release, command: wished })], Outcome::Ran { what })
+    let cause = ["prepare", occurrence.step.as_str(), &occurrence.of];
+    (vec![command(&cause, Wish::Release { release, command: wished })], Outcome::Ran { what })
 }
 
 fn publish(
@@ -180,20 +182,35 @@ fn publish(
     let release = release_id(&key.0)?;
     let state = world.release(&release).map_or(ReleaseState::Unprepared, |release| release.state);
     match state {
-        ReleaseState::Cleared => {
-            let begin = command(&["begin"], Wish::Release { release, command: ReleaseCommand::Begin });
+        ReleaseState::Cleared if waits_for(world, key, &release).is_none() => {
+            let countries = world.release(&release).into_iter().flat_map(|release| &release.contents);
+            let countries: Vec<Country> = countries.map(|tables| tables.country.clone()).collect();
+            let wished = ReleaseCommand::Begin { round: key.0.clone(), countries };
+            let cause = ["begin", occurrence.step.as_str(), &occurrence.of];
+            let begin = command(&cause, Wish::Release { release, command: wished });
             Some((vec![begin], ran("the release was handed to the publisher")))
         }
         ReleaseState::Begun | ReleaseState::Published => Some((Vec::new(), ran("the release is out"))),
-        // Approval and clearance are people's; the step waits for them as long as its limit allows.
+        // Approval and clearance are people's, and so is preparing it again after a change; the step waits for them as
+        // long as its limit allows.
         _ => {
             let (due, _) = world.run(&key.0, None)?.occurrences.get(occurrence)?;
             let limit = i64::from(step.time_limit_hours.unwrap_or(u32::MAX));
             let over = now.duration_since(due.at).as_hours() >= limit;
-            let reason = format!("the release was still {} {limit} hours after its time", state.as_str());
+            let waits = waits_for(world, key, &release).map(|why| format!(": {why}")).unwrap_or_default();
+            let reason = format!("the release was still {} {limit} hours after its time{waits}", state.as_str());
             over.then_some((Vec::new(), Outcome::Skipped { reason }))
         }
     }
+}
+
+/// What a release waits for besides people's consent, if it waits.
+fn waits_for(world: &World, key: &RunKey, release: &ReleaseId) -> Option<String> {
+    let release = world.release(release)?;
+    release.contents.iter().find_map(|tables| {
+        let part = world.participation(&key.0, &tables.country)?;
+        release.unready(tables, part).map(|why| why.in_words(&tables.country))
+    })
 }
 
 /// What the outcome of a notice or a release asks for.
@@ -217,7 +234,11 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         NoticeState::Sent if brief.kind == "invitation" && !part.invited.contains(&person) => {
             of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
         }
-        NoticeState::Bounced { hard: true } | NoticeState::Refused { .. } if !part.bounced.contains(&person) => {
+        // A refusal of ours (a wrong password, a full server) says nothing about the contact.
+        NoticeState::Bounced { hard: true }
+        | NoticeState::Refused { refusal: Refusal { about_recipient: true, .. } }
+            if !part.bounced.contains(&person) =>
+        {
             let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
             of_country(&key, &["bounced", id.as_str()], wished)
         }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rondo_domain::Wish;
+use rondo_domain::release::ReleaseCommand;
 use rondo_domain::run::RunCommand;
 use rondo_eventlog::{Fault, Ledger, SubmitError};
 use rondo_runtime::backoff::Backoff;
@@ -84,14 +85,13 @@ async fn send(
         loop {
             match ledger.submit(command.clone()).await {
                 Ok(_) => break,
-                // The ledger's clock may be a little behind; the same is tried again.
-                Err(SubmitError::Rejected(_)) if fires(command) => {
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                    break;
-                }
                 Err(SubmitError::Rejected(rejection)) => {
-                    tracing::warn!(code = rejection.code(), "a command was refused: {rejection}");
-                    knowledge.refused(id, rejection.to_string());
+                    if passes(command) {
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    } else {
+                        tracing::warn!(code = rejection.code(), "a command was refused: {rejection}");
+                        knowledge.refused(id, rejection.to_string());
+                    }
                     // The rest of the same occurrence is reckoned again; others go on.
                     skipping = !completes(command) && commands[index..].iter().any(completes);
                     break;
@@ -104,8 +104,14 @@ async fn send(
     Ok(())
 }
 
-fn fires(command: &rondo_domain::Command) -> bool {
-    matches!(command.wish, Wish::Run { command: RunCommand::Fire { .. }, .. })
+/// Whether a refusal of this command passes by itself, so that the same is tried again: the ledger's clock may be a little
+/// behind, and a file may be being checked at the hour of a release.
+fn passes(command: &rondo_domain::Command) -> bool {
+    matches!(
+        command.wish,
+        Wish::Run { command: RunCommand::Fire { .. }, .. }
+            | Wish::Release { command: ReleaseCommand::Begin { .. }, .. }
+    )
 }
 
 fn completes(command: &rondo_domain::Command) -> bool {

@@ -1,6 +1,7 @@
 //! `rondo release`.
 
 use rondo_domain::release::{Release, ReleaseCommand};
+use rondo_domain::world::World;
 use rondo_domain::{ReleaseId, Wish};
 use serde_json::{Value, json};
 
@@ -26,9 +27,7 @@ pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(
         }
         ReleaseVerb::Show { release } => {
             let world = desk.world(&["release/"]).await?;
-            let found = world.release(release).ok_or_else(|| {
-                Failure::not_found(format!("there is no release `{release}`; see `rondo release list`"))
-            })?;
+            let found = known(&world, release)?;
             let mut told = format!("{release}: {}, {} figures\n", found.state.as_str(), found.figures);
             for part in &found.contents {
                 let tables: Vec<String> = part.tables.iter().map(ToString::to_string).collect();
@@ -36,12 +35,29 @@ pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(
             }
             document(form, entry(release, found), &told)
         }
+        ReleaseVerb::Prepare { release } => prepare(desk, release).await,
         ReleaseVerb::Approve { release } => act(desk, release, ReleaseCommand::Approve, "approved").await,
         ReleaseVerb::Clear { release } => act(desk, release, ReleaseCommand::Clear, "cleared for publication").await,
     }
 }
 
+fn known<'w>(world: &'w World, release: &ReleaseId) -> Result<&'w Release, Failure> {
+    let missing = || Failure::not_found(format!("there is no release `{release}`; see `rondo release list`"));
+    world.release(release).ok_or_else(missing)
+}
+
+async fn prepare(desk: &Desk, release: &ReleaseId) -> Result<(), Failure> {
+    let world = desk.world(&["release/", "round/"]).await?;
+    let found = known(&world, release)?;
+    let (Some(round), Some(not_before)) = (found.round.clone(), found.not_before) else {
+        return Err(Failure::not_found(format!("the release {release} was never put together")));
+    };
+    let countries = world.round(&round).into_iter().flat_map(|round| round.participants.keys().cloned()).collect();
+    act(desk, release, ReleaseCommand::Prepare { round, countries, not_before }, "put together again").await
+}
+
 async fn act(desk: &Desk, release: &ReleaseId, command: ReleaseCommand, told: &str) -> Result<(), Failure> {
+    known(&desk.world(&["release/"]).await?, release)?;
     desk.submit(&[told], Wish::Release { release: release.clone(), command }).await?;
     line(&format!("The release {release} is {told}."))
 }

@@ -162,6 +162,8 @@ pub struct OwedTable {
     pub declaration: Option<Declaration>,
     /// When it was first in.
     pub first_in: Option<Timestamp>,
+    /// The record of the last check that brought figures for it.
+    pub changed_at: Option<u64>,
     /// Failed rules at the last check.
     pub findings: Vec<Finding>,
 }
@@ -207,6 +209,7 @@ impl OwedTable {
             accepted_by: None,
             declaration: None,
             first_in: None,
+            changed_at: None,
             findings: Vec::new(),
         }
     }

@@ -157,7 +157,7 @@ impl Participation {
                 }
             }
             E::SubmissionChecked { submission, tables, figures } => {
-                self.checked(submission, tables, *figures, stamp.at);
+                self.checked(submission, tables, *figures, stamp);
             }
             E::TablesDeclared { tables, declaration, .. } => {
                 for table in self.owed(tables) {
@@ -260,7 +260,7 @@ impl Participation {
         }
     }
 
-    fn checked(&mut self, id: &SubmissionId, tables: &[CheckedTable], figures: usize, at: Timestamp) {
+    fn checked(&mut self, id: &SubmissionId, tables: &[CheckedTable], figures: usize, stamp: &Stamp<'_>) {
         let Some(received) = self.submissions.get_mut(id) else { return };
         received.state = SubmissionState::Checked;
         received.figures = figures;
@@ -273,7 +273,8 @@ impl Participation {
                 .flat_map(|group| group.findings.iter().filter(|finding| finding.needs_answer()).cloned())
                 .collect();
             let Some(owed) = self.tables.get_mut(&checked.table) else { continue };
-            owed.first_in.get_or_insert(at);
+            owed.first_in.get_or_insert(stamp.at);
+            owed.changed_at = Some(stamp.position);
             owed.years.extend(checked.years.iter().copied());
             owed.sources.extend(checked.sources.iter().cloned());
             owed.authors.insert(author.clone());

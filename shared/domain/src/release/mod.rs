@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Context;
 use crate::event::Stamp;
-use crate::participation::TableState;
+use crate::participation::{Participation, TableState};
 use crate::table::TableNo;
 use crate::{Country, FileHash, PersonId, Rejection, Role, RoundId};
 
@@ -38,7 +38,12 @@ pub enum ReleaseCommand {
     /// Clear it for publication.
     Clear,
     /// The time has come.
-    Begin,
+    Begin {
+        /// Of which round.
+        round: RoundId,
+        /// The countries in it, whose tables must be as they were when it was put together.
+        countries: Vec<Country>,
+    },
     /// It is out.
     Complete {
         /// SHA-256 of its manifest.
@@ -123,6 +128,8 @@ pub struct Release {
     pub authors: BTreeSet<PersonId>,
     /// Who accepted them.
     pub acceptors: BTreeSet<PersonId>,
+    /// The record by which it was put together.
+    pub prepared_at: Option<u64>,
     /// Who approved.
     pub approved_by: Option<PersonId>,
     /// Who cleared.
@@ -148,6 +155,7 @@ impl Release {
                 self.not_before = Some(*not_before);
                 self.authors.clone_from(authors);
                 self.acceptors.clone_from(acceptors);
+                self.prepared_at = Some(stamp.position);
                 self.approved_by = None;
                 self.cleared_by = None;
             }
@@ -173,6 +181,43 @@ impl Release {
     }
 }
 
+/// Why a release cannot go out as it was approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unready {
+    /// A country's file is being read.
+    BeingChecked,
+    /// A table is no longer what it was when the release was put together.
+    Changed,
+}
+
+impl Unready {
+    /// In words, with what to do.
+    pub fn in_words(self, country: &Country) -> String {
+        match self {
+            Self::BeingChecked => format!("a file of {country} is being checked; it goes out once that is done"),
+            Self::Changed => format!(
+                "tables of {country} changed after the release was put together; have them confirmed, then prepare, approve and clear it again"
+            ),
+        }
+    }
+}
+
+impl Release {
+    /// Why a country's tables in it cannot go out, if they cannot: the approval was of what stood there then.
+    pub fn unready(&self, tables: &ReleasedTables, part: &Participation) -> Option<Unready> {
+        if part.submissions.values().any(|submission| submission.state.is_open()) {
+            return Some(Unready::BeingChecked);
+        }
+        let as_approved = |no: &TableNo| {
+            part.tables.get(no).is_some_and(|table| {
+                matches!(table.state, TableState::Confirmed | TableState::Published)
+                    && table.changed_at < self.prepared_at
+            })
+        };
+        if tables.tables.iter().all(as_approved) { None } else { Some(Unready::Changed) }
+    }
+}
+
 /// Decides a command on a release: nobody who sent or accepted a figure approves it, and whoever approved does not clear it.
 ///
 /// # Errors
@@ -187,7 +232,7 @@ pub fn decide(
     let event = match command {
         C::Prepare { round, countries, not_before } => {
             context.require_role(&[Role::Service, Role::CollectionManager], "prepare a release")?;
-            require(state, "be prepared", matches!(state.state, S::Unprepared | S::Prepared | S::Approved))?;
+            require(state, "be prepared", !matches!(state.state, S::Begun | S::Published))?;
             prepare(round, countries, *not_before, context)?
         }
         C::Approve => {
@@ -207,11 +252,17 @@ pub fn decide(
             }
             ReleaseEvent::ReleaseCleared {}
         }
-        C::Begin => {
+        C::Begin { round, .. } => {
             context.require_role(&[Role::Service], "begin a publication")?;
             require(state, "be published", state.state == S::Cleared)?;
             if state.not_before.is_some_and(|time| context.now < time) {
                 return Err(not_possible(state, "be published before its time"));
+            }
+            for tables in &state.contents {
+                let part = context.participation(round, &tables.country);
+                if let Some(why) = part.map_or(Some(Unready::Changed), |part| state.unready(tables, part)) {
+                    return Err(not_possible(state, &format!("be published: {}", why.in_words(&tables.country))));
+                }
             }
             ReleaseEvent::ReleaseBegun {}
         }
