@@ -1,7 +1,7 @@
 //! `cargo bench`: what the log can do here, beside what the disk alone can do in the same run.
 //!
 //! Each figure is the median of its repetitions, with the least and the most. Nothing here judges; `numbers.json` under
-//! `target/` keeps the same figures for machines. Parts can be named: `cargo bench -- disk durable steps large`.
+//! `target/` keeps the same figures for machines. Parts can be named: `cargo bench -- disk durable near far large`.
 
 mod disk;
 mod durable;
@@ -13,6 +13,10 @@ mod workload;
 
 use report::Report;
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // Cargo itself hands over `--bench`.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -22,7 +26,7 @@ fn main() {
         ["child", "reopen", data] => return large::reopened(data),
         _ => {}
     }
-    let all = ["disk", "durable", "steps", "large"];
+    let all = ["disk", "durable", "near", "far", "large"];
     let parts = if words.is_empty() { &all[..] } else { &words[..] };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(rondo_tests::root().join("target")).unwrap();
     let mut report = Report::default();
@@ -30,7 +34,8 @@ fn main() {
         match *part {
             "disk" => disk::measure(folder.path(), &mut report),
             "durable" => durable::measure(folder.path(), &mut report),
-            "steps" => steps::measure(folder.path(), &mut report),
+            "near" => steps::near(folder.path(), &mut report),
+            "far" => steps::far(folder.path(), &mut report),
             "large" => large::measure(folder.path(), &mut report),
             other => panic!("there is no part `{other}`; there are {all:?}"),
         }

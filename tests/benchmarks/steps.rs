@@ -11,7 +11,7 @@ use crate::report::{Report, percentile};
 use crate::serve::{self, Far};
 use crate::workload::{self, COUNTRIES, STEPS, Sender};
 
-const REPETITIONS: usize = 25;
+const REPETITIONS: usize = 100;
 
 /// The ports of those who send: in process they are one.
 #[derive(Clone)]
@@ -20,12 +20,18 @@ struct Ports {
     people: Arc<dyn Ledger>,
 }
 
-pub fn measure(folder: &Path, report: &mut Report) {
+/// In one process.
+pub fn near(folder: &Path, report: &mut Report) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(serve::in_process(&folder.join("near"), async |ledger| {
         let ports = Ports { scheduler: Arc::clone(&ledger), people: ledger };
         repeated("in process", &ports, report).await;
     }));
+}
+
+/// Requester, broker and ledger as a process each.
+pub fn far(folder: &Path, report: &mut Report) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let far = Far::start(&folder.join("far"));
         let ports = Ports { scheduler: far.port("scheduler").await, people: far.port("operator").await };

@@ -39,7 +39,7 @@ fn command(actor: &str, cause: &[&str], wish: Wish) -> Command {
 }
 
 fn table() -> TableNo {
-    serde_json::from_value(serde_json::json!(17)).unwrap()
+    TableNo(17)
 }
 
 /// Grants every role that the commands need, and stores the file they speak of.
@@ -92,12 +92,13 @@ pub fn step(round: &RoundId, n: usize, step: usize) -> (Sender, Command) {
     use ParticipationCommand as C;
     let (country, person) = (country(n), focal_point(n));
     let id = submission(&country);
-    let file = ReceivedFile { sha256: FileHash::of(FILE), name: "tables.csv".to_owned(), size: FILE.len() as u64 };
     let (sender, actor, wished) = match step {
         0 => (Sender::Scheduler, "scheduler", C::Expect),
         1 => (Sender::Scheduler, "scheduler", C::Invite { person: person.parse().unwrap() }),
         2 => (Sender::People, person.as_str(), C::Acknowledge),
         3 => {
+            let size = FILE.len() as u64;
+            let file = ReceivedFile { sha256: FileHash::of(FILE), name: "tables.csv".to_owned(), size };
             let receive =
                 C::Receive { submission: id, file, channel: Channel::Upload, institution: None, reason: None };
             (Sender::People, person.as_str(), receive)

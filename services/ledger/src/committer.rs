@@ -1,10 +1,10 @@
-//! The committer: brings groups to the disk, and only then answers. A failed write ends the ledger.
+//! The committer: hashes groups into the tree, brings them to the disk, and only then answers. A failed write ends the ledger.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use bytes::Bytes;
-use rondo_eventlog::merkle::Frontier;
+use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_eventlog::{Accepted, Fault, Head, SubmitError};
 
 use crate::handle::Log;
@@ -20,17 +20,17 @@ pub(crate) struct Answer {
 
 /// What is written, synced and answered together.
 pub(crate) struct Group {
-    pub(crate) before: Frontier,
     pub(crate) entries: Vec<Entry>,
     pub(crate) bytes: usize,
     pub(crate) answers: Vec<Answer>,
-    pub(crate) head: Head,
 }
 
+/// Commands that a group is laid out for; more are taken all the same.
+const USUAL: usize = 128;
+
 impl Group {
-    pub(crate) fn new(before: Frontier) -> Self {
-        let head = Head { size: before.size(), root: [0; 32] };
-        Self { before, entries: Vec::new(), bytes: 0, answers: Vec::new(), head }
+    pub(crate) fn new() -> Self {
+        Self { entries: Vec::with_capacity(USUAL), bytes: 0, answers: Vec::with_capacity(USUAL) }
     }
 }
 
@@ -42,18 +42,28 @@ pub(crate) struct Written {
 }
 
 /// Works until the sequencer ends or the disk fails.
-pub(crate) fn run(log: &Arc<Log>, mut journal: JournalWriter, groups: &Receiver<Group>, indexer: &SyncSender<Written>) {
+pub(crate) fn run(
+    log: &Arc<Log>,
+    mut journal: JournalWriter,
+    mut frontier: Frontier,
+    groups: &Receiver<Group>,
+    indexer: &SyncSender<Written>,
+) {
     while let Ok(group) = groups.recv() {
         if group.entries.is_empty() {
             answer(group.answers);
             continue;
         }
+        let before = frontier.clone();
         let records: Vec<Bytes> = group.entries.iter().map(|entry| entry.bytes.clone()).collect();
+        for record in &records {
+            frontier.push(leaf_hash(record));
+        }
         match journal.append(&records) {
             Ok(at) => {
-                log.grown(&records, group.head);
+                log.grown(&records, Head { size: frontier.size(), root: frontier.root() });
                 answer(group.answers);
-                let written = Written { at, before: group.before, entries: group.entries };
+                let written = Written { at, before, entries: group.entries };
                 if indexer.send(written).is_err() {
                     return log.fail("the store of indexes has stopped");
                 }

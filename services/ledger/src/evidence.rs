@@ -2,10 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use lru::LruCache;
 use rondo_domain::FileHash;
 use rondo_eventlog::Fault;
 use rondo_eventlog::files::{FilePart, MAX_FILE, PART};
@@ -16,7 +18,12 @@ pub(crate) struct Evidence {
     folder: PathBuf,
     /// Parts of one file must not be written by two at once.
     writing: Mutex<()>,
+    /// Files found lately; what is stored is never removed.
+    found: Mutex<LruCache<FileHash, ()>>,
 }
+
+/// Files remembered as found.
+const FOUND: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 
 fn failed(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Fault {
     let what = format!("{what} {}", path.display());
@@ -26,7 +33,7 @@ fn failed(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Fault {
 impl Evidence {
     /// Opens the folder, which exists.
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, writing: Mutex::new(()) }
+        Self { folder, writing: Mutex::new(()), found: Mutex::new(LruCache::new(FOUND)) }
     }
 
     fn path(&self, hash: &FileHash) -> PathBuf {
@@ -35,7 +42,15 @@ impl Evidence {
 
     /// Whether a file is stored whole.
     pub(crate) fn has(&self, hash: &FileHash) -> bool {
-        self.path(hash).exists()
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.get(hash).is_some() {
+            return true;
+        }
+        let exists = self.path(hash).exists();
+        if exists {
+            found.put(hash.clone(), ());
+        }
+        exists
     }
 
     /// Stores a part. A part stored again changes nothing; a part that leaves a gap is refused.

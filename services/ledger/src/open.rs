@@ -322,10 +322,11 @@ fn start(
         requests: waiting,
         committer: to_committer,
         standings: Standings::new(Arc::clone(log)),
-        frontier,
+        next: frontier.size(),
         clock: Arc::clone(&config.clock),
         salts: Salts::new(Arc::clone(&config.chance)),
         evidence: Arc::clone(evidence),
+        buffer: Vec::new(),
     };
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     let failed = || io("start a thread for", &config.data);
@@ -334,7 +335,7 @@ fn start(
     let threads = vec![
         thread("sequencer").spawn(move || sequencer.run()).map_err(failed())?,
         thread("committer")
-            .spawn(move || committer::run(&committing, journal, &groups, &to_indexer))
+            .spawn(move || committer::run(&committing, journal, frontier, &groups, &to_indexer))
             .map_err(failed())?,
         thread("indexer").spawn(move || indexer::run(&indexing, packer, &written, &index)).map_err(failed())?,
     ];

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use rondo_domain::command::{Context, actor_of};
 use rondo_domain::event::{Aggregate, Event, Stamp};
 use rondo_domain::{Actor, Command, Rejection, StreamId};
-use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_eventlog::{Accepted, Fault, SubmitError, codec};
 use rondo_runtime::chance::Chance;
 use rondo_runtime::clock::Clock;
@@ -38,17 +37,19 @@ pub(crate) struct Sequencer {
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) committer: SyncSender<Group>,
     pub(crate) standings: Standings,
-    pub(crate) frontier: Frontier,
+    /// The position of the next record.
+    pub(crate) next: u64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) salts: Salts,
     pub(crate) evidence: Arc<Evidence>,
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl Sequencer {
     /// Works until it is told to stop or nobody is left to ask.
     pub(crate) fn run(mut self) {
         while let Some(first) = self.requests.blocking_recv() {
-            let mut group = Group::new(self.frontier.clone());
+            let mut group = Group::new();
             let mut stopping = self.take(first, &mut group);
             while !stopping && group.answers.len() < GROUP_COMMANDS && group.bytes < GROUP_BYTES {
                 match self.requests.try_recv() {
@@ -56,7 +57,6 @@ impl Sequencer {
                     Err(_) => break,
                 }
             }
-            group.head = rondo_eventlog::Head { size: self.frontier.size(), root: self.frontier.root() };
             // A committer that is gone has failed, and its end ends the process.
             if self.committer.send(group).is_err() || stopping {
                 break;
@@ -116,14 +116,16 @@ impl Sequencer {
         events: &[Event],
         group: &mut Group,
     ) -> Result<Accepted, SubmitError> {
-        let first = self.frontier.size();
+        let first = self.next;
         let standing = self.standings.get(stream).ok_or(Fault::Stopped)?;
         let mut encoded: Vec<Bytes> = Vec::with_capacity(events.len());
         for (ordinal, event) in events.iter().enumerate() {
             let ahead = ordinal as u64;
             let place = codec::Place { stream, version: standing.version + ahead, position: first + ahead, ordinal };
             let salt = self.salts.next().map_err(|e| Fault::storage("cannot salt a record", e))?;
-            encoded.push(codec::encode(place, event, command, actor, now, &salt).map_err(|e| match e {
+            let salt = std::str::from_utf8(&salt).map_err(|e| Fault::storage("cannot salt a record", e))?;
+            let written = codec::encode(&mut self.buffer, place, event, command, actor, now, salt);
+            encoded.push(written.map_err(|e| match e {
                 codec::CodecError::TooLarge(size) => SubmitError::Rejected(Rejection::OutOfBounds {
                     what: format!("a record of {size} bytes"),
                     limit: rondo_eventlog::record::MAX_RECORD,
@@ -133,11 +135,10 @@ impl Sequencer {
         }
         let standing = self.standings.get_mut(stream).ok_or(Fault::Stopped)?;
         for (event, bytes) in events.iter().zip(encoded) {
-            let position = self.frontier.size();
-            standing.state.evolve(event, &Stamp { at: now, actor, position });
+            standing.state.evolve(event, &Stamp { at: now, actor, position: self.next });
             standing.version += 1;
-            standing.last = Some(position);
-            self.frontier.push(leaf_hash(&bytes));
+            standing.last = Some(self.next);
+            self.next += 1;
             group.bytes += bytes.len();
             group.entries.push(Entry { stream: stream.clone(), bytes, command: command.id.0 });
         }
@@ -160,12 +161,16 @@ impl Salts {
         Self { chance, pool: Vec::new() }
     }
 
-    fn next(&mut self) -> Result<String, rondo_runtime::chance::ChanceError> {
+    fn next(&mut self) -> Result<[u8; 32], rondo_runtime::chance::ChanceError> {
         if self.pool.len() < 16 {
             self.pool = vec![0; CHANCE];
             self.chance.fill(&mut self.pool)?;
         }
-        let salt = self.pool.split_off(self.pool.len() - 16);
-        Ok(hex::encode(salt))
+        let mut digits = [b'0'; 32];
+        let start = self.pool.len() - 16;
+        // The digits of 16 bytes are 32.
+        let _ = hex::encode_to_slice(&self.pool[start..], &mut digits);
+        self.pool.truncate(start);
+        Ok(digits)
     }
 }

@@ -4,14 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::figure::SheetKey;
+use crate::text::as_text;
 use crate::{Country, InvalidId, NoticeId, ReleaseId, RoundId};
 
 /// The name of a stream, for example `participation/ilms-asean-2025/LAO`; at most 160 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(Arc<str>);
 
 /// What kind of aggregate a stream belongs to.
@@ -148,18 +146,7 @@ impl FromStr for StreamId {
     }
 }
 
-impl TryFrom<String> for StreamId {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<StreamId> for String {
-    fn from(id: StreamId) -> String {
-        id.0.to_string()
-    }
-}
+as_text!(StreamId);
 
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

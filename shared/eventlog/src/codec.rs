@@ -34,7 +34,7 @@ pub enum CodecError {
 
 #[derive(Serialize)]
 struct Stored<'a> {
-    id: &'a str,
+    id: RecordId,
     stream: &'a StreamId,
     version: u64,
     position: u64,
@@ -89,11 +89,27 @@ pub struct Place<'a> {
     pub ordinal: usize,
 }
 
-/// Writes a record's stored form.
+/// A record's own id: its command's, and its ordinal among that command's records.
+struct RecordId(CommandId, usize);
+
+impl std::fmt::Display for RecordId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+impl Serialize for RecordId {
+    fn serialize<S: serde::Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        writer.collect_str(self)
+    }
+}
+
+/// Writes a record's stored form. The buffer is used anew each time, so that only the record's own bytes are allocated.
 ///
 /// # Errors
 /// When it is too large.
 pub fn encode(
+    buffer: &mut Vec<u8>,
     place: Place<'_>,
     event: &Event,
     command: &Command,
@@ -101,9 +117,8 @@ pub fn encode(
     recorded_at: Timestamp,
     salt: &str,
 ) -> Result<Bytes, CodecError> {
-    let id = format!("{}.{}", command.id, place.ordinal);
     let stored = Stored {
-        id: &id,
+        id: RecordId(command.id, place.ordinal),
         stream: place.stream,
         version: place.version,
         position: place.position,
@@ -117,9 +132,9 @@ pub fn encode(
         cause: command.cause,
         salt,
     };
-    let mut bytes = Vec::with_capacity(640);
-    serde_json::to_writer(&mut bytes, &stored)?;
-    if bytes.len() > MAX_RECORD { Err(CodecError::TooLarge(bytes.len())) } else { Ok(Bytes::from(bytes)) }
+    buffer.clear();
+    serde_json::to_writer(&mut *buffer, &stored)?;
+    if buffer.len() > MAX_RECORD { Err(CodecError::TooLarge(buffer.len())) } else { Ok(Bytes::copy_from_slice(buffer)) }
 }
 
 /// Reads a record from its stored form, lifting an event of an older schema to the current one.
@@ -210,7 +225,7 @@ mod tests {
         let stream = command.wish.stream();
         let event = Event::Round(RoundEvent::RoundLaunched {});
         let place = Place { stream: &stream, version: 2, position: 7, ordinal: 0 };
-        let bytes = encode(place, &event, &command, &actor, Timestamp::UNIX_EPOCH, "00ff").unwrap();
+        let bytes = encode(&mut Vec::new(), place, &event, &command, &actor, Timestamp::UNIX_EPOCH, "00ff").unwrap();
         let record = decode(&bytes).unwrap();
         assert_eq!(
             (record.position, record.version, &record.event, record.name.as_str()),

@@ -77,7 +77,8 @@ impl Ledger for MemoryLedger {
             let entry =
                 state.streams.entry(stream.clone()).or_insert_with(|| (Aggregate::new(stream.kind()), Vec::new()));
             let place = codec::Place { stream: &stream, version: entry.1.len() as u64, position, ordinal };
-            let bytes = codec::encode(place, event, &command, &actor, self.now, "00").expect("it is small");
+            let bytes =
+                codec::encode(&mut Vec::new(), place, event, &command, &actor, self.now, "00").expect("it is small");
             let record = codec::decode(&bytes).expect("it was just written");
             entry.0.evolve(&record.event, &record.stamp());
             entry.1.push(position);

@@ -70,8 +70,14 @@ impl Packer {
     }
 }
 
+/// How much the indexer stands back (nice(2)): what it does can wait, those who are answered cannot.
+const NICE: i32 = 10;
+
 /// Works until the committer ends, then brings the store to the device.
 pub(crate) fn run(log: &Arc<Log>, mut packer: Packer, groups: &Receiver<Written>, folder: &std::path::Path) {
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::debug!("the indexer keeps the priority of the others: {error}");
+    }
     while let Ok(written) = groups.recv() {
         let end = written.at.position + written.entries.len() as u64;
         match packer.take(&log.store, written.at, written.before, &written.entries) {

@@ -150,6 +150,9 @@ impl Store {
     pub fn places(&self, stream: &StreamId) -> Result<Vec<Place>, Fault> {
         // Memory is looked at first: what is settled meanwhile is found in sled, and not lost between the two.
         let recent = self.recent().of(stream);
+        if recent.is_empty() {
+            return places::of(&self.streams, stream);
+        }
         let newer = places::newer(&self.streams, stream, &recent)?;
         let before = newer.first().map_or(u64::MAX, |place| place.position);
         let mut all = places::of(&self.streams, stream)?;

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Calendar, CalendarError};
+use crate::text::as_text;
 
 /// What an offset counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +22,7 @@ pub enum Unit {
 }
 
 /// A signed count of a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offset {
     /// How many, negative for before.
     pub count: i32,
@@ -55,18 +55,7 @@ impl std::str::FromStr for Offset {
     }
 }
 
-impl TryFrom<String> for Offset {
-    type Error = InvalidOffset;
-    fn try_from(text: String) -> Result<Self, InvalidOffset> {
-        text.parse()
-    }
-}
-
-impl From<Offset> for String {
-    fn from(offset: Offset) -> String {
-        offset.to_string()
-    }
-}
+as_text!(Offset);
 
 impl std::fmt::Display for Offset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

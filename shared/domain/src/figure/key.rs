@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::as_text;
 use crate::{Code, Country, Indicator, InvalidId, Source, Year};
 
 /// Sex as ILOSTAT codes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sex {
     /// `SEX_T`.
     Total,
@@ -30,6 +30,12 @@ impl Sex {
     }
 }
 
+impl fmt::Display for Sex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl FromStr for Sex {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
@@ -41,22 +47,10 @@ impl FromStr for Sex {
     }
 }
 
-impl TryFrom<String> for Sex {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<Sex> for String {
-    fn from(sex: Sex) -> String {
-        sex.as_str().to_owned()
-    }
-}
+as_text!(Sex);
 
 /// A figure inside its sheet: sex and up to two classification items, written `SEX_F/CDS_DES_KOR`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellKey {
     /// Sex.
     pub sex: Sex,
@@ -94,18 +88,7 @@ impl FromStr for CellKey {
     }
 }
 
-impl TryFrom<String> for CellKey {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<CellKey> for String {
-    fn from(key: CellKey) -> String {
-        key.to_string()
-    }
-}
+as_text!(CellKey);
 
 /// A sheet: the figures of one country, indicator, reference year and source. One stream of the log each.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,8 +110,7 @@ impl fmt::Display for SheetKey {
 }
 
 /// A figure's key; without a source it names the figure of every source.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FigureKey {
     /// Reporting country.
     pub country: Country,
@@ -223,18 +205,7 @@ pub fn parse_year(text: &str) -> Result<Year, InvalidId> {
     text.parse::<Year>().ok().filter(|year| (1900..=2199).contains(year)).ok_or_else(invalid)
 }
 
-impl TryFrom<String> for FigureKey {
-    type Error = InvalidKey;
-    fn try_from(text: String) -> Result<Self, InvalidKey> {
-        text.parse()
-    }
-}
-
-impl From<FigureKey> for String {
-    fn from(key: FigureKey) -> String {
-        key.to_string()
-    }
-}
+as_text!(FigureKey);
 
 #[cfg(test)]
 mod tests {
