@@ -33,7 +33,7 @@ fn read(top: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
 
 /// The program under test, as `tests/run` builds it.
 pub fn program() -> PathBuf {
-    let program = root().join("target/debug/rondo");
+    let program = root().join("target/release/rondo");
     assert!(program.exists(), "{} is missing; run tests/run, which builds it", program.display());
     program
 }
@@ -42,28 +42,122 @@ pub fn program() -> PathBuf {
 pub fn history(data: &Path) -> Vec<String> {
     use rondo_domain::event::Event;
     use rondo_domain::figure::{FigureKey, FiguresEvent};
-    let folder = data.join("journal");
-    let mut reader =
-        rondo_ledger::journal::JournalReader::open(&folder, None, None).expect("a journal").expect("not empty");
     let mut lives = Vec::new();
-    while let Some(group) = reader.next_group().expect("a whole journal") {
-        for bytes in &group.records {
-            let record = rondo_eventlog::codec::decode(bytes).expect("a record");
-            let Event::Figures(FiguresEvent::FiguresRecorded { submission, reason, evidence, cells, .. }) =
-                &record.event
-            else {
-                continue;
-            };
-            let sheet = record.stream.sheet().expect("a sheet");
-            for change in cells {
-                let key = FigureKey::new(&sheet, &change.key);
-                lives.push(format!(
-                    "{key} v{} {:?} -> {} by {} {:?} {submission:?} {reason:?} {evidence:?} {:?}",
-                    record.version, change.was, change.is, record.actor.id, record.actor.institution, change.cell
-                ));
-            }
+    for record in records(data) {
+        let Event::Figures(FiguresEvent::FiguresRecorded { submission, reason, evidence, cells, .. }) = &record.event
+        else {
+            continue;
+        };
+        let sheet = record.stream.sheet().expect("a sheet");
+        for change in cells {
+            let key = FigureKey::new(&sheet, &change.key);
+            lives.push(format!(
+                "{key} v{} {:?} -> {} by {} {:?} {submission:?} {reason:?} {evidence:?} {:?}",
+                record.version, change.was, change.is, record.actor.id, record.actor.institution, change.cell
+            ));
         }
     }
     lives.sort();
     lives
+}
+
+/// Whether the long forms of the tests are asked for: `tests/run --full`.
+#[allow(clippy::disallowed_methods, reason = "the tests are told by the environment how long they may take")]
+pub fn full() -> bool {
+    std::env::var("RONDO_FULL").is_ok_and(|full| full == "1")
+}
+
+/// Every record of a data directory's journal, in order.
+fn records(data: &Path) -> Vec<rondo_eventlog::Record> {
+    let folder = data.join("journal");
+    let mut reader =
+        rondo_ledger::journal::JournalReader::open(&folder, None, None).expect("a journal").expect("not empty");
+    let mut records = Vec::new();
+    while let Some(group) = reader.next_group().expect("a whole journal") {
+        records.extend(group.records.iter().map(|bytes| rondo_eventlog::codec::decode(bytes).expect("a record")));
+    }
+    records
+}
+
+/// Every event of every stream: who, on whose behalf, what; without positions, recorded times, salts and signatures.
+///
+/// What a crash of ours leaves is not compared: how often a notice was attempted before its outcome, and the manifest of a
+/// release, which names the log's size and root. Within a stream events are sorted, since services write side by side.
+pub fn events(data: &Path) -> BTreeMap<String, Vec<String>> {
+    let mut streams: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for record in records(data) {
+        if record.name == "NoticeAttempted" {
+            continue;
+        }
+        let mut event = serde_json::to_value(&record.event).expect("an event is JSON");
+        for crash_or_size in ["attempt", "manifest"] {
+            if let Some(payload) = event["data"].as_object_mut() {
+                payload.remove(crash_or_size);
+            }
+        }
+        let told = format!("{} {:?} {event}", record.actor.id, record.on_behalf_of);
+        streams.entry(record.stream.to_string()).or_default().push(told);
+    }
+    streams.values_mut().for_each(|events| events.sort());
+    streams
+}
+
+/// Fails with the first differences, stream by stream.
+pub fn assert_same_events(expected: &BTreeMap<String, Vec<String>>, found: &BTreeMap<String, Vec<String>>, when: &str) {
+    let mut differences = Vec::new();
+    let all: std::collections::BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    let none = Vec::new();
+    for stream in all {
+        let (before, after) = (expected.get(stream).unwrap_or(&none), found.get(stream).unwrap_or(&none));
+        if before != after {
+            let missing: Vec<_> = before.iter().filter(|event| !after.contains(event)).collect();
+            let new: Vec<_> = after.iter().filter(|event| !before.contains(event)).collect();
+            differences.push(format!(
+                "{stream}: {} events became {}\n  missing {missing:#?}\n  new {new:#?}",
+                before.len(),
+                after.len()
+            ));
+        }
+    }
+    assert!(
+        differences.is_empty(),
+        "{when} the events of {} streams differ:\n{}",
+        differences.len(),
+        differences.into_iter().take(5).collect::<Vec<_>>().join("\n")
+    );
+}
+
+/// Each step that fired and was completed, with the positions of the two records.
+pub fn steps(data: &Path) -> BTreeMap<String, (u64, u64)> {
+    use rondo_domain::event::Event;
+    use rondo_domain::run::RunEvent;
+    let mut steps = BTreeMap::new();
+    for record in records(data) {
+        match &record.event {
+            Event::Run(RunEvent::StepFired { occurrence, .. }) => {
+                steps.insert(format!("{} {occurrence:?}", record.stream), (record.position, u64::MAX));
+            }
+            Event::Run(RunEvent::StepCompleted { occurrence, .. }) => {
+                if let Some((_, completed)) = steps.get_mut(&format!("{} {occurrence:?}", record.stream)) {
+                    *completed = record.position;
+                }
+            }
+            _ => {}
+        }
+    }
+    steps.retain(|_, (_, completed)| *completed < u64::MAX);
+    steps
+}
+
+/// How often each Message-ID was attempted.
+pub fn attempts(data: &Path) -> BTreeMap<String, u32> {
+    use rondo_domain::event::Event;
+    use rondo_domain::notice::NoticeEvent;
+    let mut attempts = BTreeMap::new();
+    for record in records(data) {
+        if let Event::Notice(NoticeEvent::NoticeAttempted { message_id, .. }) = &record.event {
+            *attempts.entry(message_id.clone()).or_default() += 1;
+        }
+    }
+    attempts
 }

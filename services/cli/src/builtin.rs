@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rondo_domain::workflow::Bundle;
+use rondo_domain::table::Questionnaire;
+use rondo_domain::workflow::{Bundle, Problem};
+use rondo_rules::Rules;
+use rondo_scheduler::definitions::Ready;
 
 use crate::failure::Failure;
 
@@ -41,6 +44,31 @@ pub(crate) fn bundle(workflow: &str) -> Result<Bundle, Failure> {
     Bundle::new(files).map_err(|e| Failure::usage(e.to_string()))
 }
 
+/// A workflow whose every part was tried.
+pub(crate) struct Checked {
+    pub(crate) ready: Ready,
+    pub(crate) questionnaire: Questionnaire,
+    pub(crate) rules: Rules,
+}
+
+/// Reads every part of a workflow, and tries what only shows when parts are held together.
+pub(crate) fn checked(bundle: &Bundle) -> Result<Checked, Failure> {
+    let ready = rondo_scheduler::definitions::read(bundle)?;
+    let questionnaire = rondo_questionnaire::read_questionnaire(bundle)?;
+    let rules = rondo_rules::read_rules(bundle)?;
+    rondo_reminder::texts::check(bundle, &ready.definition)?;
+    const FILE: &str = "participants.toml";
+    let text = bundle.text(FILE)?;
+    for expected in &ready.definition.expected {
+        if let Some(unknown) = expected.tables.iter().find(|table| !questionnaire.tables.contains_key(table)) {
+            let offset = text.find(&format!("\"{}\"", expected.country)).unwrap_or(0);
+            let message = format!("{} owes table {unknown}, which the questionnaire does not have", expected.country);
+            return Err(Problem::at(FILE, text, offset, message).into());
+        }
+    }
+    Ok(Checked { ready, questionnaire, rules })
+}
+
 fn read(top: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Result<(), Failure> {
     let failed = |at: &Path| {
         let at = at.display().to_string();
@@ -52,8 +80,13 @@ fn read(top: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Resu
         if name == "demo" || name.rsplit('/').next().is_some_and(|last| last.starts_with('.')) {
             continue;
         }
-        if path.is_dir() {
+        let kind = std::fs::symlink_metadata(&path).map_err(failed(&path))?;
+        if kind.is_dir() {
             read(top, &path, files)?;
+        } else if !kind.is_file() {
+            let told =
+                "is a link or a special file; a workflow is made of plain files, so that its hash says all of it";
+            return Err(Failure::usage(format!("{} {told}", path.display())));
         } else {
             if files.len() == MAX_FILES {
                 return Err(Failure::usage(format!("{} has more than {MAX_FILES} files", top.display())));

@@ -16,6 +16,7 @@ use rondo_domain::{
 use rondo_eventlog::{Accepted, Ledger, files, ledger};
 use rondo_scheduler::definitions::{self, Ready};
 
+use crate::builtin;
 use crate::failure::Failure;
 
 /// A person at work on a log.
@@ -92,10 +93,8 @@ impl Desk {
 
     /// Plans a round on a workflow; the scheduler configures it.
     pub(crate) async fn plan(&self, bundle: &Bundle, year: Year) -> Result<RoundId, Failure> {
-        let ready = definitions::read(bundle)?;
+        let ready = builtin::checked(bundle)?.ready;
         ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
-        rondo_questionnaire::read_questionnaire(bundle)?;
-        rondo_rules::read_rules(bundle)?;
         let hash = files::store(&*self.ledger, &bundle.to_bytes()).await?;
         let workflow = ready.definition.id.clone();
         let round: RoundId = format!("{workflow}-{year}").parse()?;

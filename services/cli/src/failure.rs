@@ -94,6 +94,18 @@ impl From<rondo_ledger::OpenError> for Failure {
     }
 }
 
+impl From<rondo_gateway::GatewayError> for Failure {
+    fn from(error: rondo_gateway::GatewayError) -> Self {
+        use rondo_gateway::GatewayError as E;
+        let sentence = with_sources(&error);
+        match error {
+            E::BadAddress(_) | E::BeyondLoopback(_) => Self::usage(sentence),
+            E::Listen { .. } => Self::try_later(sentence),
+            _ => Self::failed(sentence),
+        }
+    }
+}
+
 impl From<rondo_domain::InvalidId> for Failure {
     fn from(error: rondo_domain::InvalidId) -> Self {
         Self::usage(error.to_string())

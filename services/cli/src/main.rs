@@ -7,7 +7,6 @@ mod desk;
 mod failure;
 mod nouns;
 mod output;
-mod patient;
 mod reach;
 mod remote;
 mod run;
@@ -22,6 +21,10 @@ use rondo_runtime::telemetry;
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
 use crate::output::{Form, hint};
+
+/// Commands and records are made on one thread and let go on another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

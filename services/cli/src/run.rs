@@ -6,18 +6,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rondo_bus::{BusBoard, BusClock, BusLedger, BusProgress, ClockHand, Credentials};
-use rondo_eventlog::Ledger;
+use rondo_eventlog::{Fault, Ledger};
 use rondo_ledger::LedgerConfig;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::{Config, read_secret};
-use rondo_runtime::lifecycle::Lifecycle;
+use rondo_runtime::lifecycle::{Lifecycle, Stop};
+use rondo_runtime::patient::Patient;
 use rondo_runtime::progress::{Board, Progress};
 
 use crate::args::{ConductArgs, RunArgs};
 use crate::failure::Failure;
 use crate::output::hint;
-use crate::patient::Patient;
 use crate::{demo, up};
 
 /// Starts one of the four roles that act on the log.
@@ -30,26 +30,40 @@ pub(crate) fn start_role(
     progress: Arc<dyn Progress>,
 ) -> Result<(), Failure> {
     let stop = lifecycle.stop();
+    let ledger: Arc<dyn Ledger> = Arc::new(Patient::new(ledger, stop.clone()));
     match role {
         rondo_scheduler::ROLE => {
-            lifecycle.spawn(rondo_scheduler::ROLE, rondo_scheduler::run(ledger, clock, progress, stop));
+            let run = rondo_scheduler::run(ledger, clock, progress, stop.clone());
+            lifecycle.spawn(rondo_scheduler::ROLE, until_stopped(run, stop));
         }
         rondo_reminder::ROLE => {
             let transport = rondo_reminder::transport::from_config(config)?;
             let people = config.in_data(&config.mail.people);
             let parts = rondo_reminder::Parts { ledger, clock, progress, transport, mail: config.mail.clone(), people };
-            lifecycle.spawn(rondo_reminder::ROLE, rondo_reminder::run(parts, stop));
+            lifecycle.spawn(rondo_reminder::ROLE, until_stopped(rondo_reminder::run(parts, stop.clone()), stop));
         }
-        rondo_validator::ROLE => lifecycle.spawn(rondo_validator::ROLE, rondo_validator::run(ledger, progress, stop)),
+        rondo_validator::ROLE => {
+            let run = rondo_validator::run(ledger, progress, stop.clone());
+            lifecycle.spawn(rondo_validator::ROLE, until_stopped(run, stop));
+        }
         rondo_publisher::ROLE => {
             let folder = config.in_data(&config.publish.folder);
             std::fs::create_dir_all(&folder)
                 .map_err(|e| Failure::failed(format!("cannot create {}: {e}", folder.display())))?;
-            lifecycle.spawn(rondo_publisher::ROLE, rondo_publisher::run(ledger, folder, progress, stop));
+            let run = rondo_publisher::run(ledger, folder, progress, stop.clone());
+            lifecycle.spawn(rondo_publisher::ROLE, until_stopped(run, stop));
         }
         other => return Err(Failure::usage(format!("there is no role `{other}`"))),
     }
     Ok(())
+}
+
+/// A service that is asked to stop while the ledger is away ends well: it does the same work again when it is started.
+async fn until_stopped(run: impl Future<Output = Result<(), Fault>>, stop: Stop) -> Result<(), Fault> {
+    match run.await {
+        Err(fault) if stop.is_asked() && fault.is_passing() => Ok(()),
+        ended => ended,
+    }
 }
 
 /// Runs roles as a process of their own over NATS.
@@ -80,12 +94,17 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
     lifecycle.run(std::future::pending()).await.map_err(|e| Failure::of(&e))
 }
 
+/// The name and password for the broker, if the configuration has them.
+pub(crate) fn credentials(config: &Config) -> Result<Option<Credentials>, Failure> {
+    match (&config.bus.user, &config.bus.password_file) {
+        (Some(user), Some(path)) => Ok(Some(Credentials { user: user.clone(), password: read_secret(path)? })),
+        (None, None) => Ok(None),
+        _ => Err(Failure::usage("bus.user and bus.password-file are given together or not at all")),
+    }
+}
+
 async fn connect(config: &Config, client: &str) -> Result<rondo_bus::Client, Failure> {
-    let credentials = match (&config.bus.user, &config.bus.password_file) {
-        (Some(user), Some(path)) => Some(Credentials { user: user.clone(), password: read_secret(path)? }),
-        (None, None) => None,
-        _ => return Err(Failure::usage("bus.user and bus.password-file are given together or not at all")),
-    };
+    let credentials = credentials(config)?;
     rondo_bus::connect(&config.bus.url, client, credentials)
         .await
         .map_err(|e| Failure::try_later(rondo_runtime::lifecycle::with_sources(&e)))
@@ -121,7 +140,7 @@ fn start_ledger(
 
 async fn start_gateway(lifecycle: &mut Lifecycle, config: &Config, client: rondo_bus::Client) -> Result<(), Failure> {
     let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client, "gateway").await?);
-    let bound = rondo_gateway::bind(&config.gateway.listen).await.map_err(|e| Failure::failed(e.to_string()))?;
+    let bound = rondo_gateway::bind(&config.gateway.listen).await?;
     std::fs::create_dir_all(&config.ledger.data)
         .map_err(|e| Failure::failed(format!("cannot create {}: {e}", config.ledger.data.display())))?;
     let token = up::token()?;
@@ -148,7 +167,9 @@ pub(crate) async fn conduct(mut config: Config, args: &ConductArgs) -> Result<()
     let hand = Arc::new(ClockHand::new(client.clone(), cast.begin).await?);
     let board = BusBoard::new(client.clone()).await?;
     let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client, "operator").await?);
-    let ledger: Arc<dyn Ledger> = Arc::new(Patient(ledger));
+    // The conductor is asked to stop by nobody; whoever started it ends it.
+    let lifecycle = Lifecycle::default();
+    let ledger: Arc<dyn Ledger> = Arc::new(Patient::new(ledger, lifecycle.stop()));
     let (asking, telling) = (board.clone(), Arc::clone(&hand));
     // Messages of the bus may be lost while a role is started again: what was said is said again.
     let repeating = tokio::spawn(async move {
@@ -161,6 +182,7 @@ pub(crate) async fn conduct(mut config: Config, args: &ConductArgs) -> Result<()
     });
     let hands = demo::Hands::Far(Box::new(FarHand(hand)));
     let played = demo::Conductor::new(cast, ledger, Box::new(FarBoard(board)), hands, args.pace).play().await;
+    lifecycle.ask();
     repeating.abort();
     played
 }

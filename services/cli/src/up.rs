@@ -26,7 +26,7 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     } else if args.until_done {
         "127.0.0.1:0".clone_into(&mut config.gateway.listen);
     }
-    let bound = rondo_gateway::bind(&config.gateway.listen).await.map_err(|e| Failure::failed(e.to_string()))?;
+    let bound = rondo_gateway::bind(&config.gateway.listen).await?;
     config.mail.base_url = format!("http://{}", bound.address);
     let cast = if args.demo { Some(demo::Cast::builtin()?) } else { None };
     let paced = match &cast {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use rondo_eventlog::Ledger;
 use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::patient::Patient;
 use rondo_runtime::progress::Board;
 use tokio::net::TcpListener;
 
@@ -70,15 +71,21 @@ pub struct Bound {
     pub address: SocketAddr,
 }
 
+/// The address, if it is one that may be listened on.
+///
+/// # Errors
+/// When it is none, or is reachable from other machines.
+pub fn permitted(address: &str) -> Result<SocketAddr, GatewayError> {
+    let wanted: SocketAddr = address.parse().map_err(|_| GatewayError::BadAddress(address.to_owned()))?;
+    if wanted.ip().is_loopback() { Ok(wanted) } else { Err(GatewayError::BeyondLoopback(wanted)) }
+}
+
 /// Starts to listen.
 ///
 /// # Errors
 /// When the address is none, is reachable from other machines, or is in use.
 pub async fn bind(address: &str) -> Result<Bound, GatewayError> {
-    let wanted: SocketAddr = address.parse().map_err(|_| GatewayError::BadAddress(address.to_owned()))?;
-    if !wanted.ip().is_loopback() {
-        return Err(GatewayError::BeyondLoopback(wanted));
-    }
+    let wanted = permitted(address)?;
     let failed = |source| GatewayError::Listen { address: wanted, source };
     let listener = TcpListener::bind(wanted).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -90,7 +97,9 @@ pub async fn bind(address: &str) -> Result<Bound, GatewayError> {
 /// # Errors
 /// When serving fails.
 pub async fn run(bound: Bound, parts: Parts, stop: Stop) -> Result<(), GatewayError> {
-    let (projection, follow) = projection::start(Arc::clone(&parts.ledger), stop.clone());
+    // Pages show what was read last while the ledger is away; commands are answered at once that it is.
+    let patient = Arc::new(Patient::new(Arc::clone(&parts.ledger), stop.clone()));
+    let (projection, follow) = projection::start(patient, stop.clone());
     let router = router::router(parts, projection, stop.clone())?;
     let mut asked = stop.clone();
     let serving = axum::serve(bound.listener, router).with_graceful_shutdown(async move { asked.wait().await });

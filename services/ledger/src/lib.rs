@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod journal;
 mod notary;
 mod open;
+mod scrub;
 mod sequencer;
 mod standing;
 mod store;

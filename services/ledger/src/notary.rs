@@ -109,9 +109,20 @@ fn memory(data: &Path) -> Result<Memory, NotaryError> {
     }
 }
 
+/// The head that the checkpoint beside the log signs. What it says was signed, whatever the memory has lost.
+fn shown(data: &Path) -> Result<Option<Head>, NotaryError> {
+    let path = data.join("checkpoint");
+    match fs::read_to_string(&path) {
+        Ok(note) => Ok(Checkpoint::parse(&note).map(|checkpoint| checkpoint.head)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Ok(None),
+        Err(e) => Err(io("read", &path)(e)),
+    }
+}
+
 /// How many records were signed; what stands among them was acknowledged.
 pub(crate) fn signed_size(data: &Path) -> Result<u64, NotaryError> {
-    Ok(memory(data)?.frontier.size())
+    Ok(memory(data)?.frontier.size().max(shown(data)?.map_or(0, |head| head.size)))
 }
 
 pub(crate) struct Notary {
@@ -119,6 +130,8 @@ pub(crate) struct Notary {
     data: PathBuf,
     signer: Signer,
     memory: Memory,
+    /// What the checkpoint shows and the memory has not reached: the log must pass through it.
+    anchor: Option<Head>,
 }
 
 impl Notary {
@@ -130,7 +143,11 @@ impl Notary {
         if have < signed || (have == signed && signed > 0 && log.head().root != memory.frontier.root()) {
             return Err(NotaryError::DoesNotExtend { have, signed });
         }
-        Ok(Self { log, data: data.to_owned(), signer, memory })
+        let anchor = shown(data)?.filter(|head| head.size > signed);
+        if let Some(head) = anchor.filter(|head| head.size > have) {
+            return Err(NotaryError::DoesNotExtend { have, signed: head.size });
+        }
+        Ok(Self { log, data: data.to_owned(), signer, memory, anchor })
     }
 
     /// Signs until asked to stop; at the end once more.
@@ -182,10 +199,24 @@ impl Notary {
             for (position, record) in (group.at.position..).zip(&group.records) {
                 if position == self.memory.frontier.size() && position < size {
                     self.memory.frontier.push(leaf_hash(record));
+                    self.passes_anchor()?;
                 }
             }
             self.memory.at = Some(group.at);
         }
+        Ok(())
+    }
+}
+
+impl Notary {
+    fn passes_anchor(&mut self) -> Result<(), NotaryError> {
+        let Some(anchor) = self.anchor.filter(|anchor| anchor.size == self.memory.frontier.size()) else {
+            return Ok(());
+        };
+        if anchor.root != self.memory.frontier.root() {
+            return Err(NotaryError::DoesNotExtend { have: self.log.head().size, signed: anchor.size });
+        }
+        self.anchor = None;
         Ok(())
     }
 }

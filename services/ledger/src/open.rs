@@ -23,6 +23,7 @@ use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, Group, JournalError, JournalWriter};
 use crate::notary::{self, Notary, NotaryError};
+use crate::scrub;
 use crate::sequencer::{Request, Salts, Sequencer};
 use crate::standing::Standings;
 use crate::store::indexer::{self, Packer};
@@ -236,6 +237,8 @@ pub struct Opened {
     pub notes: Vec<String>,
     notary: Notary,
     threads: Vec<JoinHandle<()>>,
+    /// Where the journal is, and the head found, if a part of it was trusted and not read.
+    unread: Option<(PathBuf, Head)>,
     _directory: DataDirectory,
 }
 
@@ -245,7 +248,13 @@ impl Opened {
     /// # Errors
     /// When no checkpoint can be signed, or the ledger failed.
     pub async fn run(self, mut stop: Stop) -> Result<(), OpenError> {
-        let Self { handle, notary, threads, _directory, .. } = self;
+        let Self { handle, notary, mut threads, unread, _directory, .. } = self;
+        if let Some((folder, head)) = unread {
+            let (log, stop) = (Arc::clone(&handle.log), stop.clone());
+            let scrub = move || scrub::run(&log, &folder, head, &stop);
+            let started = std::thread::Builder::new().name("scrub".to_owned()).spawn(scrub);
+            threads.push(started.map_err(io("start a thread for", Path::new("the scrub")))?);
+        }
         let failing = handle.clone();
         let signing = notary.run(stop.clone());
         let outcome = tokio::select! {
@@ -269,6 +278,8 @@ impl Opened {
 }
 
 struct Recovery {
+    /// The first record that was read from the journal; those before are in the index.
+    began: u64,
     frontier: Frontier,
     tail: VecDeque<Bytes>,
     packed: u64,
@@ -304,7 +315,8 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
     let (requests, threads) = start(&log, config, recovery.frontier, journal, packer, &evidence)?;
     let checkpoint = Arc::from(config.data.join("checkpoint"));
     let handle = LedgerHandle { log, requests, evidence, checkpoint };
-    Ok(Opened { handle, notes, notary, threads, _directory: directory })
+    let unread = (recovery.began > 0).then_some((folder, head));
+    Ok(Opened { handle, notes, notary, threads, unread, _directory: directory })
 }
 
 fn start(
@@ -351,6 +363,7 @@ fn recover(
     let reached = store.reached()?;
     let mut packer = Packer::new(reached.as_ref());
     let mut recovery = Recovery {
+        began: reached.as_ref().map_or(0, |reached| reached.at.position),
         frontier: reached.as_ref().map_or_else(Frontier::default, |reached| reached.frontier.clone()),
         tail: VecDeque::new(),
         packed: reached.as_ref().map_or(0, |reached| reached.at.position),

@@ -9,14 +9,12 @@ mod snapshot;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::stream::StreamKind;
 use rondo_domain::world::World;
 use rondo_domain::{Command, ReleaseId, Wish};
 use rondo_eventlog::{Fault, Ledger, SubmitError};
-use rondo_runtime::backoff::Backoff;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
@@ -66,15 +64,11 @@ async fn publish(ledger: &dyn Ledger, world: &World, id: &ReleaseId, folder: &st
         .map_err(|e| Fault::storage("writing a release", e))??;
     let wish = Wish::Release { release: id.clone(), command: ReleaseCommand::Complete { manifest, figures } };
     let command = Command::of_service(ROLE, &["complete"], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
-    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-    loop {
-        match ledger.submit(command.clone()).await {
-            Ok(_) => return Ok(()),
-            Err(SubmitError::Rejected(rejection)) => {
-                return Err(Fault::Protocol(format!("the release {id} could not be completed: {rejection}")));
-            }
-            Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
-            Err(SubmitError::Fault(fault)) => return Err(fault),
+    match ledger.submit(command).await {
+        Ok(_) => Ok(()),
+        Err(SubmitError::Rejected(rejection)) => {
+            Err(Fault::Protocol(format!("the release {id} could not be completed: {rejection}")))
         }
+        Err(SubmitError::Fault(fault)) => Err(fault),
     }
 }

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, Refusal};
 use rondo_domain::workflow::{Bundle, Definition, Guarded, read_definition, unmet};
 use rondo_domain::{Command, FileHash, Wish};
 use rondo_eventlog::{Fault, Ledger, SubmitError, files};
-use rondo_runtime::backoff::Backoff;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::config::MailSection;
 use rondo_runtime::people::People;
@@ -136,22 +134,17 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    /// Records something about a notice, and says whether it was accepted; waits out a fault that passes, because a mail
-    /// may have left already.
+    /// Records something about a notice, and says whether it was accepted.
     async fn record(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<bool, Fault> {
         let wish = Wish::Notice { round: key.0.clone(), notice: key.1.clone(), command };
         let command = Command::of_service(ROLE, &[cause], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-        loop {
-            match self.ledger.submit(command.clone()).await {
-                Ok(_) => return Ok(true),
-                Err(SubmitError::Rejected(rejection)) => {
-                    tracing::warn!(notice = %key.1, code = rejection.code(), "not recorded: {rejection}");
-                    return Ok(false);
-                }
-                Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
-                Err(SubmitError::Fault(fault)) => return Err(fault),
+        match self.ledger.submit(command).await {
+            Ok(_) => Ok(true),
+            Err(SubmitError::Rejected(rejection)) => {
+                tracing::warn!(notice = %key.1, code = rejection.code(), "not recorded: {rejection}");
+                Ok(false)
             }
+            Err(SubmitError::Fault(fault)) => Err(fault),
         }
     }
 }

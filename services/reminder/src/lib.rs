@@ -6,6 +6,7 @@
 mod compose;
 mod delivery;
 mod outbox;
+pub mod texts;
 pub mod transport;
 
 use std::path::PathBuf;

@@ -49,6 +49,22 @@ pub fn from_config(config: &Config) -> Result<Box<dyn Transport>, ConfigError> {
     }
 }
 
+/// Whether mail could leave by this configuration, as far as that can be told without a connection.
+///
+/// # Errors
+/// When an address is malformed, or a secret or certificate cannot be read.
+pub fn check(config: &Config) -> Result<(), ConfigError> {
+    for (key, address) in [("mail.from", &config.mail.from), ("mail.reply-to", &config.mail.reply_to)] {
+        address
+            .parse::<lettre::message::Mailbox>()
+            .map_err(|e| ConfigError::Value(format!("{key} = `{address}` is not a mail address: {e}")))?;
+    }
+    match config.mail.transport {
+        MailTransport::Folder => Ok(()),
+        MailTransport::Smtp => Smtp::new(config).map(|_| ()),
+    }
+}
+
 /// A folder of .eml files: a mail sent again replaces itself.
 #[derive(Debug)]
 pub struct Folder {

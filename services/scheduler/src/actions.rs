@@ -188,9 +188,10 @@ fn publish(
             let wished = ReleaseCommand::Begin { round: key.0.clone(), countries };
             let cause = ["begin", occurrence.step.as_str(), &occurrence.of];
             let begin = command(&cause, Wish::Release { release, command: wished });
-            Some((vec![begin], ran("the release was handed to the publisher")))
+            Some((vec![begin], ran(HANDED_OVER)))
         }
-        ReleaseState::Begun | ReleaseState::Published => Some((Vec::new(), ran("the release is out"))),
+        // Handed over before an end of ours: what is said of it is the same.
+        ReleaseState::Begun | ReleaseState::Published => Some((Vec::new(), ran(HANDED_OVER))),
         // Approval and clearance are people's, and so is preparing it again after a change; the step waits for them as
         // long as its limit allows.
         _ => {
@@ -203,6 +204,8 @@ fn publish(
         }
     }
 }
+
+const HANDED_OVER: &str = "the release was handed to the publisher";
 
 /// What a release waits for besides people's consent, if it waits.
 fn waits_for(world: &World, key: &RunKey, release: &ReleaseId) -> Option<String> {

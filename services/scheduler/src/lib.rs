@@ -17,7 +17,6 @@ use rondo_domain::Wish;
 use rondo_domain::release::ReleaseCommand;
 use rondo_domain::run::RunCommand;
 use rondo_eventlog::{Fault, Ledger, SubmitError};
-use rondo_runtime::backoff::Backoff;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::progress::{Idle, Progress};
@@ -67,38 +66,31 @@ async fn sleep(clock: &dyn Clock, until: Option<jiff::Timestamp>) {
     }
 }
 
-/// Sends commands in order. A passing fault is waited out; a refusal is remembered, so that the same is not tried again
-/// before something has changed.
+/// Sends commands in order. A refusal is remembered, so that the same is not tried again before something has changed.
 async fn send(
     ledger: &dyn Ledger,
     knowledge: &mut Knowledge,
     commands: Vec<rondo_domain::Command>,
 ) -> Result<(), Fault> {
-    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
     let mut skipping = false;
     for (index, command) in commands.iter().enumerate() {
-        let id = command.id;
         if skipping {
             skipping = !completes(command);
             continue;
         }
-        loop {
-            match ledger.submit(command.clone()).await {
-                Ok(_) => break,
-                Err(SubmitError::Rejected(rejection)) => {
-                    if passes(command) {
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                    } else {
-                        tracing::warn!(code = rejection.code(), "a command was refused: {rejection}");
-                        knowledge.refused(id, rejection.to_string());
-                    }
-                    // The rest of the same occurrence is reckoned again; others go on.
-                    skipping = !completes(command) && commands[index..].iter().any(completes);
-                    break;
+        match ledger.submit(command.clone()).await {
+            Ok(_) => {}
+            Err(SubmitError::Rejected(rejection)) => {
+                if passes(command) {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                } else {
+                    tracing::warn!(code = rejection.code(), "a command was refused: {rejection}");
+                    knowledge.refused(command.id, rejection.to_string());
                 }
-                Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
-                Err(SubmitError::Fault(fault)) => return Err(fault),
+                // The rest of the same occurrence is reckoned again; others go on.
+                skipping = !completes(command) && commands[index..].iter().any(completes);
             }
+            Err(SubmitError::Fault(fault)) => return Err(fault),
         }
     }
     Ok(())

@@ -172,7 +172,7 @@ impl Ready {
     /// A deadline that a person sets: end of that day in the country, or the time given, not rolled.
     ///
     /// # Errors
-    /// When the country has no calendar.
+    /// When the country has no calendar, or none for that year: the steps that hang on it could not be dated.
     pub fn set_deadline(
         &self,
         country: &Country,
@@ -180,7 +180,9 @@ impl Ready {
         time: Option<Time>,
     ) -> Result<Moment, PlanError> {
         let time = time.unwrap_or(Moment::END_OF_DAY);
-        Ok(self.calendar(country)?.moment(day, time, Roll::None, "set by the coordinator".to_owned())?)
+        let calendar = self.calendar(country)?;
+        calendar.is_working(day)?;
+        Ok(calendar.moment(day, time, Roll::None, "set by the coordinator".to_owned())?)
     }
 
     /// A country's deadline moved by an offset.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rondo_domain::figure::{self, CellWish, Evidence, FiguresCommand};
 use rondo_domain::finding::{Finding, Severity, Verdict};
@@ -14,7 +13,6 @@ use rondo_domain::workflow::Bundle;
 use rondo_domain::{Command, CommandId, FileHash, Rejection, Wish};
 use rondo_eventlog::{Fault, Ledger, SubmitError, files};
 use rondo_rules::Sheet;
-use rondo_runtime::backoff::Backoff;
 
 use crate::ROLE;
 use crate::backlog::{Backlog, Work};
@@ -142,14 +140,10 @@ impl Checker {
     }
 
     async fn submit(&self, command: Command) -> Result<Result<(), Rejection>, Fault> {
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-        loop {
-            match self.ledger.submit(command.clone()).await {
-                Ok(_) => return Ok(Ok(())),
-                Err(SubmitError::Rejected(rejection)) => return Ok(Err(rejection)),
-                Err(SubmitError::Fault(fault)) if fault.is_passing() => tokio::time::sleep(backoff.wait()).await,
-                Err(SubmitError::Fault(fault)) => return Err(fault),
-            }
+        match self.ledger.submit(command).await {
+            Ok(_) => Ok(Ok(())),
+            Err(SubmitError::Rejected(rejection)) => Ok(Err(rejection)),
+            Err(SubmitError::Fault(fault)) => Err(fault),
         }
     }
 }

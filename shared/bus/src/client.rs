@@ -25,6 +25,8 @@ pub struct BusLedger {
     client: Client,
     submit: String,
     grown: watch::Receiver<u64>,
+    /// Changes each time a ledger begins to answer.
+    begun: watch::Receiver<u64>,
 }
 
 impl BusLedger {
@@ -36,8 +38,13 @@ impl BusLedger {
         let lost = |e| Fault::Unreachable { what: "the nudge".to_owned(), source: Some(Box::new(e)) };
         let mut nudges = client.subscribe(subject::GROWN).await.map_err(lost)?;
         let (told, grown) = watch::channel(0);
+        let (began, begun) = watch::channel(0);
         tokio::spawn(async move {
             while let Some(nudge) = nudges.next().await {
+                if nudge.payload == subject::BEGUN.as_bytes() {
+                    began.send_modify(|times| *times += 1);
+                    continue;
+                }
                 // A nudge says no more than that there is something to read; its text is the size, for waiting.
                 let size = std::str::from_utf8(&nudge.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
                 if told.send(size).is_err() {
@@ -45,11 +52,20 @@ impl BusLedger {
                 }
             }
         });
-        Ok(Self { client, submit: format!("{}.{sender}", subject::SUBMIT), grown })
+        Ok(Self { client, submit: format!("{}.{sender}", subject::SUBMIT), grown, begun })
     }
 
     async fn request(&self, subject: &str, body: Bytes) -> Result<Result<Message, Failure>, Fault> {
-        let message = self.client.request(subject.to_owned(), body).await.map_err(|e| unreachable(subject, e))?;
+        let mut begun = self.begun.clone();
+        begun.mark_unchanged();
+        let message = tokio::select! {
+            answered = self.client.request(subject.to_owned(), body) => answered.map_err(|e| unreachable(subject, e))?,
+            // The one that was asked is gone with its answer; asking again is safe.
+            Ok(()) = begun.changed() => return Err(Fault::Unreachable {
+                what: "the ledger was started again before it answered".to_owned(),
+                source: None,
+            }),
+        };
         Ok(match frame::failure(message.headers.as_ref()) {
             Some(failure) => Err(failure),
             None => Ok(message),

@@ -91,6 +91,9 @@ pub async fn serve(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeE
 }
 
 async fn nudge(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeError> {
+    if client.publish(subject::GROWN, Bytes::from_static(subject::BEGUN.as_bytes())).await.is_err() {
+        return Err(ServeError::Gone);
+    }
     let mut size = 0;
     loop {
         let head = ledger.wait(size).await?;

@@ -100,6 +100,13 @@ pub enum SubmitError {
     Fault(#[from] Fault),
 }
 
+impl SubmitError {
+    /// Whether the same command may succeed later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Fault(fault) if fault.is_passing())
+    }
+}
+
 /// The log, as everything but the ledger itself knows it.
 #[async_trait]
 pub trait Ledger: Send + Sync {

@@ -1,5 +1,7 @@
 //! Logs: lines for people on a terminal, JSON lines otherwise. Never a figure, a name or an address.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -24,7 +26,7 @@ pub fn start(format: LogFormat, filter: &str) -> Result<(), String> {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
     // A test process that starts several programs has its logging already.
     let _ = match format {
-        LogFormat::Text => lines.compact().with_target(false).try_init(),
+        LogFormat::Text => lines.compact().with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     Ok(())

@@ -12,7 +12,12 @@ const EXAMPLE: &str = include_str!("../../../../deploy/config.example.toml");
 pub(crate) fn run(verb: &ConfigVerb, config: &Config, form: Form) -> Result<(), Failure> {
     match verb {
         ConfigVerb::Example => line(EXAMPLE.trim_end()),
-        ConfigVerb::Check => line("The configuration can be used."),
+        ConfigVerb::Check => {
+            rondo_gateway::permitted(&config.gateway.listen)?;
+            rondo_reminder::transport::check(config)?;
+            crate::run::credentials(config)?;
+            line("The configuration can be used: addresses are well-formed, secrets and certificates can be read.")
+        }
         ConfigVerb::Show => {
             let text = toml::to_string_pretty(config).map_err(|e| Failure::of(&e))?;
             let value = serde_json::to_value(config).map_err(|e| Failure::of(&e))?;

@@ -10,9 +10,7 @@ use crate::output::{Form, document};
 pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
     let WorkflowVerb::Check { workflow, year } = verb;
     let bundle = builtin::bundle(workflow)?;
-    let ready = rondo_scheduler::definitions::read(&bundle)?;
-    let questionnaire = rondo_questionnaire::read_questionnaire(&bundle)?;
-    let rules = rondo_rules::read_rules(&bundle)?;
+    let builtin::Checked { ready, questionnaire, rules } = builtin::checked(&bundle)?;
     let definition = &ready.definition;
     let mut told = format!(
         "{} can be used: {} milestones, {} steps, {} countries, {} tables, {} rules; definition {}\n",

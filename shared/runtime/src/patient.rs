@@ -1,0 +1,112 @@
+//! A patient port: waits out the faults that pass, so that a service goes on by itself once the ledger is back.
+//!
+//! A command asked again has one effect, so that waiting is always safe. Once the service is asked to stop, a fault is handed
+//! on instead of being waited out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rondo_domain::{Command, FileHash};
+use rondo_eventlog::files::FilePart;
+use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+
+use crate::backoff::Backoff;
+use crate::lifecycle::Stop;
+
+/// The pauses between two tries, from and to.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+
+/// A port that is asked again when the ledger cannot be reached.
+pub struct Patient {
+    ledger: Arc<dyn Ledger>,
+    stop: Stop,
+}
+
+impl Patient {
+    /// Waits for this ledger until asked to stop.
+    pub fn new(ledger: Arc<dyn Ledger>, stop: Stop) -> Self {
+        Self { ledger, stop }
+    }
+}
+
+/// One question's waiting.
+struct Patience {
+    stop: Stop,
+    backoff: Backoff,
+    failed: u32,
+}
+
+impl Patience {
+    /// Waits a while after a fault that passes, and says whether to ask again.
+    async fn endures(&mut self, error: &(impl std::fmt::Display + Sync)) -> bool {
+        if self.stop.is_asked() {
+            return false;
+        }
+        self.failed += 1;
+        if self.failed == 1 {
+            tracing::warn!("the ledger is waited for: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(self.backoff.wait()) => true,
+            () = self.stop.wait() => false,
+        }
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        if self.failed > 1 && !self.stop.is_asked() {
+            tracing::info!("the ledger was asked {} times before it answered", self.failed + 1);
+        }
+    }
+}
+
+/// Asks until there is an answer, or a fault that does not pass.
+macro_rules! patiently {
+    ($self:ident, $asked:expr) => {{
+        let backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        let mut patience = Patience { stop: $self.stop.clone(), backoff, failed: 0 };
+        loop {
+            match $asked.await {
+                Err(error) if error.is_passing() && patience.endures(&error).await => {}
+                done => break done,
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Ledger for Patient {
+    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+        patiently!(self, self.ledger.submit(command.clone()))
+    }
+
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        patiently!(self, self.ledger.read(from, limit))
+    }
+
+    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
+        patiently!(self, self.ledger.read_streams(prefix, after, limit))
+    }
+
+    async fn head(&self) -> Result<Head, Fault> {
+        patiently!(self, self.ledger.head())
+    }
+
+    async fn wait(&self, size: u64) -> Result<Head, Fault> {
+        patiently!(self, self.ledger.wait(size))
+    }
+
+    async fn checkpoint(&self) -> Result<String, Fault> {
+        patiently!(self, self.ledger.checkpoint())
+    }
+
+    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+        patiently!(self, self.ledger.store_part(part.clone()))
+    }
+
+    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+        patiently!(self, self.ledger.fetch_part(hash, offset))
+    }
+}

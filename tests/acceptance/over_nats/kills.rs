@@ -1,0 +1,133 @@
+//! Every role is killed at every step of a round and started again: the same events come of it, none missing, none twice.
+//!
+//! The killer watches the log. Each time it has grown, whatever was the cause (an act of a person, a step that is planned,
+//! fires or completes, a mail that is attempted, a check, a release), it kills a role at once (`SIGKILL`) and starts it again.
+//! The conductor goes on only when every role has acted on everything, so that no step passes without a kill. In the
+//! shortened form the roles take turns along one round; with `RONDO_FULL` each role has a round of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rondo_bus::{BusLedger, Credentials};
+use rondo_eventlog::Ledger;
+use rondo_testkit::process::Broker;
+use rondo_tests::{events, full, history};
+
+use crate::six::{ROLES, Round, in_one_process};
+
+/// How long the log may stand still before the round counts as stuck.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What one process made of the round.
+struct Expected {
+    figures: Vec<u8>,
+    history: Vec<String>,
+    events: BTreeMap<String, Vec<String>>,
+}
+
+#[test]
+fn killing_any_role_at_any_step_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = in_one_process(folder.path());
+    let expected = Expected {
+        figures: std::fs::read(one.join("releases/ilms-asean-2025.1/figures.csv")).unwrap(),
+        history: history(&one),
+        events: events(&one),
+    };
+    if full() {
+        for role in ROLES {
+            under_fire(&[role], &expected);
+        }
+    } else {
+        under_fire(&ROLES, &expected);
+    }
+}
+
+/// Plays a round while these roles are killed in turn, one each time the log has grown.
+fn under_fire(victims: &[&'static str], expected: &Expected) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut round = Round::start();
+    let mut conductor = round.conductor();
+    let watcher = runtime.block_on(async {
+        let credentials = Some(Credentials { user: "operator".to_owned(), password: Broker::password("operator") });
+        let client = rondo_bus::connect(&round.broker.url, "operator", credentials).await.unwrap();
+        BusLedger::new(client, "operator").await.unwrap()
+    });
+    let mut places: Vec<(u64, &str)> = Vec::new();
+    let mut seen = 0;
+    loop {
+        let size = match runtime.block_on(grown(&watcher, seen, &mut conductor)) {
+            Ok(Some(size)) => size,
+            Ok(None) => break,
+            Err(_) => panic!("stuck at {seen} records after {} kills:\n{}", places.len(), round.last_words()),
+        };
+        seen = size;
+        let victim = victims[places.len() % victims.len()];
+        round.kill(victim);
+        places.push((size, victim));
+    }
+    assert!(conductor.wait(5).success(), "the round is played to its end");
+    round.stop();
+    let data = round.data("ledger");
+    let kills = places.len();
+    let last = places.last().map_or(0, |(size, _)| *size);
+    eprintln!("{kills} kills of {} along {last} records", victims.join(", "));
+    assert_eq!(round.figures(), expected.figures, "after {kills} kills the released figures are the same");
+    assert_eq!(history(&data), expected.history, "after {kills} kills the history of every figure is the same");
+    rondo_tests::assert_same_events(&expected.events, &events(&data), &format!("after {kills} kills"));
+    no_step_without_a_kill(&data, &places);
+    no_mail_without_an_attempt(&data, &round);
+}
+
+/// The log's size once it is larger than what was seen; nothing once the conductor has ended; an error if neither comes.
+async fn grown(
+    ledger: &BusLedger,
+    seen: u64,
+    conductor: &mut rondo_testkit::process::Running,
+) -> Result<Option<u64>, tokio::time::error::Elapsed> {
+    tokio::time::timeout(PATIENCE, async {
+        loop {
+            // The ledger may be the one that is just being started again.
+            if let Ok(head) = ledger.head().await
+                && head.size > seen
+            {
+                return Some(head.size);
+            }
+            if !conductor.runs() {
+                return None;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    })
+    .await
+}
+
+/// Every step that fired had a kill on its way, between the record before it fired and the record after it was completed.
+fn no_step_without_a_kill(data: &Path, places: &[(u64, &str)]) {
+    let steps = rondo_tests::steps(data);
+    assert!(steps.len() > 100, "{} steps fired", steps.len());
+    let missed: Vec<_> = steps
+        .iter()
+        .filter(|(_, (from, to))| !places.iter().any(|(size, _)| (*from..=*to + 2).contains(size)))
+        .collect();
+    assert!(missed.len() * 20 < steps.len(), "too many steps passed without a kill: {missed:?}");
+    eprintln!("{} of {} steps had a kill on their way", steps.len() - missed.len(), steps.len());
+}
+
+/// Every mail that reached the server was recorded as an attempt before; each attempt reached it at most once.
+fn no_mail_without_an_attempt(data: &Path, round: &Round) {
+    let attempts = rondo_tests::attempts(data);
+    let mut arrived: BTreeMap<String, u32> = BTreeMap::new();
+    for mail in std::fs::read_dir(&round.mail.mails).unwrap() {
+        let text = String::from_utf8_lossy(&std::fs::read(mail.unwrap().path()).unwrap()).into_owned();
+        let id = text.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap().trim().to_owned();
+        *arrived.entry(id).or_default() += 1;
+    }
+    assert!(arrived.len() > 80, "{} mails arrived", arrived.len());
+    for (id, times) in &arrived {
+        let recorded = attempts.get(id).copied().unwrap_or_default();
+        assert!(*times <= recorded, "{id} arrived {times} times, of which {recorded} were recorded");
+    }
+    let twice = arrived.values().filter(|times| **times > 1).count();
+    eprintln!("{} mails, {twice} of them more than once under the same Message-ID", arrived.len());
+}
