@@ -61,12 +61,6 @@ pub fn history(data: &Path) -> Vec<String> {
     lives
 }
 
-/// Whether the long forms of the tests are asked for: `tests/run --full`.
-#[allow(clippy::disallowed_methods, reason = "the tests are told by the environment how long they may take")]
-pub fn full() -> bool {
-    std::env::var("RONDO_FULL").is_ok_and(|full| full == "1")
-}
-
 /// Every record of a data directory's journal, in order.
 fn records(data: &Path) -> Vec<rondo_eventlog::Record> {
     let folder = data.join("journal");

@@ -37,7 +37,8 @@ def main():
 
     def authenticate(server, session, envelope, mechanism, data):
         good = data.login == user.encode() and data.password == password.encode()
-        return AuthResult(success=good)
+        # Who signs in as `hang` gets no answer: the server says that it has answered, and has not.
+        return AuthResult(success=good, handled=data.login == b"hang")
 
     def protocol():
         return SMTP(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, Refusal};
 use rondo_domain::workflow::{Bundle, Definition, Guarded, read_definition, unmet};
 use rondo_domain::{Command, FileHash, Wish};
@@ -55,24 +55,24 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Does one piece of work to its recorded end.
-    pub(crate) async fn carry_out(&mut self, outbox: &Outbox, work: &Work) -> Result<(), Fault> {
+    /// Does one piece of work to its recorded end. If the server was away, returns until when nothing is to be tried.
+    pub(crate) async fn carry_out(&mut self, outbox: &Outbox, work: &Work) -> Result<Option<Timestamp>, Fault> {
         let (Work::Send(key) | Work::Resolve(key)) = work;
         let world = &outbox.world;
-        let (Some(round), Some(notice)) = (world.round(&key.0), world.notice(&key.0, &key.1)) else { return Ok(()) };
-        let (Some(brief), Some(pin)) = (&notice.brief, &round.pin) else { return Ok(()) };
+        let (Some(round), Some(notice)) = (world.round(&key.0), world.notice(&key.0, &key.1)) else { return Ok(None) };
+        let (Some(brief), Some(pin)) = (&notice.brief, &round.pin) else { return Ok(None) };
         self.load(&pin.bundle).await?;
-        let Some(texts) = self.texts.get(&pin.bundle) else { return Ok(()) };
+        let Some(texts) = self.texts.get(&pin.bundle) else { return Ok(None) };
         if matches!(work, Work::Resolve(_)) && !texts.definition.resend_after_crash {
             let reason = "the program ended while it was being sent".to_owned();
             let unknown = NoticeCommand::MarkUnknown { attempt: notice.attempts, reason };
-            return self.record(key, &format!("outcome {}", notice.attempts), unknown).await.map(|_| ());
+            return self.record(key, &format!("outcome {}", notice.attempts), unknown).await.map(|_| None);
         }
         let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
         let guarded = Guarded { round, participation };
         if let (Work::Send(_), Some(reason)) = (work, unmet(brief.guards.iter().map(String::as_str), guarded)) {
             let suppress = NoticeCommand::Suppress { reason };
-            return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| ());
+            return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| None);
         }
         let people = People::read(self.people).map_err(|e| Fault::storage("the register of people", e))?;
         let letter = people.person.get(&brief.person).map(|person| {
@@ -89,13 +89,13 @@ impl<'a> Delivery<'a> {
         brief: &NoticeBrief,
         letter: Option<Result<Letter, compose::ComposeError>>,
         texts: &Texts,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<Timestamp>, Fault> {
         let attempt = notice.attempts + 1;
         let message_id = compose::message_id(key, self.mail);
         let begun =
             self.record(key, &format!("attempt {attempt}"), NoticeCommand::Attempt { attempt, message_id }).await?;
         if !begun {
-            return Ok(());
+            return Ok(None);
         }
         let outcome = match letter {
             None => Outcome::Refused(Refusal::no_address()),
@@ -106,6 +106,7 @@ impl<'a> Delivery<'a> {
             Some(Ok(letter)) => self.transport.send(&letter).await,
         };
         let retries = texts.definition.step(&brief.step).map_or(texts.definition.retries, |step| step.retries);
+        let mut held = None;
         let command = match outcome {
             Outcome::Accepted => NoticeCommand::ConfirmSent { attempt },
             Outcome::RefusedForNow(refusal) if attempt <= retries => {
@@ -114,12 +115,14 @@ impl<'a> Delivery<'a> {
             // Nothing was offered yet: the mail waits as long as the server is away, and says so.
             Outcome::Unavailable(refusal) => {
                 tracing::error!(notice = %key.1, code = refusal.code, "mail cannot leave: {}", refusal.class);
-                NoticeCommand::Defer { attempt, refusal, until: self.clock.now() + pause(attempt) }
+                let until = self.clock.now() + pause(attempt);
+                held = Some(until);
+                NoticeCommand::Defer { attempt, refusal, until }
             }
             Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => NoticeCommand::Refuse { attempt, refusal },
             Outcome::Unknown(reason) => NoticeCommand::MarkUnknown { attempt, reason },
         };
-        self.record(key, &format!("outcome {attempt}"), command).await.map(|_| ())
+        self.record(key, &format!("outcome {attempt}"), command).await.map(|_| held)
     }
 
     async fn load(&mut self, hash: &FileHash) -> Result<(), Fault> {

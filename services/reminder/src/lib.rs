@@ -55,13 +55,15 @@ pub async fn run(parts: Parts, mut stop: Stop) -> Result<(), Fault> {
     loop {
         subscription.catch_up(|record| outbox.take(record)).await?;
         if let Some(work) = outbox.next(parts.clock.now()) {
-            delivery.carry_out(&outbox, &work).await?;
+            if let Some(until) = delivery.carry_out(&outbox, &work).await? {
+                outbox.hold(until);
+            }
             if stop.is_asked() {
                 return Ok(());
             }
             continue;
         }
-        let next = outbox.next_due();
+        let next = outbox.next_due(parts.clock.now());
         parts.progress.idle(ROLE, Idle { position: subscription.position(), next });
         let due = async {
             match next {

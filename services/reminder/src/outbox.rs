@@ -26,11 +26,18 @@ pub(crate) struct Outbox {
     pub(crate) world: World,
     waiting: BTreeMap<NoticeKey, Option<Timestamp>>,
     cut_off: BTreeSet<NoticeKey>,
+    /// Until when nothing is tried, because the mail server is away or does not take us.
+    held_until: Option<Timestamp>,
 }
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { world: World::of(&World::WITHOUT_FIGURES), waiting: BTreeMap::new(), cut_off: BTreeSet::new() }
+        Self {
+            world: World::of(&World::WITHOUT_FIGURES),
+            waiting: BTreeMap::new(),
+            cut_off: BTreeSet::new(),
+            held_until: None,
+        }
     }
 }
 
@@ -69,8 +76,16 @@ impl Outbox {
         }
     }
 
+    /// Tries nothing before this instant: what one mail found out about the server holds for all of them.
+    pub(crate) fn hold(&mut self, until: Timestamp) {
+        self.held_until = Some(until);
+    }
+
     /// What is to be done next.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Work> {
+        if self.held_until.is_some_and(|until| until > now) {
+            return None;
+        }
         if let Some(key) = self.cut_off.first() {
             return Some(Work::Resolve(key.clone()));
         }
@@ -78,8 +93,9 @@ impl Outbox {
         due.map(|(key, _)| Work::Send(key.clone()))
     }
 
-    /// When the next deferred notice is to be tried.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.waiting.values().flatten().min().copied()
+    /// When the next notice is to be tried, as far as nothing is to be done before.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let held = self.held_until.filter(|until| *until > now && !self.waiting.is_empty());
+        held.or_else(|| self.waiting.values().flatten().min().copied())
     }
 }

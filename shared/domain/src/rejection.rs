@@ -80,7 +80,7 @@ pub enum Rejection {
     /// The round takes no more submissions.
     #[serde(rename = "round.closed")]
     #[error(
-        "the round `{round}` is {state} and takes no submissions; nothing was stored. Ask the coordinator to reopen it"
+        "the round `{round}` is {state} and takes no submissions; nothing was recorded. Ask the coordinator to reopen it"
     )]
     RoundClosed {
         /// The id.

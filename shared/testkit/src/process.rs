@@ -129,7 +129,11 @@ impl MailServer {
 
     /// Starts one in a folder.
     pub fn start(folder: &Path) -> Self {
-        let port = free_port();
+        Self::start_at(folder, free_port())
+    }
+
+    /// Starts one in a folder, on this port.
+    pub fn start_at(folder: &Path, port: u16) -> Self {
         let mails = folder.join("mails");
         std::fs::create_dir_all(&mails).expect("the folder can be made");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("mail_server.py");

@@ -84,7 +84,7 @@ impl Round {
             let lines: Vec<&str> = text.lines().collect();
             format!("{role}:\n  {}\n", lines[lines.len().saturating_sub(8)..].join("\n  "))
         };
-        ROLES.iter().map(words).collect()
+        ROLES.iter().chain(&["conductor"]).map(words).collect()
     }
 
     /// Kills a role at once, as a power cut would, and starts it again.

@@ -1,0 +1,7 @@
+//! The services in one process, on a clock that the test moves: what people do, and what comes of it.
+
+mod fixture;
+mod hostile_files;
+mod mail_server;
+mod releases;
+mod two_people;
