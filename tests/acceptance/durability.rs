@@ -178,3 +178,76 @@ fn a_signed_record_is_never_cut_off() {
     assert!(matches!(open(&data), Err(OpenError::Journal(_))), "what was signed was acknowledged");
     assert_eq!(std::fs::read(&journal).unwrap(), bytes, "and nothing of it is cut off");
 }
+
+/// Writes some records with a clean stop, so that the index is whole and a start trusts it.
+fn written(data: &Path, from: usize, to: usize) {
+    with_ledger(data, async |ledger| {
+        for n in from..to {
+            ledger.submit(command(n)).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn damage_behind_a_whole_index_stops_the_ledger_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    written(&data, 0, 100);
+    let journal = data.join("journal/00000000000000000000.journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&journal, &bytes).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ended = runtime.block_on(async {
+        let opened = open(&data).expect("the index is whole, so that a start need not read it");
+        let mut lifecycle = Lifecycle::default();
+        let stop = lifecycle.stop();
+        lifecycle.spawn("ledger", opened.run(stop));
+        lifecycle.run(std::future::pending()).await.unwrap_err().to_string()
+    });
+    assert!(ended.contains("the journal is damaged at byte"), "{ended}");
+    assert!(ended.contains("00000000000000000000.journal") && ended.contains("Restore this file"), "{ended}");
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes, "nothing was changed");
+}
+
+#[test]
+fn an_older_journal_is_not_signed_on_although_the_memory_of_signing_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let journal = data.join("journal/00000000000000000000.journal");
+    written(&data, 0, 20);
+    let older = std::fs::read(&journal).unwrap();
+    written(&data, 20, 40);
+    let checkpoint = std::fs::read_to_string(data.join("checkpoint")).unwrap();
+    std::fs::write(&journal, older).unwrap();
+    std::fs::remove_file(data.join("keys/signed.json")).unwrap();
+    std::fs::remove_dir_all(data.join("index")).unwrap();
+    assert!(matches!(open(&data), Err(OpenError::Notary(_))), "the checkpoint shows what was signed");
+    assert_eq!(std::fs::read_to_string(data.join("checkpoint")).unwrap(), checkpoint, "and stays what it was");
+}
+
+#[test]
+fn another_history_of_the_same_length_is_not_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, other) = (folder.path().join("data"), folder.path().join("other"));
+    written(&data, 0, 20);
+    written(&other, 0, 20);
+    let journal = "journal/00000000000000000000.journal";
+    // Salts differ, so that the same commands make another tree.
+    std::fs::copy(other.join(journal), data.join(journal)).unwrap();
+    std::fs::remove_dir_all(data.join("index")).unwrap();
+    assert!(matches!(open(&data), Err(OpenError::Notary(_))), "known by the memory");
+    std::fs::remove_file(data.join("keys/signed.json")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ended = runtime.block_on(async {
+        let opened = open(&data).expect("the checkpoint is compared when the bytes are hashed");
+        let handle = opened.handle.clone();
+        let mut lifecycle = Lifecycle::default();
+        let stop = lifecycle.stop();
+        lifecycle.spawn("ledger", opened.run(stop));
+        handle.submit(command(77)).await.unwrap();
+        lifecycle.run(std::future::pending()).await.unwrap_err().to_string()
+    });
+    assert!(ended.contains("does not extend the 20 that were signed"), "{ended}");
+}

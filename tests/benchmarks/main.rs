@@ -1,13 +1,14 @@
 //! `cargo bench`: what the log can do here, beside what the disk alone can do in the same run.
 //!
 //! Each figure is the median of its repetitions, with the least and the most. Nothing here judges; `numbers.json` under
-//! `target/` keeps the same figures for machines. Parts can be named: `cargo bench -- disk durable near far large`.
+//! `target/` keeps the same figures for machines. Parts can be named: `cargo bench -- disk start durable near far large`.
 
 mod disk;
 mod durable;
 mod large;
 mod report;
 mod serve;
+mod start;
 mod steps;
 mod workload;
 
@@ -26,13 +27,14 @@ fn main() {
         ["child", "reopen", data] => return large::reopened(data),
         _ => {}
     }
-    let all = ["disk", "durable", "near", "far", "large"];
+    let all = ["disk", "start", "durable", "near", "far", "large"];
     let parts = if words.is_empty() { &all[..] } else { &words[..] };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(rondo_tests::root().join("target")).unwrap();
     let mut report = Report::default();
     for part in parts {
         match *part {
             "disk" => disk::measure(folder.path(), &mut report),
+            "start" => start::measure(folder.path(), &mut report),
             "durable" => durable::measure(folder.path(), &mut report),
             "near" => steps::near(folder.path(), &mut report),
             "far" => steps::far(folder.path(), &mut report),

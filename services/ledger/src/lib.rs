@@ -4,6 +4,7 @@
 //! It must never answer before the journal is on disk, nor write anywhere but in its data directory.
 
 mod committer;
+mod directory;
 mod evidence;
 mod handle;
 pub mod inspect;
@@ -15,6 +16,7 @@ mod sequencer;
 mod standing;
 mod store;
 
+pub use directory::{DataDirectory, OpenError};
 pub use handle::LedgerHandle;
 pub use notary::{create_key, read_signer};
-pub use open::{DataDirectory, LedgerConfig, OpenError, Opened, open};
+pub use open::{LedgerConfig, Opened, open};

@@ -152,7 +152,13 @@ impl House {
     }
 
     /// Stores a file and records its arrival, without waiting for its check.
-    pub async fn send(&self, person: &str, id: &str, bytes: &[u8], reason: Option<Reason>) -> Result<Accepted, Rejection> {
+    pub async fn send(
+        &self,
+        person: &str,
+        id: &str,
+        bytes: &[u8],
+        reason: Option<Reason>,
+    ) -> Result<Accepted, Rejection> {
         let sha256 = files::store(&*self.ledger, bytes).await.unwrap();
         let file = ReceivedFile { sha256, name: "lao.csv".to_owned(), size: bytes.len() as u64 };
         let submission = id.parse().unwrap();
@@ -205,7 +211,13 @@ impl House {
     }
 
     /// Sends a file and waits until it was checked.
-    pub async fn sent_and_checked(&self, person: &str, id: &str, bytes: &[u8], reason: Option<Reason>) -> SubmissionState {
+    pub async fn sent_and_checked(
+        &self,
+        person: &str,
+        id: &str,
+        bytes: &[u8],
+        reason: Option<Reason>,
+    ) -> SubmissionState {
         self.send(person, id, bytes, reason).await.unwrap();
         self.rest().await;
         self.submission(id).await.state
@@ -250,13 +262,7 @@ impl House {
     }
 }
 
-fn start(
-    lifecycle: &mut Lifecycle,
-    config: &Config,
-    ledger: &Arc<dyn Ledger>,
-    clock: &Arc<dyn Clock>,
-    board: &Board,
-) {
+fn start(lifecycle: &mut Lifecycle, config: &Config, ledger: &Arc<dyn Ledger>, clock: &Arc<dyn Clock>, board: &Board) {
     let stop = lifecycle.stop();
     let port: Arc<dyn Ledger> = Arc::new(Patient::new(Arc::clone(ledger), stop.clone()));
     let progress: Arc<dyn Progress> = Arc::new(board.clone());

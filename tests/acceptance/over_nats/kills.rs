@@ -85,9 +85,7 @@ fn under_fire(victim: &'static str, expected: &Expected) {
 /// the same place each time would never leave it.
 async fn only_begun_again(ledger: &BusLedger, seen: u64) -> bool {
     let Ok(records) = ledger.read(seen, 100).await else { return false };
-    let again = |record: &rondo_eventlog::Record| {
-        matches!(record.event, Event::Notice(NoticeEvent::NoticeAttempted { attempt, .. }) if attempt > 1)
-    };
+    let again = |record: &rondo_eventlog::Record| matches!(record.event, Event::Notice(NoticeEvent::NoticeAttempted { attempt, .. }) if attempt > 1);
     !records.is_empty() && records.iter().all(again)
 }
 
@@ -118,10 +116,8 @@ async fn grown(
 fn no_step_without_a_kill(data: &Path, places: &[u64]) {
     let steps = rondo_tests::steps(data);
     assert!(steps.len() > 100, "{} steps fired", steps.len());
-    let missed: Vec<_> = steps
-        .iter()
-        .filter(|(_, (from, to))| !places.iter().any(|size| (*from..=*to + 2).contains(size)))
-        .collect();
+    let missed: Vec<_> =
+        steps.iter().filter(|(_, (from, to))| !places.iter().any(|size| (*from..=*to + 2).contains(size))).collect();
     assert!(missed.len() * 20 < steps.len(), "too many steps passed without a kill: {missed:?}");
     eprintln!("{} of {} steps had a kill on their way", steps.len() - missed.len(), steps.len());
 }

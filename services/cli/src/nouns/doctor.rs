@@ -8,6 +8,13 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::output::{Form, document};
 
+fn about_files(files: &inspect::Files) -> Vec<String> {
+    let restore = "restore it into the folder `files` from a backup; the records that name it stay true";
+    let missing = files.missing.iter().map(|hash| format!("the file {hash} is missing; {restore}"));
+    let damaged = files.damaged.iter().map(|path| format!("{path} no longer has the hash that is its name; {restore}"));
+    missing.chain(damaged).collect()
+}
+
 /// Looks at a data directory without changing it.
 pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     let data = &config.ledger.data;
@@ -27,6 +34,17 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
                 bad.push("the records do not hash to the signed root: the journal was altered or replaced".to_owned());
             }
         }
+        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+    }
+    match inspect::keys(data) {
+        Ok(()) => good.push("the signing key fits the public key".to_owned()),
+        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+    }
+    match inspect::files(data) {
+        Ok(files) if files.missing.is_empty() && files.damaged.is_empty() => {
+            good.push(format!("all {} files that records speak of are stored whole", files.named));
+        }
+        Ok(files) => bad.extend(about_files(&files)),
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
     if data.join("log.json").exists() && !data.join("index").exists() {

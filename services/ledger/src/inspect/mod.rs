@@ -1,13 +1,17 @@
 //! Looking at a data directory from outside: does every byte of the journal hash to what was signed?
 
+mod surroundings;
+
+pub use surroundings::{Files, files, keys};
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rondo_eventlog::merkle::{Checkpoint, Frontier, NoteError, Verifier, leaf_hash};
 use rondo_eventlog::{Head, codec};
 
+use crate::directory::OpenError;
 use crate::journal::{JournalError, JournalReader};
-use crate::open::OpenError;
 
 /// What an inspection found.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ impl Inspection {
 /// # Errors
 /// When the directory holds no log, or its key or checkpoint cannot be read.
 pub fn inspect(data: &Path) -> Result<Inspection, OpenError> {
-    let origin = crate::open::origin_of(data)?;
+    let origin = crate::directory::origin_of(data)?;
     let read = |name: &str| {
         let path: PathBuf = data.join(name);
         fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path, source })

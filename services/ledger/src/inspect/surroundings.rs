@@ -1,0 +1,86 @@
+//! What stands around the journal: the signing key and its public half, and the received files that records speak of.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rondo_domain::FileHash;
+use rondo_domain::event::Event;
+use rondo_domain::figure::FiguresEvent;
+use rondo_domain::participation::ParticipationEvent;
+use rondo_domain::round::RoundEvent;
+use rondo_eventlog::codec;
+
+use crate::directory::OpenError;
+use crate::journal::JournalReader;
+use crate::notary;
+
+/// Whether the signing key is there and fits the public key that was given to others.
+///
+/// # Errors
+/// When a key is missing or malformed, or they do not fit.
+pub fn keys(data: &Path) -> Result<(), OpenError> {
+    let origin = crate::directory::origin_of(data)?;
+    let signer = notary::read_signer(&data.join("keys"), &origin)?;
+    let path = data.join("log.vkey");
+    let public =
+        fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path: path.clone(), source })?;
+    if public.trim_end() == signer.verifier().vkey() {
+        Ok(())
+    } else {
+        let what =
+            "it is not the public half of keys/log.key; restore the key that this log was signed with".to_owned();
+        Err(OpenError::BadNote { path, what })
+    }
+}
+
+/// The received files and definitions of a data directory.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// How many records speak of.
+    pub named: usize,
+    /// Named by a record, and not stored.
+    pub missing: Vec<FileHash>,
+    /// Stored under a name that is not the hash of what they hold.
+    pub damaged: Vec<String>,
+}
+
+/// Reads every record and every stored file.
+///
+/// # Errors
+/// When the journal or the folder of files cannot be read.
+pub fn files(data: &Path) -> Result<Files, OpenError> {
+    let mut named = BTreeSet::new();
+    if let Some(mut reader) = JournalReader::open(&data.join("journal"), None, None)? {
+        while let Some(group) = reader.next_group()? {
+            // A record that cannot be read is told by the reading of the journal itself.
+            named.extend(
+                group.records.iter().filter_map(|bytes| codec::decode(bytes).ok()).filter_map(|r| of(&r.event)),
+            );
+        }
+    }
+    let mut files = Files { named: named.len(), ..Files::default() };
+    let folder = data.join("files");
+    for hash in &named {
+        let path = folder.join(&hash.as_str()[..2]).join(hash.as_str());
+        match fs::read(&path) {
+            Ok(bytes) if FileHash::of(&bytes) == *hash => {}
+            Ok(_) => files.damaged.push(path.display().to_string()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => files.missing.push(hash.clone()),
+            Err(source) => return Err(OpenError::Io { what: "read", path, source }),
+        }
+    }
+    Ok(files)
+}
+
+/// The file that an event speaks of.
+fn of(event: &Event) -> Option<FileHash> {
+    match event {
+        Event::Round(RoundEvent::RoundPlanned { pin, .. } | RoundEvent::RoundConfigured { pin, .. }) => {
+            Some(pin.bundle.clone())
+        }
+        Event::Participation(ParticipationEvent::SubmissionReceived { file, .. }) => Some(file.sha256.clone()),
+        Event::Figures(FiguresEvent::FiguresRecorded { evidence, .. }) => Some(evidence.sha256.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,209 @@
+//! What a person may do wrong at the command line: each is answered with its place, what was kept, what to do, and a status.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use rondo_testkit::process::{Running, free_port};
+use rondo_tests::{program, root};
+
+/// A played demonstration, shared by the tests that only ask.
+fn played() -> &'static Path {
+    static PLAYED: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, data) = PLAYED.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut command = Command::new(program());
+        command.args(["up", "--demo", "--until-done", "--pace", "0", "--data"]).arg(&data);
+        assert!(command.stderr(Stdio::null()).stdout(Stdio::null()).status().unwrap().success());
+        (folder, data)
+    });
+    data
+}
+
+fn rondo(args: &[&str]) -> Output {
+    Command::new(program()).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs the program, and expects this status and every one of these words on standard error or output.
+fn refused(args: &[&str], status: i32, words: &[&str]) {
+    let output = rondo(args);
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {told}");
+    assert!(!told.contains("panicked"), "{args:?}: {told}");
+    for word in words {
+        assert!(told.contains(word), "{args:?} does not say `{word}`: {told}");
+    }
+}
+
+/// A data directory nobody else uses, with what the played one holds.
+fn copy() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("data");
+    let copied = Command::new("cp").arg("-r").args([played(), &to]).status().unwrap();
+    assert!(copied.success());
+    let to = to.display().to_string();
+    (folder, to)
+}
+
+#[test]
+fn questions_about_what_is_not_there() {
+    let (_folder, data) = copy();
+    let of = |args: &[&str], status: i32, words: &[&str]| {
+        refused(&[&["--data", &data], args].concat(), status, words);
+    };
+    of(&["round", "show", "ilms-asean-1999"], 5, &["no round `ilms-asean-1999`", "rondo round list"]);
+    of(&["participation", "show", "ilms-asean-2025", "CHE"], 5, &["CHE does not take part"]);
+    of(&["release", "show", "ilms-asean-2025.9"], 5, &["no release", "rondo release list"]);
+    of(&["release", "approve", "ilms-asean-2025.9", "--as", "ilo-manager"], 5, &["rondo release list"]);
+    of(&["figure", "history", "LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KRO"], 5, &["did you mean LAO/"]);
+    of(&["figure", "history", "LAO/MNA_OEMP_SEX_CDS_NB/2566/SEX_F"], 2, &["TIME", "common era"]);
+    of(&["figure", "history", "LAO/MNA_OEMP_SEX_CDS_NB/2023"], 2, &["has no SEX"]);
+    of(&["round", "pause", "ilms-asean-2025", "--reason", "x", "--as", "nobody-here"], 4, &["nobody is known as"]);
+    of(&["round", "pause", "ilms-asean-2025", "--reason", " ", "--as", "ilo-coordinator"], 2, &["reason"]);
+    of(&["round", "show"], 2, &["Usage"]);
+}
+
+#[test]
+fn a_file_for_a_closed_round_and_one_for_another_country() {
+    let (_folder, data) = copy();
+    let file = root().join("workflows/ilms-asean/demo/files/lao.csv").display().to_string();
+    let before = journal(&data);
+    let send = |country: &str, person: &str, status: i32, words: &[&str]| {
+        let args = ["--data", &data, "submission", "send", "ilms-asean-2025", country, &file, "--as", person];
+        refused(&args, status, words);
+    };
+    send("LAO", "lao-focal", 6, &["is published and takes no submissions", "nothing was recorded", "reopen"]);
+    send("THA", "lao-focal", 6, &["belongs to another country than THA"]);
+    send("LAO", "ilo-auditor", 6, &["may not send a submission"]);
+    refused(
+        &["--data", &data, "submission", "send", "ilms-asean-2025", "LAO", "/no/such/file.csv", "--as", "lao-focal"],
+        2,
+        &["/no/such/file.csv"],
+    );
+    assert_eq!(journal(&data), before, "the log is as it was");
+}
+
+fn journal(data: &str) -> Vec<u8> {
+    std::fs::read(Path::new(data).join("journal/00000000000000000000.journal")).unwrap()
+}
+
+#[test]
+fn files_that_cannot_be_read_or_break_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    };
+    let check = |path: &str, status: i32, words: &[&str]| refused(&["check", path, "--country", "LAO"], status, words);
+    check(&file("workbook.csv", b"PK\x03\x04\xff\xfe"), 3, &["R01", "nothing was sent"]);
+    check(&file("empty.csv", b""), 2, &["0 bytes", "Nothing was sent"]);
+    check(&file("columns.csv", b"ref_aria,obs_value\n"), 3, &["did you mean `ref_area`?"]);
+    let wrong = "ref_area,source,indicator,sex,classif1,time,obs_value,note_source\n\
+                 LAO,EB:1,MNA_OEMP_SEX_CDS_NB,SEX_F,CDS_DES_KRO,2023,1.072,S1:Yearbook\n";
+    check(&file("code.csv", wrong.as_bytes()), 3, &["row 2", "R04", "did you mean `CDS_DES_KOR`?"]);
+    check("/no/such/file.csv", 2, &["/no/such/file.csv"]);
+    let lao = root().join("workflows/ilms-asean/demo/files/lao.csv").display().to_string();
+    check(&lao, 3, &["R20", "1.072 instead of 1.702", "digit transposition"]);
+}
+
+#[test]
+fn workflow_files_with_mistakes() {
+    let broken = |file: &str, was: &str, is: &str, words: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let workflow = folder.path().join("ilms-asean");
+        let from = root().join("workflows/ilms-asean");
+        assert!(Command::new("cp").arg("-r").args([&from, &workflow]).status().unwrap().success());
+        let path = workflow.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(was), "{file} has no `{was}`");
+        std::fs::write(&path, text.replacen(was, is, 1)).unwrap();
+        let workflow = workflow.display().to_string();
+        refused(&["workflow", "check", &workflow, "--year", "2026"], 2, words);
+    };
+    broken(
+        "workflow.toml",
+        "do = \"begin-closing\"",
+        "do = \"begin-closin\"",
+        &["workflow.toml:", "did you mean `begin-closing`?"],
+    );
+    broken("workflow.toml", "milestone = \"deadline\"", "milestone = \"deadlin\"", &["workflow.toml:", "deadline"]);
+    broken("workflow.toml", "59 23 31 10 *", "59 23 31 2 *", &["workflow.toml:", "31 2"]);
+    broken("workflow.toml", "mail = \"invitation\"", "mail = \"invitaton\"", &["did you mean `invitation`?"]);
+    broken("mail/invitation.en.txt", "{{ name }}", "{{ nmae }}", &["mail/invitation.en.txt:", "did you mean `name`?"]);
+    broken("mail/invitation.en.txt", "Subject: ", "Betreff: ", &["mail/invitation.en.txt:1:1", "Subject"]);
+    broken("rules.toml", "[rule.R20]", "[rule.R99]", &["rules.toml:", "R99"]);
+    broken("participants.toml", "17", "77", &["participants.toml:", "table 77"]);
+    broken(
+        "calendar/countries.toml",
+        "Asia/Vientiane",
+        "Asia/Vientane",
+        &["calendar/countries.toml:", "Asia/Vientane"],
+    );
+    refused(&["workflow", "check", "ilms-asean", "--year", "2031"], 2, &["2031"]);
+    refused(&["workflow", "check", "no-such-workflow"], 5, &["neither a folder nor a workflow"]);
+}
+
+#[test]
+fn directories_and_addresses_that_others_have() {
+    let (folder, data) = copy();
+    let mut server = Running::start(
+        "rondo up",
+        Command::new(program())
+            .args(["up", "--data", &data, "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::null())
+            .stdout(Stdio::null()),
+    );
+    let announced = Path::new(&data).join("server.json");
+    for _ in 0..400 {
+        if announced.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    let text = std::fs::read_to_string(&announced).expect("the server announces itself");
+    let announcement: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let address = announcement["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
+    let second = ["up", "--data", &data, "--listen", "127.0.0.1:0"];
+    refused(&second, 75, &["is held by another process", "Nothing was changed", "--data"]);
+    let elsewhere = folder.path().join("elsewhere").display().to_string();
+    refused(&["up", "--data", &elsewhere, "--listen", &address], 75, &["in use", "--listen"]);
+    refused(&["up", "--data", &elsewhere, "--listen", "0.0.0.0:80"], 2, &["0.0.0.0:80"]);
+    refused(&["up", "--data", &elsewhere, "--listen", "eighty"], 2, &["eighty"]);
+    assert!(!Path::new(&elsewhere).exists(), "no log was made where nothing could be served");
+    // A question is answered by the server that holds the directory.
+    assert!(rondo(&["--data", &data, "round", "list"]).status.success());
+    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(server.wait(15).success(), "it ends well when asked to");
+    let foreign = folder.path().join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("thesis.odt"), b"mine").unwrap();
+    let foreign = foreign.display().to_string();
+    refused(
+        &["up", "--data", &foreign, "--listen", "127.0.0.1:0"],
+        1,
+        &["holds no log of Rondo", "nothing was changed"],
+    );
+    refused(&["--data", &elsewhere, "round", "list"], 5, &["no log", "rondo up"]);
+}
+
+#[test]
+fn a_broker_that_is_not_there_and_a_page_that_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("nats://127.0.0.1:{}", free_port());
+    let data = folder.path().join("data").display().to_string();
+    let args = ["run", "scheduler", "--nats", &url, "--data", &data];
+    refused(&args, 75, &["cannot be reached", "Nothing was lost", "--nats"]);
+    let page = |text: &str, words: &[&str]| {
+        let path = folder.path().join("rondo.toml");
+        std::fs::write(&path, text).unwrap();
+        refused(&["--config", &path.display().to_string(), "config", "check"], 2, words);
+    };
+    page("[ledger]\ndato = \"x\"\n", &["rondo.toml:2:1", "did you mean `data`?"]);
+    page("[mail]\nfrom = \"nobody\"\n", &["mail.from", "nobody"]);
+    page("[mail]\ntransport = \"smtp\"\nuser = \"x\"\n", &["mail.password-file is needed"]);
+    page("[mail]\ntransport = \"smtp\"\nca-file = \"/no/such.pem\"\n", &["/no/such.pem"]);
+    page("[gateway]\nlisten = \"0.0.0.0:8080\"\n", &["0.0.0.0:8080"]);
+    page("[bus]\nuser = \"x\"\n", &["bus.password-file"]);
+}
