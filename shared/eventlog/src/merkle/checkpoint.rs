@@ -27,7 +27,7 @@ impl Checkpoint {
     /// # Errors
     /// When the note is not accepted, or is not a checkpoint of this log.
     pub fn open(note: &str, verifier: &Verifier) -> Result<Self, NoteError> {
-        let checkpoint = Self::parse(&verifier.open(note)?).ok_or(NoteError::Malformed)?;
+        let checkpoint = Self::parse(verifier.open(note)?).ok_or(NoteError::Malformed)?;
         if checkpoint.origin == verifier.name() { Ok(checkpoint) } else { Err(NoteError::Malformed) }
     }
 
