@@ -25,7 +25,7 @@ pub use meta::Reached;
 use recent::Recent;
 
 /// Memory sled may use for its cache, in bytes.
-const CACHE: u64 = 128 * 1024 * 1024;
+const CACHE: u64 = 48 * 1024 * 1024;
 
 /// How long a lock held by a process that is just ending is waited for.
 const LOCK_TRIES: u32 = 20;
