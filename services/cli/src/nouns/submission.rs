@@ -1,7 +1,7 @@
 //! `rondo submission`.
 
 use rondo_domain::participation::{Channel, MAX_FILE};
-use rondo_domain::{Reason, ReasonCode};
+use rondo_domain::{Country, Reason, ReasonCode, RoundId, SubmissionId};
 use serde_json::{Value, json};
 
 use super::remark;
@@ -24,64 +24,67 @@ pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: 
             hint(&format!("Next: rondo submission show {round} {country} {id}"));
             Ok(())
         }
-        SubmissionVerb::List { round } => {
-            let world = desk.world(&[&format!("round/{round}"), &format!("participation/{round}/")]).await?;
-            let standing = desk.round(round).await?;
-            let mut entries = Vec::new();
-            for country in standing.participants.keys() {
-                let Some(part) = world.participation(round, country) else { continue };
-                for (id, submission) in &part.submissions {
-                    entries.push(json!({
-                        "submission": id, "country": country, "state": submission.state, "file": submission.file.name,
-                        "sha256": submission.file.sha256, "received_at": submission.received_at,
-                        "author": submission.author, "figures": submission.figures, "position": submission.position,
-                    }));
-                }
-            }
-            entries.sort_by_key(|entry| entry["position"].as_u64());
-            let columns = &[
-                ("/submission", "Submission"),
-                ("/country", "Country"),
-                ("/received_at", "Received"),
-                ("/state", "State"),
-                ("/author", "From"),
-                ("/figures", "Figures"),
-            ];
-            Listing { name: "submissions", columns, entries, empty: "Nothing was received in this round yet." }
-                .print(form)
-        }
-        SubmissionVerb::Show { round, country, submission } => {
-            let part = desk.participation(round, country).await?;
-            let found = part.submissions.get(submission).ok_or_else(|| {
-                Failure::from(rondo_domain::Rejection::UnknownSubmission { submission: submission.to_string() })
-            })?;
-            let findings: Vec<&rondo_domain::finding::Finding> =
-                found.findings.iter().flat_map(|g| &g.findings).collect();
-            let mut told = format!(
-                "{submission}: {}, {} figures, file {} (SHA-256 {}), from {}\n",
-                json!(found.state).as_str().unwrap_or_default(),
-                found.figures,
-                found.file.name,
-                found.file.sha256,
-                found.author
-            );
-            for finding in findings.iter().filter(|finding| finding.needs_answer()) {
-                let place = finding.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-                told.push_str(&format!(
-                    "  {} {}: {}{place}\n",
-                    finding.rule,
-                    finding.severity.as_str(),
-                    finding.message
-                ));
-            }
-            let value: Value = json!({
-                "submission": submission, "country": country, "state": found.state, "file": found.file,
-                "author": found.author, "received_at": found.received_at, "figures": found.figures,
-                "findings": findings,
-            });
-            document(form, value, &told)
+        SubmissionVerb::List { round } => list(desk, round, form).await,
+        SubmissionVerb::Show { round, country, submission } => show(desk, round, country, submission, form).await,
+    }
+}
+
+async fn list(desk: &Desk, round: &RoundId, form: Form) -> Result<(), Failure> {
+    let world = desk.world(&[&format!("round/{round}"), &format!("participation/{round}/")]).await?;
+    let standing = desk.round(round).await?;
+    let mut entries = Vec::new();
+    for country in standing.participants.keys() {
+        let Some(part) = world.participation(round, country) else { continue };
+        for (id, submission) in &part.submissions {
+            entries.push(json!({
+                "submission": id, "country": country, "state": submission.state, "file": submission.file.name,
+                "sha256": submission.file.sha256, "received_at": submission.received_at,
+                "author": submission.author, "figures": submission.figures, "position": submission.position,
+            }));
         }
     }
+    entries.sort_by_key(|entry| entry["position"].as_u64());
+    let columns = &[
+        ("/submission", "Submission"),
+        ("/country", "Country"),
+        ("/received_at", "Received"),
+        ("/state", "State"),
+        ("/author", "From"),
+        ("/figures", "Figures"),
+    ];
+    Listing { name: "submissions", columns, entries, empty: "Nothing was received in this round yet." }.print(form)
+}
+
+async fn show(
+    desk: &Desk,
+    round: &RoundId,
+    country: &Country,
+    submission: &SubmissionId,
+    form: Form,
+) -> Result<(), Failure> {
+    let part = desk.participation(round, country).await?;
+    let found = part.submissions.get(submission).ok_or_else(|| {
+        Failure::from(rondo_domain::Rejection::UnknownSubmission { submission: submission.to_string() })
+    })?;
+    let findings: Vec<&rondo_domain::finding::Finding> = found.findings.iter().flat_map(|g| &g.findings).collect();
+    let mut told = format!(
+        "{submission}: {}, {} figures, file {} (SHA-256 {}), from {}\n",
+        json!(found.state).as_str().unwrap_or_default(),
+        found.figures,
+        found.file.name,
+        found.file.sha256,
+        found.author
+    );
+    for finding in findings.iter().filter(|finding| finding.needs_answer()) {
+        let place = finding.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        told.push_str(&format!("  {} {}: {}{place}\n", finding.rule, finding.severity.as_str(), finding.message));
+    }
+    let value: Value = json!({
+        "submission": submission, "country": country, "state": found.state, "file": found.file,
+        "author": found.author, "received_at": found.received_at, "figures": found.figures,
+        "findings": findings,
+    });
+    document(form, value, &told)
 }
 
 fn reason_of(code: &str, text: String) -> Result<Reason, Failure> {

@@ -102,11 +102,7 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
             possible(state, &[S::Planned], "be configured")?;
             configured(state, plan)?
         }
-        C::Launch => {
-            context.require_role(ENGINE, "launch a round")?;
-            possible(state, &[S::Configured], "be launched")?;
-            RoundEvent::RoundLaunched {}
-        }
+        C::Launch | C::BeginClosing | C::Close | C::Finalise => advanced(state, command, context)?,
         C::Admit { participant, reason } => {
             context.require_role(COORDINATORS, "admit a country")?;
             possible(state, &[S::Configured, S::Collecting, S::Closing], "admit a country")?;
@@ -132,26 +128,11 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
             let reason = reason.clone();
             if pause { RoundEvent::RoundPaused { reason } } else { RoundEvent::RoundResumed { reason } }
         }
-        C::BeginClosing => {
-            context.require_role(ENGINE, "begin closing a round")?;
-            possible(state, &[S::Collecting], "begin closing")?;
-            RoundEvent::RoundClosing {}
-        }
-        C::Close => {
-            context.require_role(ENGINE, "close a round")?;
-            possible(state, &[S::Collecting, S::Closing], "be closed")?;
-            RoundEvent::RoundClosed {}
-        }
         C::Reopen { reason } => {
             context.require_role(COORDINATORS, "reopen a round")?;
             possible(state, &[S::Closing, S::Closed, S::Finalising], "be reopened")?;
             require_reason(reason)?;
             RoundEvent::RoundReopened { reason: reason.clone() }
-        }
-        C::Finalise => {
-            context.require_role(ENGINE, "finalise a round")?;
-            possible(state, &[S::Closed], "be finalised")?;
-            RoundEvent::RoundFinalising {}
         }
         C::MarkPublished { release } => {
             context.require_role(&[Role::Service], "mark a round published")?;
@@ -168,6 +149,20 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         }
     };
     Ok(vec![event])
+}
+
+/// The steps that lead a round on, which the engine takes, or a coordinator by hand.
+fn advanced(state: &Round, command: &RoundCommand, context: &Context<'_>) -> Result<RoundEvent, Rejection> {
+    use RoundState as S;
+    let (from, act, event): (&[S], _, _) = match command {
+        RoundCommand::Launch => (&[S::Configured], "be launched", RoundEvent::RoundLaunched {}),
+        RoundCommand::BeginClosing => (&[S::Collecting], "begin closing", RoundEvent::RoundClosing {}),
+        RoundCommand::Close => (&[S::Collecting, S::Closing], "be closed", RoundEvent::RoundClosed {}),
+        _ => (&[S::Closed], "be finalised", RoundEvent::RoundFinalising {}),
+    };
+    context.require_role(ENGINE, "lead a round on")?;
+    possible(state, from, act)?;
+    Ok(event)
 }
 
 fn configured(state: &Round, plan: &RoundPlan) -> Result<RoundEvent, Rejection> {
