@@ -11,7 +11,7 @@ fn the_rules_find_what_was_really_published_wrong() {
     let bundle = bundle("ilms-asean");
     let questionnaire = rondo_questionnaire::read_questionnaire(&bundle).unwrap();
     let rules = rondo_rules::read_rules(&bundle).unwrap();
-    let scope = Scope { questionnaire: &questionnaire, country: None, years: &[], tables: &[], standing: &[] };
+    let scope = Scope { questionnaire: &questionnaire, country: None, years: &[], tables: &[], recorded: &[] };
     let mut shown = String::new();
     let mut gaps = std::collections::BTreeMap::new();
     let (mut figures, mut undecided) = (0, 0);

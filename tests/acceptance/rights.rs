@@ -239,6 +239,34 @@ async fn author_approver_and_publisher_are_different_people_whatever_roles_one_h
 }
 
 #[tokio::test]
+async fn who_approved_does_not_slip_in_as_the_one_who_accepts() {
+    let given = Given::a_launched_round().await;
+    given.a_checked_file_with_a_question().await;
+    let query = given.query().await;
+    given.accepts("checker", of("LAO", P::Allow { query, reason: "as agreed".into() })).await;
+    given.accepts("checker", of("LAO", P::Accept { tables: vec![TABLE] })).await;
+    given.accepts("lao-head", of("LAO", P::Confirm)).await;
+    let countries = || vec!["LAO".parse().unwrap()];
+    let not_before = "2026-01-15T09:00:00Z".parse().unwrap();
+    let r = || "r".parse().unwrap();
+    given.accepts("manager", release(ReleaseCommand::Prepare { round: r(), countries: countries(), not_before })).await;
+    given.accepts("manager", release(ReleaseCommand::Approve)).await;
+    given.accepts("out", release(ReleaseCommand::Clear)).await;
+    // A question reopens the table; the manager, who approved, lets it stand and accepts it.
+    let again = "q-again".parse().unwrap();
+    let mut question = finding();
+    question.rule = "question".into();
+    given.accepts("checker", of("LAO", P::OpenQuery { query: again, table: TABLE, finding: question })).await;
+    let again = "q-again".parse().unwrap();
+    given.accepts("manager", of("LAO", P::Allow { query: again, reason: "as agreed".into() })).await;
+    given.accepts("manager", of("LAO", P::Accept { tables: vec![TABLE] })).await;
+    given.accepts("lao-head", of("LAO", P::Confirm)).await;
+    let begin = |round| release(ReleaseCommand::Begin { round, countries: countries() });
+    given.refuses("scheduler", begin(r()), "state.not-possible").await;
+    given.refuses("out", begin("another".parse().unwrap()), "state.not-possible").await;
+}
+
+#[tokio::test]
 async fn a_country_keeps_to_itself() {
     let given = Given::a_launched_round().await;
     given.a_checked_file_with_a_question().await;

@@ -298,6 +298,8 @@ pub(crate) enum ReleaseVerb {
     Approve { release: ReleaseId },
     /// Clear an approved release for publication.
     Clear { release: ReleaseId },
+    /// Hand a cleared release to the publisher by hand, where its step waited longer than its limit.
+    Publish { release: ReleaseId },
 }
 
 #[derive(Debug, Subcommand)]

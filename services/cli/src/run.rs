@@ -6,13 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rondo_bus::{BusBoard, BusClock, BusLedger, BusProgress, ClockHand, Credentials};
-use rondo_eventlog::{Fault, Ledger};
+use rondo_eventlog::Ledger;
 use rondo_ledger::LedgerConfig;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::{Config, read_secret};
-use rondo_runtime::lifecycle::{Lifecycle, Stop};
-use rondo_runtime::patient::Patient;
+use rondo_runtime::lifecycle::Lifecycle;
+use rondo_runtime::patient::{Patient, until_stopped};
 use rondo_runtime::progress::{Board, Progress};
 
 use crate::args::{ConductArgs, RunArgs};
@@ -56,14 +56,6 @@ pub(crate) fn start_role(
         other => return Err(Failure::usage(format!("there is no role `{other}`"))),
     }
     Ok(())
-}
-
-/// A service that is asked to stop while the ledger is away ends well: it does the same work again when it is started.
-async fn until_stopped(run: impl Future<Output = Result<(), Fault>>, stop: Stop) -> Result<(), Fault> {
-    match run.await {
-        Err(fault) if stop.is_asked() && fault.is_passing() => Ok(()),
-        ended => ended,
-    }
 }
 
 /// Runs roles as a process of their own over NATS.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use rondo_eventlog::Ledger;
 use rondo_runtime::lifecycle::Stop;
-use rondo_runtime::patient::Patient;
+use rondo_runtime::patient::{Patient, until_stopped};
 use rondo_runtime::progress::Board;
 use tokio::net::TcpListener;
 
@@ -105,6 +105,6 @@ pub async fn run(bound: Bound, parts: Parts, stop: Stop) -> Result<(), GatewayEr
     let serving = axum::serve(bound.listener, router).with_graceful_shutdown(async move { asked.wait().await });
     tokio::select! {
         served = async { serving.await } => served.map_err(GatewayError::Serve),
-        followed = follow => Ok(followed?),
+        followed = until_stopped(follow, stop) => Ok(followed?),
     }
 }

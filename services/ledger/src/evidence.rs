@@ -40,17 +40,23 @@ impl Evidence {
         self.folder.join(&hash.as_str()[..2]).join(hash.as_str())
     }
 
-    /// Whether a file is stored whole.
-    pub(crate) fn has(&self, hash: &FileHash) -> bool {
+    /// Whether a file is stored whole, and its name is on disk.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub(crate) fn has(&self, hash: &FileHash) -> Result<bool, Fault> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if found.get(hash).is_some() {
-            return true;
+            return Ok(true);
         }
-        let exists = self.path(hash).exists();
+        // A file that is just being finished has its name before the folder is synced.
+        let _one = self.writing.lock().map_err(|_| Fault::Stopped)?;
+        let path = self.path(hash);
+        let exists = path.try_exists().map_err(failed("cannot look for", &path))?;
         if exists {
             found.put(hash.clone(), ());
         }
-        exists
+        Ok(exists)
     }
 
     /// Stores a part. A part stored again changes nothing; a part that leaves a gap is refused.

@@ -112,11 +112,16 @@ fn memory(data: &Path) -> Result<Memory, NotaryError> {
 /// The head that the checkpoint beside the log signs. What it says was signed, whatever the memory has lost.
 fn shown(data: &Path) -> Result<Option<Head>, NotaryError> {
     let path = data.join("checkpoint");
-    match fs::read_to_string(&path) {
-        Ok(note) => Ok(Checkpoint::parse(&note).map(|checkpoint| checkpoint.head)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Ok(None),
-        Err(e) => Err(io("read", &path)(e)),
+    let note = match fs::read(&path) {
+        Ok(note) => String::from_utf8_lossy(&note).into_owned(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(io("read", &path)(e)),
+    };
+    match Checkpoint::parse(&note) {
+        Some(checkpoint) => Ok(Some(checkpoint.head)),
+        // It is written anew from the memory of what was signed, if there is one.
+        None if data.join("keys").join("signed.json").exists() => Ok(None),
+        None => Err(NotaryError::BadMemory(path)),
     }
 }
 
@@ -132,6 +137,8 @@ pub(crate) struct Notary {
     memory: Memory,
     /// What the checkpoint shows and the memory has not reached: the log must pass through it.
     anchor: Option<Head>,
+    /// Whether the checkpoint shows less than was signed: the end came between remembering and showing.
+    stale: bool,
 }
 
 impl Notary {
@@ -143,11 +150,14 @@ impl Notary {
         if have < signed || (have == signed && signed > 0 && log.head().root != memory.frontier.root()) {
             return Err(NotaryError::DoesNotExtend { have, signed });
         }
-        let anchor = shown(data)?.filter(|head| head.size > signed);
-        if let Some(head) = anchor.filter(|head| head.size > have) {
+        let shown = shown(data)?;
+        let contradicted = |head: &Head| head.size == signed && head.root != memory.frontier.root();
+        if let Some(head) = shown.filter(|head| head.size > have || contradicted(head)) {
             return Err(NotaryError::DoesNotExtend { have, signed: head.size });
         }
-        Ok(Self { log, data: data.to_owned(), signer, memory, anchor })
+        let anchor = shown.filter(|head| head.size > signed);
+        let stale = shown.is_none_or(|head| head.size < signed);
+        Ok(Self { log, data: data.to_owned(), signer, memory, anchor, stale })
     }
 
     /// Signs until asked to stop; at the end once more.
@@ -177,8 +187,7 @@ impl Notary {
 
     /// Signs a head after hashing the bytes on disk up to it.
     pub(crate) fn sign(&mut self, head: Head) -> Result<(), NotaryError> {
-        let fresh = !self.data.join("checkpoint").exists();
-        if head.size <= self.memory.frontier.size() && !fresh {
+        if head.size <= self.memory.frontier.size() && !self.stale {
             return Ok(());
         }
         self.hash_up_to(head.size)?;
@@ -189,7 +198,9 @@ impl Notary {
         let memory = serde_json::to_vec(&self.memory).map_err(|e| io("write", &self.data)(e.into()))?;
         replace(&self.data.join("keys").join("signed.json"), &memory)?;
         let checkpoint = Checkpoint { origin: self.signer.name().to_owned(), head };
-        replace(&self.data.join("checkpoint"), self.signer.sign(&checkpoint.text()).as_bytes())
+        replace(&self.data.join("checkpoint"), self.signer.sign(&checkpoint.text()).as_bytes())?;
+        self.stale = false;
+        Ok(())
     }
 
     fn hash_up_to(&mut self, size: u64) -> Result<(), NotaryError> {

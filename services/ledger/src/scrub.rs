@@ -1,5 +1,5 @@
 //! The scrub: a start trusts the index for what stands behind it; this reads and hashes every byte of that once, in the
-//! background, and ends the ledger with the exact place if acknowledged bytes are damaged.
+//! background, and ends the ledger if acknowledged bytes are damaged (with their place) or altered (with the count).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,9 +19,11 @@ pub(crate) fn run(log: &Arc<Log>, folder: &Path, found: Head, stop: &Stop) {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         tracing::debug!("the scrub keeps the priority of the others: {error}");
     }
-    let told = match root(folder, found.size, stop) {
+    let failed = log.failures();
+    let ends = || stop.is_asked() || failed.borrow().is_some();
+    let told = match root(folder, found.size, ends) {
         Ok(Some(root)) if root == found.root => return tracing::debug!(records = found.size, "the journal is whole"),
-        // Asked to stop before the end; the next start begins again.
+        // The ledger ends before the scrub; the next start begins again.
         Ok(None) => return,
         Ok(Some(_)) => format!(
             "the {} records in the journal do not hash to the root they had when they were indexed: they were altered. Nothing was changed. Run `rondo audit verify`, and restore the folder `journal` from a backup",
@@ -33,11 +35,12 @@ pub(crate) fn run(log: &Arc<Log>, folder: &Path, found: Head, stop: &Stop) {
     log.fail(&told);
 }
 
-fn root(folder: &Path, size: u64, stop: &Stop) -> Result<Option<[u8; 32]>, JournalError> {
+fn root(folder: &Path, size: u64, ends: impl Fn() -> bool) -> Result<Option<[u8; 32]>, JournalError> {
     let mut frontier = Frontier::default();
-    let Some(mut reader) = JournalReader::open(folder, None, Some(size))? else { return Ok(None) };
+    // A journal without segments hashes to the root of nothing, which is not the one found.
+    let Some(mut reader) = JournalReader::open(folder, None, Some(size))? else { return Ok(Some(frontier.root())) };
     while let Some(group) = reader.next_group()? {
-        if stop.is_asked() {
+        if ends() {
             return Ok(None);
         }
         for record in group.records.iter().take((size - frontier.size()) as usize) {

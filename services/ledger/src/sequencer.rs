@@ -93,7 +93,7 @@ impl Sequencer {
         };
         let actor = actor_of(command, people)?;
         if let Some(file) = command.wish.file()
-            && !self.evidence.has(file)
+            && !self.evidence.has(file)?
         {
             return Err(Rejection::FileNotStored { sha256: file.to_string() }.into());
         }
@@ -122,7 +122,7 @@ impl Sequencer {
         for (ordinal, event) in events.iter().enumerate() {
             let ahead = ordinal as u64;
             let place = codec::Place { stream, version: standing.version + ahead, position: first + ahead, ordinal };
-            let salt = self.salts.next().map_err(|e| Fault::storage("cannot salt a record", e))?;
+            let salt = self.salts.next()?;
             let salt = std::str::from_utf8(&salt).map_err(|e| Fault::storage("cannot salt a record", e))?;
             let written = codec::encode(&mut self.buffer, place, event, command, actor, now, salt);
             encoded.push(written.map_err(|e| match e {
@@ -161,15 +161,16 @@ impl Salts {
         Self { chance, pool: Vec::new() }
     }
 
-    fn next(&mut self) -> Result<[u8; 32], rondo_runtime::chance::ChanceError> {
+    fn next(&mut self) -> Result<[u8; 32], Fault> {
         if self.pool.len() < 16 {
-            self.pool = vec![0; CHANCE];
-            self.chance.fill(&mut self.pool)?;
+            let mut pool = vec![0; CHANCE];
+            self.chance.fill(&mut pool).map_err(|e| Fault::storage("cannot salt a record", e))?;
+            self.pool = pool;
         }
         let mut digits = [b'0'; 32];
         let start = self.pool.len() - 16;
-        // The digits of 16 bytes are 32.
-        let _ = hex::encode_to_slice(&self.pool[start..], &mut digits);
+        hex::encode_to_slice(&self.pool[start..], &mut digits)
+            .map_err(|e| Fault::storage("cannot salt a record", e))?;
         self.pool.truncate(start);
         Ok(digits)
     }

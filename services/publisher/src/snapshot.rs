@@ -1,4 +1,4 @@
-//! A snapshot: the figures of a release as they stood in the log when its time came.
+//! A snapshot: the figures of a release as they stood in the log when it was put together, which is what was approved.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,14 +28,16 @@ pub(crate) struct Snapshot {
     pub(crate) position: u64,
     /// The head that the checkpoint signs.
     pub(crate) head: Head,
-    /// A signed checkpoint that covers the position.
+    /// A signed checkpoint that covers the approval and the beginning of the release as well.
     pub(crate) checkpoint: String,
 }
 
 /// Takes the snapshot of a begun release.
 pub(crate) async fn take(ledger: &dyn Ledger, world: &World, id: &ReleaseId) -> Result<Option<Snapshot>, Fault> {
     let Some(release) = world.release(id) else { return Ok(None) };
-    let (Some(round_id), Some(position)) = (&release.round, release.begun_at) else { return Ok(None) };
+    let (Some(round_id), Some(position), Some(begun)) = (&release.round, release.prepared_at, release.begun_at) else {
+        return Ok(None);
+    };
     let Some(round) = world.round(round_id) else { return Ok(None) };
     let Some(pin) = &round.pin else { return Ok(None) };
     let questionnaire = questionnaire(ledger, &pin.bundle).await?;
@@ -52,7 +54,7 @@ pub(crate) async fn take(ledger: &dyn Ledger, world: &World, id: &ReleaseId) -> 
             }
         }
     }
-    let (head, checkpoint) = checkpoint(ledger, position).await?;
+    let (head, checkpoint) = checkpoint(ledger, begun).await?;
     Ok(Some(Snapshot { round: round_id.clone(), bundle: pin.bundle.clone(), rows, position, head, checkpoint }))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, Refusal};
+use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, Refusal};
 use rondo_domain::workflow::{Bundle, Definition, Guarded, read_definition, unmet};
 use rondo_domain::{Command, FileHash, Wish};
 use rondo_eventlog::{Fault, Ledger, SubmitError, files};
@@ -24,8 +24,9 @@ const FIRST_PAUSE: i64 = 10;
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: i64 = 240;
 
-fn pause(attempt: u32) -> SignedDuration {
-    SignedDuration::from_mins((FIRST_PAUSE << attempt.saturating_sub(1).min(10)).min(LONGEST_PAUSE))
+/// The pause after so many failures in a row.
+fn pause(failures: u32) -> SignedDuration {
+    SignedDuration::from_mins((FIRST_PAUSE << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE))
 }
 
 /// A round's texts and rules for mail.
@@ -79,16 +80,16 @@ impl<'a> Delivery<'a> {
             let facts = compose::facts(world, key, brief, person, texts, self.mail);
             compose::letter(&facts, brief, person, texts, self.mail, key)
         });
-        self.send(key, notice, brief, letter, texts).await
+        self.send(key, notice, (brief, letter), texts, outbox.outages()).await
     }
 
     async fn send(
         &self,
         key: &NoticeKey,
         notice: &Notice,
-        brief: &NoticeBrief,
-        letter: Option<Result<Letter, compose::ComposeError>>,
+        (brief, letter): (&NoticeBrief, Option<Result<Letter, compose::ComposeError>>),
         texts: &Texts,
+        outages: u32,
     ) -> Result<Option<Timestamp>, Fault> {
         let attempt = notice.attempts + 1;
         let message_id = compose::message_id(key, self.mail);
@@ -98,10 +99,10 @@ impl<'a> Delivery<'a> {
             return Ok(None);
         }
         let outcome = match letter {
-            None => Outcome::Refused(Refusal::no_address()),
+            None => Outcome::Refused(Refusal::new(About::Recipient, 0, "no address in the register of people")),
             Some(Err(error)) => {
                 tracing::error!(notice = %key.1, "the mail cannot be written: {error}");
-                Outcome::Refused(Refusal::of_code(0, "the text cannot be written as a mail"))
+                Outcome::Refused(Refusal::new(About::Mail, 0, "the text cannot be written as a mail"))
             }
             Some(Ok(letter)) => self.transport.send(&letter).await,
         };
@@ -109,13 +110,13 @@ impl<'a> Delivery<'a> {
         let mut held = None;
         let command = match outcome {
             Outcome::Accepted => NoticeCommand::ConfirmSent { attempt },
-            Outcome::RefusedForNow(refusal) if attempt <= retries => {
-                NoticeCommand::Defer { attempt, refusal, until: self.clock.now() + pause(attempt) }
+            Outcome::RefusedForNow(refusal) if notice.refusals < retries => {
+                NoticeCommand::Defer { attempt, refusal, until: self.clock.now() + pause(notice.refusals + 1) }
             }
             // Nothing was offered yet: the mail waits as long as the server is away, and says so.
             Outcome::Unavailable(refusal) => {
                 tracing::error!(notice = %key.1, code = refusal.code, "mail cannot leave: {}", refusal.class);
-                let until = self.clock.now() + pause(attempt);
+                let until = self.clock.now() + pause(outages + 1);
                 held = Some(until);
                 NoticeCommand::Defer { attempt, refusal, until }
             }

@@ -55,8 +55,9 @@ pub async fn run(parts: Parts, mut stop: Stop) -> Result<(), Fault> {
     loop {
         subscription.catch_up(|record| outbox.take(record)).await?;
         if let Some(work) = outbox.next(parts.clock.now()) {
-            if let Some(until) = delivery.carry_out(&outbox, &work).await? {
-                outbox.hold(until);
+            match delivery.carry_out(&outbox, &work).await? {
+                Some(until) => outbox.hold(until),
+                None => outbox.resume(),
             }
             if stop.is_asked() {
                 return Ok(());

@@ -28,6 +28,8 @@ pub(crate) struct Outbox {
     cut_off: BTreeSet<NoticeKey>,
     /// Until when nothing is tried, because the mail server is away or does not take us.
     held_until: Option<Timestamp>,
+    /// How often in a row the server was away.
+    outages: u32,
 }
 
 impl Default for Outbox {
@@ -37,6 +39,7 @@ impl Default for Outbox {
             waiting: BTreeMap::new(),
             cut_off: BTreeSet::new(),
             held_until: None,
+            outages: 0,
         }
     }
 }
@@ -79,6 +82,18 @@ impl Outbox {
     /// Tries nothing before this instant: what one mail found out about the server holds for all of them.
     pub(crate) fn hold(&mut self, until: Timestamp) {
         self.held_until = Some(until);
+        self.outages += 1;
+    }
+
+    /// The server answered.
+    pub(crate) fn resume(&mut self) {
+        self.held_until = None;
+        self.outages = 0;
+    }
+
+    /// How often in a row the server was away.
+    pub(crate) fn outages(&self) -> u32 {
+        self.outages
     }
 
     /// What is to be done next.
@@ -95,7 +110,8 @@ impl Outbox {
 
     /// When the next notice is to be tried, as far as nothing is to be done before.
     pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let held = self.held_until.filter(|until| *until > now && !self.waiting.is_empty());
+        let held =
+            self.held_until.filter(|until| *until > now && !(self.waiting.is_empty() && self.cut_off.is_empty()));
         held.or_else(|| self.waiting.values().flatten().min().copied())
     }
 }

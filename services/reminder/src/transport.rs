@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use rondo_domain::notice::Refusal;
+use rondo_domain::notice::{About, Refusal};
 use rondo_runtime::config::{Config, ConfigError, MailTransport, read_secret};
 
 use crate::compose::Letter;
@@ -82,7 +82,9 @@ impl Transport for Folder {
         };
         match write.await {
             Ok(()) => Outcome::Accepted,
-            Err(error) => Outcome::Unavailable(Refusal::of_code(0, &format!("the mail folder: {}", error.kind()))),
+            Err(error) => {
+                Outcome::Unavailable(Refusal::new(About::Server, 0, &format!("the mail folder: {}", error.kind())))
+            }
         }
     }
 }
@@ -131,7 +133,7 @@ impl Transport for Smtp {
             Ok(Err(error)) if error.is_permanent() => return unavailable(&error, "the server refuses us"),
             Ok(Err(error)) => return unavailable(&error, "the server cannot be greeted"),
             Ok(Ok(false)) | Err(_) => {
-                return Outcome::Unavailable(Refusal::of_code(0, "the server cannot be reached"));
+                return Outcome::Unavailable(Refusal::new(About::Server, 0, "the server cannot be reached"));
             }
         }
         match tokio::time::timeout(self.timeout, self.relay.send(letter.message.clone())).await {
@@ -144,11 +146,46 @@ impl Transport for Smtp {
     }
 }
 
+fn code(error: &lettre::transport::smtp::Error) -> u16 {
+    error.status().map_or(0, u16::from)
+}
+
 /// The greeting and the login say nothing about a recipient, whatever their reply code.
 fn unavailable(error: &lettre::transport::smtp::Error, class: &str) -> Outcome {
-    Outcome::Unavailable(Refusal { about_recipient: false, ..refusal(error, class) })
+    Outcome::Unavailable(Refusal::new(About::Server, code(error), class))
 }
 
 fn refusal(error: &lettre::transport::smtp::Error, class: &str) -> Refusal {
-    Refusal::of_code(error.status().map_or(0, u16::from), class)
+    Refusal::new(about(code(error), &error.to_string()), code(error), class)
+}
+
+/// What a reply is about. Its enhanced status code tells (RFC 3463: class 5, subject 1 is the address, 2 the mailbox);
+/// without one, 550, 551 and 553 speak of the mailbox (RFC 5321, section 4.2.3).
+fn about(code: u16, text: &str) -> About {
+    let enhanced = text.split([' ', ':', '-', '(', ')']).find_map(|word| {
+        let mut parts = word.split('.');
+        let (class, subject, detail) = (parts.next()?, parts.next()?, parts.next()?);
+        let number = |part: &str| part.parse::<u16>().is_ok();
+        (class == "5" && number(subject) && number(detail) && parts.next().is_none()).then_some(subject)
+    });
+    match enhanced {
+        Some("1" | "2") => About::Recipient,
+        Some(_) => About::Mail,
+        None if matches!(code, 550 | 551 | 553) => About::Recipient,
+        None => About::Mail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_not_a_mailbox() {
+        assert_eq!(about(550, "permanent error (550): 5.1.1 no such user here"), About::Recipient);
+        assert_eq!(about(550, "permanent error (550): 5.7.1 relaying denied"), About::Mail);
+        assert_eq!(about(550, "permanent error (550): no such user"), About::Recipient);
+        assert_eq!(about(552, "permanent error (552): 5.2.2 mailbox full"), About::Recipient);
+        assert_eq!(about(554, "permanent error (554): refused"), About::Mail);
+    }
 }

@@ -1,7 +1,7 @@
 //! What a fired step does: the commands of its action, and the one that completes it with what came of it.
 
 use jiff::Timestamp;
-use rondo_domain::notice::{NoticeBrief, NoticeCommand, NoticeState, Refusal};
+use rondo_domain::notice::{About, NoticeBrief, NoticeCommand, NoticeState, Refusal};
 use rondo_domain::participation::{ParticipationCommand, SubmissionState};
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::round::RoundCommand;
@@ -61,7 +61,7 @@ pub(crate) fn complete(key: &RunKey, occurrence: &Occurrence, outcome: Outcome) 
     command(&["complete", occurrence.step.as_str(), &occurrence.of], wish(key, done))
 }
 
-/// A step of the round itself. Its id names the occurrence, so that the same step of a reopened round acts again.
+/// A step of the round itself. Its id names the occurrence, so that two steps that wish the same are two commands.
 fn of_round(key: &RunKey, occurrence: &Occurrence, wished: RoundCommand, what: &str) -> (Commands, Outcome) {
     let cause = ["step", occurrence.step.as_str(), &occurrence.of];
     (vec![command(&cause, Wish::Round { round: key.0.clone(), command: wished })], ran(what))
@@ -182,7 +182,7 @@ fn publish(
     let release = release_id(&key.0)?;
     let state = world.release(&release).map_or(ReleaseState::Unprepared, |release| release.state);
     match state {
-        ReleaseState::Cleared if waits_for(world, key, &release).is_none() => {
+        ReleaseState::Cleared if is_due(world, &release, now) && waits_for(world, key, &release).is_none() => {
             let countries = world.release(&release).into_iter().flat_map(|release| &release.contents);
             let countries: Vec<Country> = countries.map(|tables| tables.country.clone()).collect();
             let wished = ReleaseCommand::Begin { round: key.0.clone(), countries };
@@ -203,6 +203,10 @@ fn publish(
             over.then_some((Vec::new(), Outcome::Skipped { reason }))
         }
     }
+}
+
+fn is_due(world: &World, release: &ReleaseId, now: Timestamp) -> bool {
+    world.release(release).and_then(|release| release.not_before).is_none_or(|time| now >= time)
 }
 
 const HANDED_OVER: &str = "the release was handed to the publisher";
@@ -239,7 +243,7 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         }
         // A refusal of ours (a wrong password, a full server) says nothing about the contact.
         NoticeState::Bounced { hard: true }
-        | NoticeState::Refused { refusal: Refusal { about_recipient: true, .. } }
+        | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
             if !part.bounced.contains(&person) =>
         {
             let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };

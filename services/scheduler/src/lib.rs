@@ -47,6 +47,9 @@ pub async fn run(
         let commands = interpreter::due(&mut knowledge, &definitions, clock.now());
         if !commands.is_empty() {
             send(&*ledger, &mut knowledge, commands).await?;
+            if stop.is_asked() {
+                return Ok(());
+            }
             continue;
         }
         let next = knowledge.next_due();
@@ -82,6 +85,7 @@ async fn send(
             Ok(_) => {}
             Err(SubmitError::Rejected(rejection)) => {
                 if passes(command) {
+                    tracing::info!(code = rejection.code(), "a command is tried again: {rejection}");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 } else {
                     tracing::warn!(code = rejection.code(), "a command was refused: {rejection}");

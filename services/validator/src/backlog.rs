@@ -1,6 +1,6 @@
 //! The backlog: submissions to be checked, folded from events.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use rondo_domain::event::Event;
 use rondo_domain::participation::ParticipationEvent;
@@ -15,12 +15,13 @@ pub(crate) type Work = (RoundId, Country, SubmissionId);
 #[derive(Debug)]
 pub(crate) struct Backlog {
     pub(crate) world: World,
-    waiting: BTreeSet<Work>,
+    /// By the position of their arrival: who came first is checked first.
+    waiting: BTreeMap<u64, Work>,
 }
 
 impl Default for Backlog {
     fn default() -> Self {
-        Self { world: World::of(&[StreamKind::Round, StreamKind::Participation]), waiting: BTreeSet::new() }
+        Self { world: World::of(&[StreamKind::Round, StreamKind::Participation]), waiting: BTreeMap::new() }
     }
 }
 
@@ -31,20 +32,28 @@ impl Backlog {
         let (Some(round), Some(country)) = (record.stream.round_id(), record.stream.country()) else { return };
         match &record.event {
             Event::Participation(ParticipationEvent::CheckRequested { submission }) => {
-                self.waiting.insert((round, country, submission.clone()));
+                if let Some(arrived) = self.arrival(&round, &country, submission) {
+                    self.waiting.insert(arrived, (round, country, submission.clone()));
+                }
             }
             Event::Participation(
                 ParticipationEvent::SubmissionChecked { submission, .. }
                 | ParticipationEvent::SubmissionRejected { submission },
             ) => {
-                self.waiting.remove(&(round, country, submission.clone()));
+                if let Some(arrived) = self.arrival(&round, &country, submission) {
+                    self.waiting.remove(&arrived);
+                }
             }
             _ => {}
         }
     }
 
+    fn arrival(&self, round: &RoundId, country: &Country, submission: &SubmissionId) -> Option<u64> {
+        self.world.participation(round, country)?.submissions.get(submission).map(|received| received.position)
+    }
+
     /// The next submission to be checked.
     pub(crate) fn next(&self) -> Option<Work> {
-        self.waiting.first().cloned()
+        self.waiting.values().next().cloned()
     }
 }

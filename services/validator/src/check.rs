@@ -17,10 +17,12 @@ use rondo_rules::Sheet;
 use crate::ROLE;
 use crate::backlog::{Backlog, Work};
 use crate::intake::{self, Asked, Judge};
-use crate::standing::Standing;
+use crate::recorded::Recorded;
 
 /// Cells in one command; a table has at most 96 by default.
 const CELLS: usize = 300;
+/// Sources in one file; a country has a handful.
+const MAX_SOURCES: usize = 100;
 
 pub(crate) struct Checker {
     ledger: Arc<dyn Ledger>,
@@ -45,19 +47,19 @@ impl Checker {
         let judge = self.judge(&pin.bundle).await?;
         let tables: Vec<TableNo> = part.tables.keys().copied().collect();
         let asked = (&round.reference_years[..], &tables[..]);
-        let standing = Standing::read(&*self.ledger, &judge.questionnaire, country, asked, received).await?;
+        let recorded = Recorded::read(&*self.ledger, &judge.questionnaire, country, asked, received).await?;
         let bytes = files::fetch(&*self.ledger, &received.file.sha256).await?;
         let asked = Asked {
             country: country.clone(),
             years: round.reference_years.clone(),
             tables,
-            standing: standing.sheets(),
+            recorded: recorded.sheets(),
         };
         let outcome = intake::judge(judge, bytes, asked).await?;
         let mut findings = grouped(outcome.findings);
         let mut refused = outcome.blocked || outcome.sheets.is_empty();
         if !refused {
-            refused = self.record(work, received, &outcome.sheets, &standing, &mut findings).await?;
+            refused = self.record(work, received, &outcome.sheets, &recorded, &mut findings).await?;
         }
         let command = if refused {
             ParticipationCommand::Reject { submission: id.clone(), findings: bounded(findings) }
@@ -103,20 +105,27 @@ impl Checker {
         Ok(judge)
     }
 
-    /// Records every sheet in the sender's name, or none: each is judged before the first is recorded. Returns whether the
-    /// file was refused, with the reasons among the findings.
+    /// Records every sheet in the sender's name, or none: each is judged before the first is recorded, and the validator
+    /// alone records figures of a round, one file after the other. Returns whether the file was refused, with the reasons
+    /// among the findings.
     async fn record(
         &self,
         work: &Work,
         received: &ReceivedSubmission,
         sheets: &[Sheet],
-        standing: &Standing,
+        recorded: &Recorded,
         findings: &mut Grouped,
     ) -> Result<bool, Fault> {
-        let wishes: Vec<(&Sheet, Vec<CellWish>)> = sheets.iter().map(|sheet| (sheet, standing.wishes(sheet))).collect();
+        let sources: BTreeSet<_> = sheets.iter().map(|sheet| &sheet.key.source).collect();
+        if sources.len() > MAX_SOURCES {
+            let what = format!("{} sources in one file", sources.len());
+            findings.entry(None).or_default().push(refusal(&Rejection::OutOfBounds { what, limit: MAX_SOURCES }));
+            return Ok(true);
+        }
+        let wishes: Vec<(&Sheet, Vec<CellWish>)> = sheets.iter().map(|sheet| (sheet, recorded.wishes(sheet))).collect();
         let mut refused = false;
         for (sheet, cells) in &wishes {
-            let current = standing.current(&sheet.key);
+            let current = recorded.current(&sheet.key);
             for part in cells.chunks(CELLS) {
                 if let Err(rejection) = figure::judge(&current, &sheet.key, part, received.reason.as_ref()) {
                     findings.entry(Some(sheet.table)).or_default().push(refusal(&rejection));
@@ -188,7 +197,8 @@ fn refusal(rejection: &Rejection) -> Finding {
         Rejection::ChangedMeanwhile { .. } => {
             "figures as they stood when the file arrived; send it again on what stands now"
         }
-        _ => "a reason with code and text for every figure that changes",
+        Rejection::ReasonRequired { .. } => "a reason with code and text for every figure that changes",
+        _ => "figures that can be recorded",
     };
     Finding {
         rule: "R35".to_owned(),
@@ -204,35 +214,36 @@ fn refusal(rejection: &Rejection) -> Finding {
 }
 
 fn bounded(groups: Grouped) -> Vec<TableFindings> {
-    // Room for the note of each table that some are left out.
-    let mut left = MAX_FINDINGS.saturating_sub(groups.len());
+    // The same room for every table, and in each for the note that some are left out.
+    let room = (MAX_FINDINGS / groups.len().max(1)).saturating_sub(1);
     let mut all = Vec::new();
     for (table, mut findings) in groups {
         // What fails comes before what is undecided, should the limit be reached.
         findings.sort_by_key(|finding| (finding.verdict, std::cmp::Reverse(finding.severity)));
-        let more = findings.len().saturating_sub(left);
-        findings.truncate(left);
-        left -= findings.len();
-        if more > 0 {
-            findings.push(left_out(more));
+        if findings.len() > room {
+            let dropped = findings.split_off(room);
+            findings.extend(left_out(&dropped));
         }
         all.push(TableFindings { table, findings });
     }
     all
 }
 
-fn left_out(more: usize) -> Finding {
-    Finding {
-        rule: "R01".to_owned(),
-        severity: Severity::Information,
-        verdict: Verdict::Fail,
-        keys: Vec::new(),
+/// RecordedSheet for findings that are not listed, and weighs as much as the gravest of them.
+fn left_out(dropped: &[Finding]) -> Option<Finding> {
+    let gravest = dropped.iter().min_by_key(|finding| (finding.verdict, std::cmp::Reverse(finding.severity)))?;
+    let more = dropped.len();
+    Some(Finding {
+        rule: gravest.rule.clone(),
+        severity: gravest.severity,
+        verdict: gravest.verdict,
+        keys: gravest.keys.clone(),
         observed: format!("{more} findings more"),
         expected: format!("at most {MAX_FINDINGS} findings on one file"),
         message: format!("{more} more findings are not listed here; correct what is listed and check the file again"),
-        place: None,
+        place: gravest.place.clone(),
         repair: None,
-    }
+    })
 }
 
 fn checked(sheets: &[Sheet]) -> Vec<CheckedTable> {

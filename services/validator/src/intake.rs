@@ -31,7 +31,7 @@ pub(crate) struct Asked {
     pub(crate) country: Country,
     pub(crate) years: Vec<Year>,
     pub(crate) tables: Vec<TableNo>,
-    pub(crate) standing: Vec<Sheet>,
+    pub(crate) recorded: Vec<Sheet>,
 }
 
 /// Reads and judges a file.
@@ -50,7 +50,7 @@ pub(crate) async fn judge(judge: Arc<Judge>, bytes: Vec<u8>, asked: Asked) -> Re
             country: Some(&asked.country),
             years: &asked.years,
             tables: &asked.tables,
-            standing: &asked.standing,
+            recorded: &asked.recorded,
         };
         judge.rules.check_rows(&file.rows, file.semicolons, &scope)
     };

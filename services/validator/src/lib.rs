@@ -6,7 +6,7 @@
 mod backlog;
 mod check;
 mod intake;
-mod standing;
+mod recorded;
 
 use std::sync::Arc;
 

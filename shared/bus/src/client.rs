@@ -37,14 +37,16 @@ impl BusLedger {
     pub async fn new(client: Client, sender: &str) -> Result<Self, Fault> {
         let lost = |e| Fault::Unreachable { what: "the nudge".to_owned(), source: Some(Box::new(e)) };
         let mut nudges = client.subscribe(subject::GROWN).await.map_err(lost)?;
+        let mut beginnings = client.subscribe(subject::BEGUN).await.map_err(lost)?;
         let (told, grown) = watch::channel(0);
         let (began, begun) = watch::channel(0);
         tokio::spawn(async move {
+            while beginnings.next().await.is_some() {
+                began.send_modify(|times| *times += 1);
+            }
+        });
+        tokio::spawn(async move {
             while let Some(nudge) = nudges.next().await {
-                if nudge.payload == subject::BEGUN.as_bytes() {
-                    began.send_modify(|times| *times += 1);
-                    continue;
-                }
                 // A nudge says no more than that there is something to read; its text is the size, for waiting.
                 let size = std::str::from_utf8(&nudge.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
                 if told.send(size).is_err() {
@@ -56,20 +58,26 @@ impl BusLedger {
     }
 
     async fn request(&self, subject: &str, body: Bytes) -> Result<Result<Message, Failure>, Fault> {
-        let mut begun = self.begun.clone();
-        begun.mark_unchanged();
-        let message = tokio::select! {
-            answered = self.client.request(subject.to_owned(), body) => answered.map_err(|e| unreachable(subject, e))?,
-            // The one that was asked is gone with its answer; asking again is safe.
-            Ok(()) = begun.changed() => return Err(Fault::Unreachable {
-                what: "the ledger was started again before it answered".to_owned(),
-                source: None,
-            }),
-        };
+        let asked = self.client.request(subject.to_owned(), body);
+        let message = self.answered(async { asked.await.map_err(|e| unreachable(subject, e)) }).await?;
         Ok(match frame::failure(message.headers.as_ref()) {
             Some(failure) => Err(failure),
             None => Ok(message),
         })
+    }
+
+    /// Waits for an answer, or until another ledger begins to answer: the one that was asked is then gone with its answer,
+    /// and asking again is safe.
+    async fn answered(&self, answer: impl Future<Output = Result<Message, Fault>>) -> Result<Message, Fault> {
+        let mut begun = self.begun.clone();
+        begun.mark_unchanged();
+        tokio::select! {
+            answered = answer => answered,
+            Ok(()) = begun.changed() => Err(Fault::Unreachable {
+                what: "the ledger was started again before it answered".to_owned(),
+                source: None,
+            }),
+        }
     }
 
     async fn ask(&self, subject: &str, body: Bytes) -> Result<Message, Fault> {
@@ -130,8 +138,8 @@ impl Ledger for BusLedger {
         let place = String::from_utf8_lossy(&frame::encode(&place)?).into_owned();
         let mut headers = HeaderMap::new();
         headers.insert(PART, place.as_str());
-        let sent = self.client.request_with_headers(subject::STORE, headers, part.bytes).await;
-        let answer = sent.map_err(|e| unreachable(subject::STORE, e))?;
+        let sent = self.client.request_with_headers(subject::STORE, headers, part.bytes);
+        let answer = self.answered(async { sent.await.map_err(|e| unreachable(subject::STORE, e)) }).await?;
         frame::failure(answer.headers.as_ref()).map_or(Ok(()), |failure| Err(failure.into()))
     }
 

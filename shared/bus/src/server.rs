@@ -91,7 +91,7 @@ pub async fn serve(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeE
 }
 
 async fn nudge(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeError> {
-    if client.publish(subject::GROWN, Bytes::from_static(subject::BEGUN.as_bytes())).await.is_err() {
+    if client.publish(subject::BEGUN, Bytes::new()).await.is_err() {
         return Err(ServeError::Gone);
     }
     let mut size = 0;

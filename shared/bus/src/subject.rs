@@ -10,8 +10,8 @@ pub(crate) const STORE: &str = "rondo.ledger.store";
 pub(crate) const FETCH: &str = "rondo.ledger.fetch";
 /// The nudge: the log has grown.
 pub(crate) const GROWN: &str = "rondo.grown";
-/// What a nudge says once when the ledger begins to answer: whoever still waits for an answer of the one before asks again.
-pub(crate) const BEGUN: &str = "begun";
+/// A ledger begins to answer: whoever still waits for an answer of the one before asks again.
+pub(crate) const BEGUN: &str = "rondo.begun";
 /// How far each role has come.
 pub(crate) const PROGRESS: &str = "rondo.progress";
 /// The time, where somebody moves it.

@@ -128,6 +128,13 @@ impl StreamId {
     }
 }
 
+/// Streams sort as their names do, so that a range of names is a range of streams.
+impl std::borrow::Borrow<str> for StreamId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for StreamId {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {

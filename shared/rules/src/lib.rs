@@ -37,7 +37,7 @@ impl Rules {
     pub fn check_rows(&self, rows: &[RawRow], semicolons: bool, scope: &Scope<'_>) -> Outcome {
         let (sheets, mut findings) = structure::read(self, rows, semicolons, scope);
         let tables: BTreeSet<TableNo> = sheets.iter().map(|sheet| sheet.table).collect();
-        let whole = sheet::over(scope.standing, &sheets);
+        let whole = sheet::over(scope.recorded, &sheets);
         for sheet in whole.iter().filter(|sheet| tables.contains(&sheet.table)) {
             let structure = structure::whole_sheet(self, sheet, scope.questionnaire);
             findings.extend(structure.into_iter().map(|finding| (Some(sheet.table), finding)));

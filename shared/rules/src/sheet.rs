@@ -56,9 +56,9 @@ impl Sheet {
     }
 }
 
-/// What would be recorded once these sheets are: the standing ones, with every reported figure in its place.
-pub(crate) fn over(standing: &[Sheet], reported: &[Sheet]) -> Vec<Sheet> {
-    let mut whole: BTreeMap<&SheetKey, Sheet> = standing.iter().map(|sheet| (&sheet.key, sheet.clone())).collect();
+/// What would be recorded once these sheets are: the recorded ones, with every reported figure in its place.
+pub(crate) fn over(recorded: &[Sheet], reported: &[Sheet]) -> Vec<Sheet> {
+    let mut whole: BTreeMap<&SheetKey, Sheet> = recorded.iter().map(|sheet| (&sheet.key, sheet.clone())).collect();
     for sheet in reported {
         let cells = sheet.cells.iter().map(|(cell, figure)| (cell.clone(), figure.clone()));
         match whole.get_mut(&sheet.key) {

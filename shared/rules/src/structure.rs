@@ -24,7 +24,7 @@ pub struct Scope<'a> {
     pub tables: &'a [TableNo],
     /// What is recorded of the country already: the file is judged together with it, so that a file that brings one year or
     /// corrects one figure is held against the rest.
-    pub standing: &'a [Sheet],
+    pub recorded: &'a [Sheet],
 }
 
 type Findings = Vec<(Option<TableNo>, Finding)>;

@@ -30,6 +30,18 @@ impl Patient {
     }
 }
 
+/// Runs a reader of the log whose port is patient. One that is asked to stop while the ledger is away ends well: it does the
+/// same work again when it is started.
+///
+/// # Errors
+/// The fault that ended it otherwise.
+pub async fn until_stopped(run: impl Future<Output = Result<(), Fault>>, stop: Stop) -> Result<(), Fault> {
+    match run.await {
+        Err(fault) if stop.is_asked() && fault.is_passing() => Ok(()),
+        ended => ended,
+    }
+}
+
 /// One question's waiting.
 struct Patience {
     stop: Stop,
@@ -54,14 +66,6 @@ impl Patience {
     }
 }
 
-impl Drop for Patience {
-    fn drop(&mut self) {
-        if self.failed > 1 && !self.stop.is_asked() {
-            tracing::info!("the ledger was asked {} times before it answered", self.failed + 1);
-        }
-    }
-}
-
 /// Asks until there is an answer, or a fault that does not pass.
 macro_rules! patiently {
     ($self:ident, $asked:expr) => {{
@@ -70,7 +74,12 @@ macro_rules! patiently {
         loop {
             match $asked.await {
                 Err(error) if error.is_passing() && patience.endures(&error).await => {}
-                done => break done,
+                done => {
+                    if patience.failed > 1 && done.is_ok() {
+                        tracing::info!("the ledger answers again, after {} tries", patience.failed);
+                    }
+                    break done;
+                }
             }
         }
     }};

@@ -1,6 +1,7 @@
 //! Two people of one country change one figure: one wins, the other is told both values; nothing is overwritten unseen.
 
 use rondo_domain::participation::SubmissionState;
+use rondo_domain::round::RoundCommand;
 
 use crate::fixture::{House, because, lao_2023};
 
@@ -9,13 +10,15 @@ async fn the_second_of_two_files_is_told_both_values() {
     let house = House::open().await;
     let first = house.sent_and_checked("lao-one", "first", &lao_2023("1.702"), None).await;
     assert_eq!(first, SubmissionState::Checked);
-    // Both files are on their way before either is checked; each sender saw 1.702.
-    house.send("lao-one", "one", &lao_2023("1.072"), because("digits were swapped")).await.unwrap();
-    house.send("lao-two", "two", &lao_2023("1.720"), because("our own register has it")).await.unwrap();
+    // Both files are on their way before either is checked; each sender saw 1.702. The first to come has the later name.
+    house.round("coordinator", RoundCommand::Pause { reason: "so that both arrive".to_owned() }).await;
+    house.send("lao-one", "the-first", &lao_2023("1.072"), because("digits were swapped")).await.unwrap();
+    house.send("lao-two", "another", &lao_2023("1.720"), because("our own register has it")).await.unwrap();
+    house.round("coordinator", RoundCommand::Resume { reason: "both are here".to_owned() }).await;
     house.rest().await;
-    let states = (house.submission("one").await.state, house.submission("two").await.state);
+    let states = (house.submission("the-first").await.state, house.submission("another").await.state);
     assert_eq!(states, (SubmissionState::Checked, SubmissionState::Rejected), "one wins");
-    let told = house.submission("two").await;
+    let told = house.submission("another").await;
     let finding = told.findings.iter().flat_map(|group| &group.findings).find(|finding| finding.rule == "R35").unwrap();
     assert_eq!(finding.observed, "figure.changed-meanwhile");
     assert!(finding.message.contains("is 1.072 now; you saw 1.702 and proposed 1.720"), "{}", finding.message);
@@ -30,11 +33,14 @@ async fn the_second_of_two_files_is_told_both_values() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_person_may_correct_oneself_at_once() {
     let house = House::open().await;
-    house.send("lao-one", "first", &lao_2023("1.702"), None).await.unwrap();
-    house.send("lao-one", "second", &lao_2023("1.072"), because("digits were swapped")).await.unwrap();
+    house.round("coordinator", RoundCommand::Pause { reason: "so that both arrive".to_owned() }).await;
+    house.send("lao-one", "the-first", &lao_2023("1.702"), because("as the register has it")).await.unwrap();
+    house.send("lao-one", "correction", &lao_2023("1.072"), because("digits were swapped")).await.unwrap();
+    house.round("coordinator", RoundCommand::Resume { reason: "both are here".to_owned() }).await;
     house.rest().await;
-    assert_eq!(house.submission("second").await.state, SubmissionState::Checked);
-    assert_eq!(house.life().await.len(), 2);
+    assert_eq!(house.submission("correction").await.state, SubmissionState::Checked);
+    let values: Vec<String> = house.life().await.into_iter().map(|(value, _)| value).collect();
+    assert_eq!(values, ["1.702", "1.072"], "they are checked in the order in which they came");
     house.close().await;
 }
 

@@ -100,7 +100,8 @@ impl Round {
             assert!(asked.success());
         }
         for role in self.roles.values_mut() {
-            role.wait(30);
+            let ended = role.wait(30);
+            assert!(ended.success(), "{} was asked to end and ended with {ended}", role.name);
         }
     }
 

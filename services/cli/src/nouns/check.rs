@@ -16,7 +16,7 @@ pub(crate) fn check(args: &CheckArgs, form: Form) -> Result<(), Failure> {
     let questionnaire = rondo_questionnaire::read_questionnaire(&bundle)?;
     let rules = rondo_rules::read_rules(&bundle)?;
     let scope =
-        Scope { questionnaire: &questionnaire, country: args.country.as_ref(), years: &[], tables: &[], standing: &[] };
+        Scope { questionnaire: &questionnaire, country: args.country.as_ref(), years: &[], tables: &[], recorded: &[] };
     let mut all: Vec<(String, Finding)> = Vec::new();
     let mut figures = 0;
     for path in &args.files {

@@ -38,6 +38,7 @@ pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(
         ReleaseVerb::Prepare { release } => prepare(desk, release).await,
         ReleaseVerb::Approve { release } => act(desk, release, ReleaseCommand::Approve, "approved").await,
         ReleaseVerb::Clear { release } => act(desk, release, ReleaseCommand::Clear, "cleared for publication").await,
+        ReleaseVerb::Publish { release } => publish(desk, release).await,
     }
 }
 
@@ -56,6 +57,16 @@ async fn prepare(desk: &Desk, release: &ReleaseId) -> Result<(), Failure> {
     act(desk, release, ReleaseCommand::Prepare { round, countries, not_before }, "put together again").await
 }
 
+async fn publish(desk: &Desk, release: &ReleaseId) -> Result<(), Failure> {
+    let world = desk.world(&["release/"]).await?;
+    let found = known(&world, release)?;
+    let Some(round) = found.round.clone() else {
+        return Err(Failure::not_found(format!("the release {release} was never put together")));
+    };
+    let countries = found.contents.iter().map(|tables| tables.country.clone()).collect();
+    act(desk, release, ReleaseCommand::Begin { round, countries }, "handed to the publisher").await
+}
+
 async fn act(desk: &Desk, release: &ReleaseId, command: ReleaseCommand, told: &str) -> Result<(), Failure> {
     known(&desk.world(&["release/"]).await?, release)?;
     desk.submit(&[told], Wish::Release { release: release.clone(), command }).await?;
@@ -68,6 +79,6 @@ fn entry(id: &ReleaseId, release: &Release) -> Value {
     json!({
         "id": id, "round": release.round, "state": release.state, "not_before": release.not_before,
         "approved_by": release.approved_by, "cleared_by": release.cleared_by, "published_at": release.published_at,
-        "figures": release.figures, "manifest": release.manifest, "log_position": release.begun_at, "contents": contents,
+        "figures": release.figures, "manifest": release.manifest, "log_position": release.prepared_at, "contents": contents,
     })
 }

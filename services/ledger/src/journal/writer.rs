@@ -143,6 +143,21 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_that_was_only_begun_is_none() {
+        let (folder, path) = journal(&[3, 2]);
+        let begun = folder.path().join(format!("{:020}.incoming", 5));
+        std::fs::write(&begun, [0; 7]).unwrap();
+        assert_eq!(count(folder.path()).unwrap(), (5, 0));
+        let end = std::fs::metadata(&path).unwrap().len();
+        let next = Location { segment: 0, offset: SEGMENT_SIZE, position: 5 };
+        let mut writer = JournalWriter::resume(folder.path(), next).unwrap();
+        writer.append(&records(1)).unwrap();
+        assert!(!begun.exists(), "it was begun anew, and named once its header was on disk");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), end);
+        assert_eq!(count(folder.path()).unwrap(), (6, 0));
+    }
+
+    #[test]
     fn every_flipped_byte_of_an_acknowledged_group_is_damage() {
         let (folder, path) = journal(&[2, 2, 1]);
         let whole = std::fs::read(&path).unwrap();

@@ -9,7 +9,7 @@ use crate::journal::Location;
 /// The shape of the store; another one is rebuilt from the journal.
 const FORMAT: u32 = 1;
 
-/// How far the packs reach.
+/// How far the store reaches: every record before is in a pack, and every place before is in sled and not only in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reached {
     format: u32,

@@ -149,12 +149,12 @@ impl Store {
     /// When sled fails.
     pub fn places(&self, stream: &StreamId) -> Result<Vec<Place>, Fault> {
         // Memory is looked at first: what is settled meanwhile is found in sled, and not lost between the two.
-        let recent = self.recent().of(stream);
-        if recent.is_empty() {
-            return places::of(&self.streams, stream);
-        }
-        let newer = places::newer(&self.streams, stream, &recent)?;
-        let before = newer.first().map_or(u64::MAX, |place| place.position);
+        let (recent, end) = {
+            let recent = self.recent();
+            (recent.of(stream), recent.end())
+        };
+        let newer = if recent.is_empty() { Vec::new() } else { places::newer(&self.streams, stream, &recent)? };
+        let before = newer.first().map(|place| place.position).or(end).unwrap_or(u64::MAX);
         let mut all = places::of(&self.streams, stream)?;
         all.retain(|place| place.position < before);
         all.extend(newer);
@@ -167,13 +167,19 @@ impl Store {
     /// When sled fails.
     pub fn places_below(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Place>, Fault> {
         let from = after.map_or("", |(stream, _)| stream);
-        let recent = self.recent().below(prefix, from, limit);
-        let mut all = places::below(&self.streams, prefix, after, limit)?;
+        let (recent, end) = {
+            let recent = self.recent();
+            (recent.below(prefix, from, limit), recent.end())
+        };
+        // Memory, then what of it is not in sled, then sled: what is settled meanwhile stands in both, never in neither.
+        let mut all = Vec::new();
         for (stream, noted) in recent {
             let newer = places::newer(&self.streams, &stream, &noted)?;
             let seen = |place: &Place| after.is_some_and(|(s, v)| s == place.stream.as_str() && place.version <= v);
             all.extend(newer.into_iter().filter(|place| !seen(place)));
         }
+        all.extend(places::below(&self.streams, prefix, after, limit)?);
+        all.retain(|place| end.is_none_or(|end| place.position < end));
         all.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
         all.dedup_by(|a, b| a.position == b.position);
         all.truncate(limit);

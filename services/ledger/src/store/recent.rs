@@ -1,6 +1,7 @@
 //! Places noted lately and not yet in sled: gathered by stream, so that a busy stream costs sled one write for many places.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use rondo_domain::StreamId;
 
@@ -17,6 +18,8 @@ pub(super) type Noted = (u64, [u8; 16]);
 pub(super) struct Recent {
     streams: BTreeMap<StreamId, Vec<Noted>>,
     count: usize,
+    /// Beyond the last position noted since the start. What is read while sled is written to may be torn beyond it.
+    end: Option<u64>,
 }
 
 impl Recent {
@@ -33,6 +36,12 @@ impl Recent {
             }
             self.count += 1;
         }
+        self.end = self.end.max(Some(first + entries.len() as u64));
+    }
+
+    /// Everything before this position is in memory or in sled; nothing, if nothing was noted since the start.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.end
     }
 
     /// Whether it is time to bring them into sled.
@@ -47,7 +56,7 @@ impl Recent {
 
     /// Lets go of everything, once it is in sled.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { end: self.end, ..Self::default() };
     }
 
     /// The places of one stream.
@@ -57,10 +66,10 @@ impl Recent {
 
     /// The places of streams whose name begins so, from a stream on, of about `limit` at the most.
     pub(super) fn below(&self, prefix: &str, from: &str, limit: usize) -> Vec<(StreamId, Vec<Noted>)> {
-        let Ok(start) = prefix.max(from).parse::<StreamId>() else { return Vec::new() };
+        let start = prefix.max(from);
         let mut found = Vec::new();
         let mut count = 0;
-        for (stream, places) in self.streams.range(start..) {
+        for (stream, places) in self.streams.range::<str, _>((Bound::Included(start), Bound::Unbounded)) {
             if !stream.as_str().starts_with(prefix) || count >= limit {
                 break;
             }

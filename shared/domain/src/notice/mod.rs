@@ -15,21 +15,26 @@ pub struct Refusal {
     pub code: u16,
     /// The reply's class in words; never the server's own text, which may hold an address.
     pub class: String,
-    /// Whether it is about the recipient: nobody is reached at that address, so that another contact is needed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub about_recipient: bool,
+    /// What it is about.
+    pub about: About,
+}
+
+/// What a refusal is about, and so what helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// The mail: its size, its content, a policy. A person has to look.
+    Mail,
+    /// The server, which is away or does not take us. It says nothing about the mail; waiting helps, or an operator.
+    Server,
+    /// The recipient: nobody is reached at that address, so that another contact is needed.
+    Recipient,
 }
 
 impl Refusal {
-    /// A refusal by the server's reply code (RFC 5321, section 4.2.3): 550, 551 and 553 speak of the mailbox, all others
-    /// of the mail, of the server or of us.
-    pub fn of_code(code: u16, class: &str) -> Self {
-        Self { code, class: class.to_owned(), about_recipient: matches!(code, 550 | 551 | 553) }
-    }
-
-    /// Nobody with an address is known under that person's id.
-    pub fn no_address() -> Self {
-        Self { code: 0, class: "no address in the register of people".to_owned(), about_recipient: true }
+    /// A refusal about something, by a reply code (RFC 5321, section 4.2.3), 0 where there was no reply.
+    pub fn new(about: About, code: u16, class: &str) -> Self {
+        Self { code, class: class.to_owned(), about }
     }
 }
 
@@ -198,6 +203,8 @@ pub struct Notice {
     pub message_id: Option<String>,
     /// When the server took it.
     pub sent_at: Option<Timestamp>,
+    /// How often the server refused the mail itself for now; an absent server does not count.
+    pub refusals: u32,
 }
 
 impl Notice {
@@ -219,7 +226,10 @@ impl Notice {
                 self.sent_at = Some(stamp.at);
                 NoticeState::Sent
             }
-            E::NoticeDeferred { until, .. } => NoticeState::Deferred { until: *until },
+            E::NoticeDeferred { until, refusal, .. } => {
+                self.refusals += u32::from(refusal.about != About::Server);
+                NoticeState::Deferred { until: *until }
+            }
             E::NoticeRefused { refusal, .. } => NoticeState::Refused { refusal: refusal.clone() },
             E::NoticeUnknown { .. } => NoticeState::Unknown,
             E::NoticeBounced { hard, .. } => NoticeState::Bounced { hard: *hard },

@@ -74,7 +74,7 @@ pub enum ReleaseEvent {
     ReleaseApproved {},
     /// It was cleared for publication.
     ReleaseCleared {},
-    /// Its time came; the figures are those of the log before this record.
+    /// Its time came; the figures are those that stood in the log when it was put together.
     ReleaseBegun {},
     /// It is out.
     ReleasePublished {
@@ -128,13 +128,13 @@ pub struct Release {
     pub authors: BTreeSet<PersonId>,
     /// Who accepted them.
     pub acceptors: BTreeSet<PersonId>,
-    /// The record by which it was put together.
+    /// The record by which it was put together: its figures are those of the log before it.
     pub prepared_at: Option<u64>,
     /// Who approved.
     pub approved_by: Option<PersonId>,
     /// Who cleared.
     pub cleared_by: Option<PersonId>,
-    /// The log position at which its figures were taken.
+    /// The record by which it was begun.
     pub begun_at: Option<u64>,
     /// When it went out.
     pub published_at: Option<Timestamp>,
@@ -212,6 +212,8 @@ impl Release {
             part.tables.get(no).is_some_and(|table| {
                 matches!(table.state, TableState::Confirmed | TableState::Published)
                     && table.changed_at < self.prepared_at
+                    && table.authors.is_subset(&self.authors)
+                    && table.accepted_by.as_ref().is_some_and(|acceptor| self.acceptors.contains(acceptor))
             })
         };
         if tables.tables.iter().all(as_approved) { None } else { Some(Unready::Changed) }
@@ -253,10 +255,13 @@ pub fn decide(
             ReleaseEvent::ReleaseCleared {}
         }
         C::Begin { round, .. } => {
-            context.require_role(&[Role::Service], "begin a publication")?;
+            context.require_role(&[Role::Service, Role::Publisher], "begin a publication")?;
             require(state, "be published", state.state == S::Cleared)?;
             if state.not_before.is_some_and(|time| context.now < time) {
                 return Err(not_possible(state, "be published before its time"));
+            }
+            if state.round.as_ref() != Some(round) {
+                return Err(not_possible(state, &format!("be published as one of {round}")));
             }
             for tables in &state.contents {
                 let part = context.participation(round, &tables.country);

@@ -12,7 +12,7 @@ use rondo_rules::{Reported, Sheet};
 
 /// A sheet that is recorded.
 #[derive(Debug, Default)]
-pub(crate) struct Stands {
+pub(crate) struct RecordedSheet {
     /// As it is now.
     pub(crate) current: Figures,
     /// As the sender could see it: what was there when the file arrived, and what the sender recorded since. What another
@@ -22,9 +22,9 @@ pub(crate) struct Stands {
 
 /// Every recorded sheet of a country in the years and tables that are asked.
 #[derive(Debug, Default)]
-pub(crate) struct Standing(BTreeMap<SheetKey, (TableNo, Stands)>);
+pub(crate) struct Recorded(BTreeMap<SheetKey, (TableNo, RecordedSheet)>);
 
-impl Standing {
+impl Recorded {
     /// Reads it from the log, for a submission of this country.
     pub(crate) async fn read(
         reader: &dyn Ledger,
@@ -39,7 +39,7 @@ impl Standing {
                 let prefix = format!("figures/{country}/{}/{year}/", layout.indicator);
                 for record in ledger::read_all(reader, &prefix).await? {
                     let (Some(sheet), Event::Figures(event)) = (record.stream.sheet(), &record.event) else { continue };
-                    let (_, stands) = all.0.entry(sheet).or_insert_with(|| (layout.table, Stands::default()));
+                    let (_, stands) = all.0.entry(sheet).or_insert_with(|| (layout.table, RecordedSheet::default()));
                     stands.current.evolve(event);
                     if record.position < received.position || record.actor.id == received.author {
                         stands.seen.evolve(event);
@@ -52,7 +52,7 @@ impl Standing {
 
     /// The sheets as they are now, for the rules.
     pub(crate) fn sheets(&self) -> Vec<Sheet> {
-        let sheet = |(key, (table, stands)): (&SheetKey, &(TableNo, Stands))| {
+        let sheet = |(key, (table, stands)): (&SheetKey, &(TableNo, RecordedSheet))| {
             let cells = stands.current.cells.iter();
             let cells = cells.map(|(cell, value)| (cell.clone(), Reported { value: value.clone(), line: 0 })).collect();
             Sheet { key: key.clone(), table: *table, cells }
