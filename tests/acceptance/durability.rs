@@ -238,7 +238,11 @@ fn another_history_of_the_same_length_is_not_signed() {
     std::fs::copy(other.join(journal), data.join(journal)).unwrap();
     std::fs::remove_dir_all(data.join("index")).unwrap();
     assert!(matches!(open(&data), Err(OpenError::Notary(_))), "known by the memory");
-    std::fs::remove_file(data.join("keys/signed.json")).unwrap();
+    // A memory of having signed nothing, as a new log has it, does not help either: the checkpoint shows otherwise.
+    let fresh = folder.path().join("fresh");
+    let opened = open(&fresh).unwrap();
+    std::fs::copy(fresh.join("keys/signed.json"), data.join("keys/signed.json")).unwrap();
+    drop(opened);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let ended = runtime.block_on(async {
         let opened = open(&data).expect("the checkpoint is compared when the bytes are hashed");
@@ -250,4 +254,6 @@ fn another_history_of_the_same_length_is_not_signed() {
         lifecycle.run(std::future::pending()).await.unwrap_err().to_string()
     });
     assert!(ended.contains("does not extend the 20 that were signed"), "{ended}");
+    std::fs::remove_file(data.join("keys/signed.json")).unwrap();
+    assert!(matches!(open(&data), Err(OpenError::Notary(_))), "and without any memory nothing is signed");
 }

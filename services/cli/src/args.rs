@@ -151,9 +151,14 @@ pub(crate) enum RoundVerb {
     /// Plan a round on a workflow; it is configured at once and launched at its milestone.
     #[command(after_help = "Example: rondo round plan ilms-asean --year 2026 --as ilo-coordinator")]
     Plan {
+        /// A workflow of this program, or the folder of one.
         workflow: String,
+        /// The collection year.
         #[arg(long)]
         year: Year,
+        /// Plan it although its launch has passed.
+        #[arg(long)]
+        late: bool,
     },
     /// Launch a configured round now.
     Launch { round: RoundId },

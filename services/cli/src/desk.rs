@@ -94,7 +94,8 @@ impl Desk {
     /// Plans a round on a workflow; the scheduler configures it.
     pub(crate) async fn plan(&self, bundle: &Bundle, year: Year) -> Result<RoundId, Failure> {
         let ready = builtin::checked(bundle)?.ready;
-        ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
+        let plan = ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
+        ready.every_step_is_dated(&plan).map_err(|e| Failure::usage(e.to_string()))?;
         let hash = files::store(&*self.ledger, &bundle.to_bytes()).await?;
         let workflow = ready.definition.id.clone();
         let round: RoundId = format!("{workflow}-{year}").parse()?;

@@ -52,7 +52,7 @@ impl Reached {
         if !data.join("log.json").exists() {
             return Err(rondo_ledger::OpenError::NoLog(data.clone()).into());
         }
-        let opened = rondo_ledger::open(&LedgerConfig {
+        let mut opened = rondo_ledger::open(&LedgerConfig {
             data: data.clone(),
             origin: config.ledger.origin.clone(),
             clock: Arc::new(SystemClock),
@@ -61,6 +61,8 @@ impl Reached {
         for note in &opened.notes {
             crate::output::hint(note);
         }
+        // A server reads this in the background; a command that is gone in a moment has to do it first.
+        opened.scrub()?;
         let ledger = Arc::new(opened.handle.clone());
         Ok(Self { ledger, served: false, opened: Some((Lifecycle::default(), opened)) })
     }

@@ -69,12 +69,11 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
     // The others cannot do anything before the ledger answers, so that it comes first.
     roles.sort_by_key(|role| *role != "ledger");
     for role in roles {
-        let client = connect(&config, role).await?;
-        let clock: Arc<dyn Clock> =
-            if config.bus.paced_clock { Arc::new(BusClock::new(client.clone()).await?) } else { Arc::new(SystemClock) };
+        let Some(joined) = lifecycle.unless_asked(join(&config, role)).await else { return Ok(()) };
+        let (client, clock) = joined?;
         match role {
             "ledger" => start_ledger(&mut lifecycle, &config, client, clock)?,
-            "gateway" => start_gateway(&mut lifecycle, &config, client).await?,
+            "gateway" => start_gateway(&mut lifecycle, &config, client, clock).await?,
             _ => {
                 let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client.clone(), role).await?);
                 let progress: Arc<dyn Progress> = Arc::new(BusProgress::new(client).await?);
@@ -84,6 +83,14 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
         hint(&format!("The {role} is up, over {}.", config.bus.url));
     }
     lifecycle.run(std::future::pending()).await.map_err(|e| Failure::of(&e))
+}
+
+/// A connection of a role's own, and the clock it goes by.
+async fn join(config: &Config, role: &str) -> Result<(rondo_bus::Client, Arc<dyn Clock>), Failure> {
+    let client = connect(config, role).await?;
+    let clock: Arc<dyn Clock> =
+        if config.bus.paced_clock { Arc::new(BusClock::new(client.clone()).await?) } else { Arc::new(SystemClock) };
+    Ok((client, clock))
 }
 
 /// The name and password for the broker, if the configuration has them.
@@ -130,7 +137,12 @@ fn start_ledger(
     Ok(())
 }
 
-async fn start_gateway(lifecycle: &mut Lifecycle, config: &Config, client: rondo_bus::Client) -> Result<(), Failure> {
+async fn start_gateway(
+    lifecycle: &mut Lifecycle,
+    config: &Config,
+    client: rondo_bus::Client,
+    clock: Arc<dyn Clock>,
+) -> Result<(), Failure> {
     let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client, "gateway").await?);
     let bound = rondo_gateway::bind(&config.gateway.listen).await?;
     std::fs::create_dir_all(&config.ledger.data)
@@ -138,7 +150,8 @@ async fn start_gateway(lifecycle: &mut Lifecycle, config: &Config, client: rondo
     let token = up::token()?;
     let address = bound.address;
     let announced = up::Announced::write(&config.ledger.data, &address.to_string(), &token)?;
-    let parts = rondo_gateway::Parts { ledger, board: Board::default(), token };
+    let parts =
+        rondo_gateway::Parts { ledger, board: Board::default(), clock, notice: config.gateway.notice.clone(), token };
     let stop = lifecycle.stop();
     lifecycle.spawn("gateway", async move {
         let served = rondo_gateway::run(bound, parts, stop).await;

@@ -26,9 +26,15 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     } else if args.until_done {
         "127.0.0.1:0".clone_into(&mut config.gateway.listen);
     }
+    let mut lifecycle = Lifecycle::default();
     let bound = rondo_gateway::bind(&config.gateway.listen).await?;
     config.mail.base_url = format!("http://{}", bound.address);
     let cast = if args.demo { Some(demo::Cast::builtin()?) } else { None };
+    if args.demo {
+        config.gateway.notice = demo::NOTICE.to_owned();
+        config.mail.notice = demo::NOTICE.to_owned();
+        hint(demo::NOTICE);
+    }
     let paced = match &cast {
         Some(cast) => Some(PacedClock::new(demo::resume_at(&config, cast)?)),
         None => None,
@@ -52,11 +58,16 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
     let board = Board::default();
     let token = token()?;
-    let mut lifecycle = Lifecycle::default();
     let announced = Announced::write(&config.ledger.data, &bound.address.to_string(), &token)?;
     let address = bound.address;
     start_roles(&mut lifecycle, &config, &ledger, &clock, &board)?;
-    let parts = rondo_gateway::Parts { ledger: Arc::clone(&ledger), board: board.clone(), token };
+    let parts = rondo_gateway::Parts {
+        ledger: Arc::clone(&ledger),
+        board: board.clone(),
+        clock: Arc::clone(&clock),
+        notice: config.gateway.notice.clone(),
+        token,
+    };
     lifecycle.spawn("gateway", rondo_gateway::run(bound, parts, lifecycle.stop()));
     let stop = lifecycle.stop();
     lifecycle.spawn("ledger", opened.run(stop));

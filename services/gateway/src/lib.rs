@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rondo_eventlog::Ledger;
+use rondo_runtime::clock::Clock;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::patient::{Patient, until_stopped};
 use rondo_runtime::progress::Board;
@@ -60,6 +61,10 @@ pub struct Parts {
     pub ledger: Arc<dyn Ledger>,
     /// How far the roles of this process have come.
     pub board: Board,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What stands under every page, from the configuration; nothing when empty.
+    pub notice: String,
     /// Whoever shows this may give commands: it is written to a file that only the data directory's owner can read.
     pub token: String,
 }

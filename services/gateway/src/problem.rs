@@ -20,6 +20,7 @@ struct Page<'a> {
     title: &'a str,
     sentence: &'a str,
     live: bool,
+    notice: &'a str,
 }
 
 impl Problem {
@@ -57,7 +58,7 @@ impl From<Fault> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Problem");
-        let page = Page { title, sentence: &self.sentence, live: false };
+        let page = Page { title, sentence: &self.sentence, live: false, notice: "" };
         match page.render() {
             Ok(html) => (self.status, Html(html)).into_response(),
             Err(_) => (self.status, self.sentence).into_response(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rondo_domain::calendar::{Calendar, read_calendars};
 use rondo_domain::table::Questionnaire;
-use rondo_domain::workflow::Bundle;
+use rondo_domain::workflow::{Bundle, Definition, read_definition};
 use rondo_domain::world::World;
 use rondo_domain::{Country, FileHash};
 use rondo_eventlog::{Fault, Ledger, files};
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 /// What a pinned definition says to pages.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
+    pub(crate) definition: Option<Definition>,
     pub(crate) questionnaire: Questionnaire,
     pub(crate) calendars: BTreeMap<Country, Calendar>,
 }
@@ -61,6 +62,7 @@ impl Projection {
                 bundle.text("calendar/holidays.csv").map_err(unreadable)?,
             );
             let texts = Texts {
+                definition: Some(read_definition(&bundle).map_err(unreadable)?),
                 questionnaire: rondo_questionnaire::read_questionnaire(&bundle).map_err(unreadable)?,
                 calendars: calendars.map_err(|e| unreadable(e.0))?,
             };

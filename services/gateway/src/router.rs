@@ -14,6 +14,7 @@ use futures::{Stream, StreamExt, stream};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rondo_eventlog::Ledger;
 use rondo_eventlog::files::PART;
+use rondo_runtime::clock::Clock;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::progress::Board;
 use serde_json::json;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) projection: Projection,
     pub(crate) token: Arc<str>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) notice: Arc<str>,
     board: Board,
     metrics: PrometheusHandle,
     stop: Stop,
@@ -41,8 +44,16 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
     let metrics = recorder.handle();
     // In a test process another gateway may have set one; its own numbers are then shown by that one.
     let _ = metrics::set_global_recorder(recorder);
-    let shared =
-        Shared { ledger: parts.ledger, projection, token: parts.token.into(), board: parts.board, metrics, stop };
+    let shared = Shared {
+        ledger: parts.ledger,
+        projection,
+        token: parts.token.into(),
+        clock: parts.clock,
+        notice: parts.notice.into(),
+        board: parts.board,
+        metrics,
+        stop,
+    };
     let port = Router::new()
         .route("/port/submit", post(port::submit))
         .route("/port/read", get(port::read))

@@ -6,11 +6,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rondo_eventlog::Fault;
+use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{JournalError, JournalWriter};
+use crate::journal::{JournalError, JournalWriter, SEGMENT_HEADER};
 use crate::notary::{self, NotaryError};
+use crate::scrub::ScrubError;
 
 /// How often a held lock is tried, and how long is waited between.
 const LOCK_TRIES: u32 = 10;
@@ -64,6 +66,9 @@ pub enum OpenError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] Fault),
+    /// What was acknowledged is no longer there as it was.
+    #[error(transparent)]
+    Scrub(#[from] ScrubError),
     /// The notary cannot sign.
     #[error(transparent)]
     Notary(#[from] NotaryError),
@@ -106,13 +111,10 @@ impl DataDirectory {
     pub fn open_or_create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<Self, OpenError> {
         fs::create_dir_all(path).map_err(io("create", path))?;
         if !path.join("log.json").exists() {
-            let mut entries = fs::read_dir(path).map_err(io("list", path))?;
-            let foreign =
-                |entry: std::io::Result<fs::DirEntry>| entry.map_or(true, |entry| entry.file_name() != "lock");
-            if entries.any(foreign) {
+            let lock = lock(path)?;
+            if !clear_half_made(path)? {
                 return Err(OpenError::Foreign(path.to_owned()));
             }
-            let lock = lock(path)?;
             create(path, origin, chance)?;
             drop(lock);
         }
@@ -154,6 +156,43 @@ fn read_note(path: &Path) -> Result<Note, OpenError> {
     }
 }
 
+/// Writes the public key as one line of vkey text.
+pub(crate) fn write_vkey(path: &Path, signer: &Signer) -> Result<(), OpenError> {
+    let vkey = path.join("log.vkey");
+    fs::write(&vkey, format!("{}\n", signer.verifier().vkey())).map_err(io("write", &vkey))
+}
+
+/// Removes what a making that was cut off left behind, and says whether the directory is then free. Without its note a
+/// directory never held a log: nothing in it was acknowledged. A journal with records is nobody's leftover.
+fn clear_half_made(path: &Path) -> Result<bool, OpenError> {
+    let mut leftovers = Vec::new();
+    for entry in fs::read_dir(path).map_err(io("list", path))? {
+        let entry = entry.map_err(io("list", path))?.path();
+        match entry.file_name().and_then(|name| name.to_str()) {
+            Some("lock") => {}
+            Some("journal" | "files" | "keys" | "log.vkey") => leftovers.push(entry),
+            _ => return Ok(false),
+        }
+    }
+    let (journal, files) = (path.join("journal"), path.join("files"));
+    for (folder, most) in [(&journal, SEGMENT_HEADER as u64), (&files, 0)] {
+        if !folder.exists() {
+            continue;
+        }
+        for entry in fs::read_dir(folder).map_err(io("list", folder))? {
+            let entry = entry.map_err(io("list", folder))?;
+            if most == 0 || entry.metadata().map_err(io("read", folder))?.len() > most {
+                return Ok(false);
+            }
+        }
+    }
+    for entry in leftovers {
+        let removed = if entry.is_dir() { fs::remove_dir_all(&entry) } else { fs::remove_file(&entry) };
+        removed.map_err(io("remove", &entry))?;
+    }
+    Ok(true)
+}
+
 fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenError> {
     for folder in ["journal", "files", "keys"] {
         let folder = path.join(folder);
@@ -162,9 +201,9 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
     // Received files, mails and figures before their release are nobody else's to read.
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io("protect", path))?;
     notary::create_key(&path.join("keys"), chance)?;
+    notary::create_memory(path)?;
     let signer = notary::read_signer(&path.join("keys"), origin)?;
-    let vkey = path.join("log.vkey");
-    fs::write(&vkey, format!("{}\n", signer.verifier().vkey())).map_err(io("write", &vkey))?;
+    write_vkey(path, &signer)?;
     JournalWriter::create(&path.join("journal"))?;
     // Written last: without it the directory holds no log.
     let note = path.join("log.json");

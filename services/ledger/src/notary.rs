@@ -104,9 +104,15 @@ fn memory(data: &Path) -> Result<Memory, NotaryError> {
     let path = data.join("keys").join("signed.json");
     match fs::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| NotaryError::BadMemory(path)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
         Err(e) => Err(io("read", &path)(e)),
     }
+}
+
+/// Makes the memory of a new log, which has signed nothing: from then on it must be there.
+pub(crate) fn create_memory(data: &Path) -> Result<(), NotaryError> {
+    let path = data.join("keys").join("signed.json");
+    let memory = serde_json::to_vec(&Memory::default()).map_err(|e| io("write", &path)(e.into()))?;
+    replace(&path, &memory)
 }
 
 /// The head that the checkpoint beside the log signs. What it says was signed, whatever the memory has lost.
@@ -117,12 +123,8 @@ fn shown(data: &Path) -> Result<Option<Head>, NotaryError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(io("read", &path)(e)),
     };
-    match Checkpoint::parse(&note) {
-        Some(checkpoint) => Ok(Some(checkpoint.head)),
-        // It is written anew from the memory of what was signed, if there is one.
-        None if data.join("keys").join("signed.json").exists() => Ok(None),
-        None => Err(NotaryError::BadMemory(path)),
-    }
+    // One that cannot be read is written anew from the memory of what was signed.
+    Ok(Checkpoint::parse(&note).map(|checkpoint| checkpoint.head))
 }
 
 /// How many records were signed; what stands among them was acknowledged.

@@ -16,7 +16,7 @@ use rondo_runtime::lifecycle::Stop;
 use tokio::sync::mpsc;
 
 use crate::committer;
-use crate::directory::{DataDirectory, OpenError, io};
+use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, Group, JournalWriter};
@@ -58,6 +58,17 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Reads what the start trusted now, before anything is asked of the ledger, instead of in the background.
+    ///
+    /// # Errors
+    /// When acknowledged bytes are damaged or altered.
+    pub fn scrub(&mut self) -> Result<(), OpenError> {
+        match self.unread.take() {
+            Some((folder, head)) => Ok(scrub::whole(&folder, head)?),
+            None => Ok(()),
+        }
+    }
+
     /// Keeps signing until asked to stop, then ends the threads and brings the store to the device.
     ///
     /// # Errors
@@ -124,6 +135,12 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
     let head = Head { size: recovery.frontier.size(), root: recovery.frontier.root() };
     let log = Arc::new(Log::new(store, recovery.packed, recovery.tail, head));
     let signer = notary::read_signer(&config.data.join("keys"), directory.origin())?;
+    if config.data.join("log.vkey").exists() {
+        crate::inspect::keys(&config.data)?;
+    } else {
+        directory::write_vkey(&config.data, &signer)?;
+        notes.push("the public key was missing and was written anew from the signing key".to_owned());
+    }
     let notary = Notary::open(Arc::clone(&log), &config.data, signer)?;
     let journal = JournalWriter::resume(&folder, next)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));

@@ -14,6 +14,19 @@ use crate::journal::{JournalError, JournalReader};
 /// How much the scrub stands back (nice(2)) behind those who are answered.
 const NICE: i32 = 15;
 
+/// What the scrub found.
+#[derive(Debug, thiserror::Error)]
+pub enum ScrubError {
+    /// Bytes are damaged.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Bytes are whole, and others than those that were acknowledged.
+    #[error(
+        "the {0} records in the journal do not hash to the root they had when they were indexed: they were altered. Nothing was changed. Run `rondo audit verify`, and restore the folder `journal` from a backup"
+    )]
+    Altered(u64),
+}
+
 /// Reads the journal up to the head that the start found, and fails the log if it is not what was acknowledged.
 pub(crate) fn run(log: &Arc<Log>, folder: &Path, found: Head, stop: &Stop) {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
@@ -21,18 +34,24 @@ pub(crate) fn run(log: &Arc<Log>, folder: &Path, found: Head, stop: &Stop) {
     }
     let failed = log.failures();
     let ends = || stop.is_asked() || failed.borrow().is_some();
-    let told = match root(folder, found.size, ends) {
-        Ok(Some(root)) if root == found.root => return tracing::debug!(records = found.size, "the journal is whole"),
-        // The ledger ends before the scrub; the next start begins again.
-        Ok(None) => return,
-        Ok(Some(_)) => format!(
-            "the {} records in the journal do not hash to the root they had when they were indexed: they were altered. Nothing was changed. Run `rondo audit verify`, and restore the folder `journal` from a backup",
-            found.size
-        ),
-        Err(error) => with_sources(&error),
-    };
-    tracing::error!("the ledger stops: {told}");
-    log.fail(&told);
+    if let Err(error) = check(folder, found, ends) {
+        let told = with_sources(&error);
+        tracing::error!("the ledger stops: {told}");
+        log.fail(&told);
+    }
+}
+
+/// Reads the whole journal up to a head.
+pub(crate) fn whole(folder: &Path, found: Head) -> Result<(), ScrubError> {
+    check(folder, found, || false)
+}
+
+fn check(folder: &Path, found: Head, ends: impl Fn() -> bool) -> Result<(), ScrubError> {
+    match root(folder, found.size, ends)? {
+        // Without a root the ledger ends before the scrub; the next start begins again.
+        Some(root) if root != found.root => Err(ScrubError::Altered(found.size)),
+        _ => Ok(()),
+    }
 }
 
 fn root(folder: &Path, size: u64, ends: impl Fn() -> bool) -> Result<Option<[u8; 32]>, JournalError> {

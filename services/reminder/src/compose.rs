@@ -1,5 +1,6 @@
 //! Composing: a mail's text from what is true at the moment of sending. Never a figure, never a finding.
 
+use jiff::Timestamp;
 use jiff::civil::Time;
 use lettre::message::{Mailbox, header};
 use minijinja::{Environment, UndefinedBehavior, context};
@@ -55,6 +56,7 @@ pub(crate) struct Facts {
     years: String,
     link: String,
     text: String,
+    now: Timestamp,
 }
 
 /// The Message-ID of a notice, at the sender's domain.
@@ -70,6 +72,7 @@ pub(crate) fn facts(
     person: &Person,
     texts: &Texts,
     mail: &MailSection,
+    now: Timestamp,
 ) -> Facts {
     let round = world.round(&key.0);
     let participant = brief.country.as_ref().and_then(|country| round?.participants.get(country));
@@ -100,6 +103,7 @@ pub(crate) fn facts(
             .map(|round| round.reference_years.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
             .unwrap_or_default(),
         link: format!("{base}/rounds/{}{place}", key.0),
+        now,
         text: if texts.bundle.text(&local).is_ok() { local } else { english },
     }
 }
@@ -145,6 +149,7 @@ pub(crate) fn letter(
         .reply_to(mail.reply_to.parse()?)
         .to(to)
         .message_id(Some(message_id(key, mail)))
+        .date(facts.now.into())
         .subject(subject.trim())
         .header(AutoSubmitted)
         .header(header::ContentType::TEXT_PLAIN)
@@ -173,6 +178,7 @@ fn fill(
         years => facts.years,
         link => facts.link,
         contact => mail.contact,
+        notice => mail.notice,
         reason => brief.reason,
     };
     let template = |source| ComposeError::Template { name: facts.text.clone(), source };

@@ -77,7 +77,7 @@ impl<'a> Delivery<'a> {
         }
         let people = People::read(self.people).map_err(|e| Fault::storage("the register of people", e))?;
         let letter = people.person.get(&brief.person).map(|person| {
-            let facts = compose::facts(world, key, brief, person, texts, self.mail);
+            let facts = compose::facts(world, key, brief, person, texts, self.mail, self.clock.now());
             compose::letter(&facts, brief, person, texts, self.mail, key)
         });
         self.send(key, notice, (brief, letter), texts, outbox.outages()).await

@@ -6,8 +6,20 @@ use minijinja::Environment;
 use rondo_domain::workflow::{Action, Bundle, Definition, Problem};
 
 /// What a text may speak of.
-pub(crate) const VARIABLES: [&str; 11] =
-    ["name", "round", "country", "deadline", "missing", "missing_count", "owed", "years", "link", "contact", "reason"];
+pub(crate) const VARIABLES: [&str; 12] = [
+    "name",
+    "round",
+    "country",
+    "deadline",
+    "missing",
+    "missing_count",
+    "owed",
+    "years",
+    "link",
+    "contact",
+    "reason",
+    "notice",
+];
 
 /// The text that stands under every mail and has no subject.
 const FOOTER: &str = "mail/footer.en.txt";

@@ -141,7 +141,11 @@ fn validate(world: &World, key: &RunKey) -> (Commands, Outcome) {
     let part = key.1.as_ref().and_then(|country| world.participation(&key.0, country));
     let waiting =
         part.into_iter().flat_map(|part| &part.submissions).filter(|(_, s)| s.state == SubmissionState::Received);
+    let mut waiting: Vec<_> = waiting.collect();
+    // Who came first is checked first.
+    waiting.sort_by_key(|(_, submission)| submission.position);
     let commands: Commands = waiting
+        .into_iter()
         .map(|(id, _)| {
             let wished = ParticipationCommand::RequestCheck { submission: id.clone() };
             of_country(key, &["request-check", id.as_str()], wished)
@@ -242,7 +246,7 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
             of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
         }
         // A refusal of ours (a wrong password, a full server) says nothing about the contact.
-        NoticeState::Bounced { hard: true }
+        NoticeState::Bounced { hard: true, .. }
         | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
             if !part.bounced.contains(&person) =>
         {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use rondo_domain::calendar::{Calendar, CalendarError, Moment, Offset, Roll};
 use rondo_domain::round::{Participant, Round, RoundPlan};
-use rondo_domain::workflow::{MilestoneRule, Step, Trigger};
+use rondo_domain::workflow::{Each, MilestoneRule, Step, Trigger};
 use rondo_domain::{Country, Year};
 
 use crate::cron::{self, CronError, Schedule};
@@ -21,6 +21,14 @@ pub enum PlanError {
     /// By the schedule.
     #[error(transparent)]
     Cron(#[from] CronError),
+    /// A step has no date.
+    #[error("the step `{step}` has no date: {source}")]
+    Step {
+        /// Which.
+        step: String,
+        /// Why.
+        source: Box<PlanError>,
+    },
     /// A milestone has no date that year.
     #[error("the milestone `{milestone}` has no date in {year}")]
     NoDate {
@@ -111,6 +119,28 @@ impl Ready {
         let date = calendar.zone.to_datetime(anchor.at).date();
         let time = at.unwrap_or_else(|| anchor.local.time());
         Ok(Some(calendar.moment_from((milestone.as_str(), date), *offset, time, step.roll)?))
+    }
+
+    /// Whether every step that hangs on a milestone has a date in a round so configured, for every country.
+    ///
+    /// # Errors
+    /// The first step that has none, and why.
+    pub fn every_step_is_dated(&self, plan: &RoundPlan) -> Result<(), PlanError> {
+        let participants =
+            plan.participants.iter().map(|participant| (participant.country.clone(), participant.clone()));
+        let round =
+            Round { milestones: plan.milestones.clone(), participants: participants.collect(), ..Round::default() };
+        for step in &self.definition.steps {
+            let countries: Vec<Option<&Country>> = match step.each {
+                Each::Round => vec![None],
+                Each::Country => round.participants.keys().map(Some).collect(),
+            };
+            for country in countries {
+                self.milestone_due(&round, step, country)
+                    .map_err(|error| PlanError::Step { step: step.id.to_string(), source: Box::new(error) })?;
+            }
+        }
+        Ok(())
     }
 
     /// When a step that hangs on an event is due.

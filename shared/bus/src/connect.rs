@@ -25,12 +25,20 @@ pub struct Credentials {
 /// The broker cannot be reached.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the broker {url} cannot be reached as `{client}`. Nothing was lost: start nats-server there, or name another with --nats"
+    "the broker {url} cannot be reached as `{client}`. Nothing was lost: start nats-server there, mend the user and password, or name another with --nats"
 )]
 pub struct ConnectError {
     url: String,
     client: String,
     source: async_nats::ConnectError,
+}
+
+/// An address as it may be shown: without a user and password written into it.
+fn shown(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
+        None => url.to_owned(),
+    }
 }
 
 /// Connects a client.
@@ -53,6 +61,6 @@ pub async fn connect(url: &str, client: &str, credentials: Option<Credentials>) 
     if let Some(credentials) = credentials {
         options = options.user_and_password(credentials.user, credentials.password);
     }
-    let failed = |source| ConnectError { url: url.to_owned(), client: client.to_owned(), source };
+    let failed = |source| ConnectError { url: shown(url), client: client.to_owned(), source };
     options.connect(url).await.map_err(failed)
 }

@@ -1,6 +1,7 @@
 //! The ledger's side: answers requests as a NATS micro service, so that the ordinary `nats` tool can list and time them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::service::{Request, ServiceExt};
 use async_nats::{Client, HeaderMap};
@@ -25,6 +26,11 @@ pub enum ServeError {
     /// The service cannot be announced.
     #[error("the ledger cannot be announced on the bus: {0}")]
     Announce(String),
+    /// Another ledger has this broker.
+    #[error(
+        "another ledger answers on this broker; nothing was announced. One broker carries one log: stop that one, or name another broker with --nats"
+    )]
+    Another,
     /// The connection is gone for good.
     #[error("the connection to the bus is gone")]
     Gone,
@@ -51,6 +57,7 @@ type Answer = Result<(Bytes, HeaderMap), Failure>;
 /// # Errors
 /// Why it ended.
 pub async fn serve(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeError> {
+    alone(&client).await?;
     let announce = |e: async_nats::Error| ServeError::Announce(e.to_string());
     let service = client
         .service_builder()
@@ -88,6 +95,18 @@ pub async fn serve(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeE
     }
     tasks.spawn(nudge(client, ledger));
     tasks.join_next().await.map_or(Err(ServeError::Gone), |ended| ended.unwrap_or(Err(ServeError::Gone)))
+}
+
+/// How long another ledger is listened for.
+const ANOTHER: Duration = Duration::from_secs(1);
+
+/// Makes sure that no other ledger answers on this broker: two would share the commands, and make two histories of one log.
+async fn alone(client: &Client) -> Result<(), ServeError> {
+    match tokio::time::timeout(ANOTHER, client.request(subject::HEAD, Bytes::new())).await {
+        Ok(Ok(_)) => Err(ServeError::Another),
+        // Nobody answers, or one that is gone and whom the broker has not missed yet.
+        Ok(Err(_)) | Err(_) => Ok(()),
+    }
 }
 
 async fn nudge(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeError> {

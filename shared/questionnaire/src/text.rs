@@ -81,6 +81,8 @@ pub fn read_text(bytes: &[u8]) -> Result<TextFile, ReadError> {
         line: bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1,
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Line ends of two characters would shift the lines that the reader counts by one.
+    let text = &text.replace("\r\n", "\n");
     let head = text.lines().next().unwrap_or_default();
     let semicolons = head.matches(';').count() > head.matches(',').count();
     let mut reader = csv::ReaderBuilder::new()

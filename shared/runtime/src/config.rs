@@ -102,6 +102,8 @@ pub struct MailSection {
     pub base_url: String,
     /// Seconds after which a sending counts as unanswered.
     pub timeout_seconds: u64,
+    /// A sentence under every mail, for instance that this is a rehearsal; nothing when empty.
+    pub notice: String,
 }
 
 impl Default for MailSection {
@@ -120,6 +122,7 @@ impl Default for MailSection {
             people: PathBuf::from("people.toml"),
             base_url: "http://127.0.0.1:8080".to_owned(),
             timeout_seconds: 30,
+            notice: String::new(),
         }
     }
 }
@@ -144,11 +147,13 @@ impl Default for PublishSection {
 pub struct GatewaySection {
     /// Where to listen; only loopback addresses are taken as long as there is no sign-in.
     pub listen: String,
+    /// A sentence under every page, for instance that this is a rehearsal; nothing when empty.
+    pub notice: String,
 }
 
 impl Default for GatewaySection {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned() }
+        Self { listen: "127.0.0.1:8080".to_owned(), notice: String::new() }
     }
 }
 

@@ -3,11 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How long tasks have to end after they were asked to.
 const GRACE: Duration = Duration::from_secs(20);
+/// Signals within this time are one.
+const ONE_WISH: Duration = Duration::from_millis(300);
 
 /// Tells tasks that it is time to stop.
 #[derive(Debug, Clone)]
@@ -48,16 +51,17 @@ pub enum Ended {
     Insisted,
 }
 
-/// The tasks of a process.
+/// The tasks of a process. Signals are listened to from its making on: make it before anything that has to be undone.
 #[derive(Debug)]
 pub struct Lifecycle {
     stop: watch::Sender<bool>,
     tasks: JoinSet<(&'static str, Result<(), String>)>,
+    signals: Signals,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { stop: watch::Sender::new(false), tasks: JoinSet::new() }
+        Self { stop: watch::Sender::new(false), tasks: JoinSet::new(), signals: Signals::listen() }
     }
 }
 
@@ -70,6 +74,14 @@ impl Lifecycle {
     /// Asks every task to stop.
     pub fn ask(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Waits for something that a start needs; nothing, if a signal to stop comes first.
+    pub async fn unless_asked<T>(&mut self, needed: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = needed => Some(done),
+            () = self.signals.next() => None,
+        }
     }
 
     /// Starts a task. When it ends before it was asked to, the process ends.
@@ -87,7 +99,7 @@ impl Lifecycle {
     /// Why it ended otherwise than asked.
     pub async fn run(mut self, until: impl Future<Output = ()>) -> Result<(), Ended> {
         let early = tokio::select! {
-            () = signal() => Ok(()),
+            () = self.signals.next() => Ok(()),
             () = until => Ok(()),
             Some(done) = self.tasks.join_next() => died_early(done),
         };
@@ -101,9 +113,14 @@ impl Lifecycle {
             }
             worst
         };
+        let insisted = async {
+            // One wish to stop may come as several signals at once, to a process and to its group.
+            tokio::time::sleep(ONE_WISH).await;
+            self.signals.next().await;
+        };
         tokio::select! {
             worst = wound_up => early.and(worst),
-            () = signal() => Err(Ended::Insisted),
+            () = insisted => Err(Ended::Insisted),
             () = tokio::time::sleep(GRACE) => early.and(Err(Ended::Slow)),
         }
     }
@@ -141,14 +158,29 @@ pub fn with_sources(error: &dyn std::error::Error) -> String {
     text
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// The signals that ask a process to stop.
+#[derive(Debug)]
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn listen() -> Self {
+        let listen = || Ok::<_, std::io::Error>((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?));
+        match listen() {
+            Ok(both) => Self(Some(both)),
+            Err(error) => {
+                tracing::warn!("signals cannot be listened to, so that only SIGKILL stops this process: {error}");
+                Self(None)
+            }
+        }
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some((interrupt, terminate)) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            None => std::future::pending().await,
+        }
     }
 }

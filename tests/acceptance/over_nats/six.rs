@@ -95,6 +95,8 @@ impl Round {
 
     /// Ends every process as an operator would, and waits until each is gone.
     pub fn stop(&mut self) {
+        // One that was just started has to have come so far that it listens.
+        std::thread::sleep(std::time::Duration::from_millis(500));
         for role in self.roles.values_mut() {
             let asked = Command::new("kill").args(["-TERM", &role.id().to_string()]).status().unwrap();
             assert!(asked.success());

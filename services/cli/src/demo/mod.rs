@@ -14,6 +14,9 @@ use rondo_runtime::config::Config;
 
 use crate::failure::Failure;
 
+/// What stands under every page and mail of a demonstration.
+pub(crate) const NOTICE: &str = "This is a demonstration: its figures were published (ILOSTAT); its dates, people, questions and corrections are invented.";
+
 /// When the clock begins: with the first act, or where a log that was begun left off.
 pub(crate) fn resume_at(config: &Config, cast: &Cast) -> Result<Timestamp, Failure> {
     let mut last = cast.begin;

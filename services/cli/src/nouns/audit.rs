@@ -28,6 +28,9 @@ pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
             }
             _ => format!("good: all {} records hash to the signed root", found.records),
         },
+        (None, None, false) if signed.is_none() => {
+            format!("not comparable: {} records are whole, and no accepted checkpoint says their root", found.records)
+        }
         (None, None, false) => "BAD: the records do not hash to the signed root".to_owned(),
     };
     let extends = "not asked: no checkpoint saved elsewhere was given";

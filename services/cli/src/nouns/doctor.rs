@@ -26,6 +26,10 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
                 None => good.push(format!("the journal holds {} whole records", found.records)),
                 Some(damage) => bad.push(damage.to_string()),
             }
+            if found.torn > 0 {
+                let cut = "were never acknowledged and are cut off at the next start";
+                good.push(format!("{} bytes at the end of the journal {cut}", found.torn));
+            }
             match &found.checkpoint {
                 Ok(checkpoint) => good.push(format!("a checkpoint is signed at {} records", checkpoint.head.size)),
                 Err(error) => bad.push(format!("the checkpoint is not accepted: {error}")),

@@ -2,10 +2,12 @@
 
 use rondo_domain::event::Event;
 use rondo_domain::participation::Participation;
-use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent};
+use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent, RoundPlan};
+use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
-use rondo_domain::{Country, RoundId, StreamId};
+use rondo_domain::{Country, RoundId, StreamId, Year};
 use rondo_eventlog::ledger;
+use rondo_runtime::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::remark;
@@ -19,8 +21,10 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
     match verb {
         RoundVerb::List => list(desk, form).await,
         RoundVerb::Show { round } => show(desk, round, form).await,
-        RoundVerb::Plan { workflow, year } => {
-            let round = desk.plan(&builtin::bundle(workflow)?, *year).await?;
+        RoundVerb::Plan { workflow, year, late } => {
+            let bundle = builtin::bundle(workflow)?;
+            in_time(&bundle, *year, *late)?;
+            let round = desk.plan(&bundle, *year).await?;
             line(&format!("The round {round} is planned."))?;
             remark(served);
             hint(&format!("Next: rondo round show {round}"));
@@ -49,6 +53,14 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
                 (None, None) => return Err(Failure::usage("give --by or --until")),
             };
             let until = moment.map_err(|e| Failure::usage(e.to_string()))?;
+            let mut moved = part.clone();
+            moved.deadline = until.clone();
+            let plan = RoundPlan {
+                milestones: standing.milestones.clone(),
+                participants: vec![moved],
+                reference_years: standing.reference_years.clone(),
+            };
+            ready.every_step_is_dated(&plan).map_err(|e| Failure::usage(e.to_string()))?;
             let told = format!("has a new deadline for {country}: {} ({})", until.local, until.zone);
             let command = RoundCommand::Extend { country: country.clone(), until, reason: reason.clone() };
             act(desk, round, command, &told, served).await
@@ -56,7 +68,21 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
     }
 }
 
+/// A round whose launch has passed would be late in everything from its first moment: that has to be wished.
+fn in_time(bundle: &Bundle, year: Year, late: bool) -> Result<(), Failure> {
+    let plan = builtin::checked(bundle)?.ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
+    let launch = plan.milestones.iter().find(|(id, _)| id.as_str() == "launch").map(|(_, moment)| moment);
+    match launch.filter(|launch| launch.at < SystemClock.now() && !late) {
+        Some(launch) => Err(Failure::usage(format!(
+            "the launch of {year} was due on {}: every step would come late at once. Nothing was planned. Choose a later year, or say --late",
+            launch.local.strftime("%-d %B %Y")
+        ))),
+        None => Ok(()),
+    }
+}
+
 async fn act(desk: &Desk, round: &RoundId, command: RoundCommand, told: &str, served: bool) -> Result<(), Failure> {
+    desk.round(round).await?;
     desk.round_command(round, command).await?;
     remark(served);
     line(&format!("The round {round} {told}."))

@@ -24,6 +24,9 @@ pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
     );
     let plan = year.map(|year| ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))).transpose()?;
     if let Some(plan) = &plan {
+        ready.every_step_is_dated(plan).map_err(|e| Failure::usage(e.to_string()))?;
+    }
+    if let Some(plan) = &plan {
         for (id, moment) in &plan.milestones {
             told.push_str(&format!("  {id}: {} ({})\n", moment.local.strftime("%a %-d %b %Y %H:%M"), moment.zone));
         }

@@ -1,10 +1,16 @@
 //! A country in a round: its tables, its submissions, its questions.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
+use rondo_domain::event::Event;
+use rondo_domain::figure::{FigureKey, FiguresEvent};
 use rondo_domain::participation::{Participation, QueryState, TableState};
 use rondo_domain::{Country, RoundId};
+use rondo_eventlog::{Ledger, ledger};
 
 use super::{page, words};
 use crate::problem::Problem;
@@ -24,6 +30,7 @@ struct CountryPage {
     submissions: Vec<SubmissionLine>,
     queries: Vec<QueryLine>,
     live: bool,
+    notice: Arc<str>,
 }
 
 struct TableLine {
@@ -46,10 +53,13 @@ struct SubmissionLine {
 
 struct QueryLine {
     table: String,
+    /// The first figure it is about: address and name.
+    about: Option<(String, String)>,
     question: String,
     repair: String,
     state: &'static str,
     answer: String,
+    decision: String,
 }
 
 /// A country in a round.
@@ -62,26 +72,44 @@ pub(crate) async fn country(
     let country: Country = country.parse().map_err(|_| unknown())?;
     let pin = shared.projection.with(|world| world.round(&round).and_then(|found| found.pin.clone()));
     let texts = shared.projection.texts(pin.as_ref().map(|pin| &pin.bundle));
+    let recorded = recorded(&*shared.ledger, &country).await?;
     let view = shared.projection.with(|world| {
         let participant = world.round(&round)?.participants.get(&country)?;
         let part = world.participation(&round, &country).cloned().unwrap_or_default();
         Some(CountryPage {
-            title: words::country(&texts, &country),
+            title: words::capitalised(&words::country(&texts, &country)),
             round: round.to_string(),
             state: part.state().as_str(),
             deadline: words::moment(&participant.deadline),
             explanation: participant.deadline.explanation(),
             closed: part.closed.clone().or_else(|| part.declined.clone()).unwrap_or_default(),
-            tables: tables(&part, &country, &texts),
+            tables: tables(&part, &country, &texts, &recorded),
             submissions: submissions(&part),
             queries: queries(&part),
             live: true,
+            notice: Arc::clone(&shared.notice),
         })
     });
     page(&view.ok_or_else(unknown)?)
 }
 
-fn tables(part: &Participation, country: &Country, texts: &Texts) -> Vec<TableLine> {
+/// Every figure of a country that was ever recorded, without its source.
+async fn recorded(reader: &dyn Ledger, country: &Country) -> Result<BTreeSet<String>, Problem> {
+    let mut keys = BTreeSet::new();
+    for record in ledger::read_all(reader, &format!("figures/{country}/")).await? {
+        let (Some(sheet), Event::Figures(FiguresEvent::FiguresRecorded { cells, .. })) =
+            (record.stream.sheet(), &record.event)
+        else {
+            continue;
+        };
+        keys.extend(
+            cells.iter().map(|change| FigureKey { source: None, ..FigureKey::new(&sheet, &change.key) }.to_string()),
+        );
+    }
+    Ok(keys)
+}
+
+fn tables(part: &Participation, country: &Country, texts: &Texts, recorded: &BTreeSet<String>) -> Vec<TableLine> {
     let line = |(no, table): (&rondo_domain::table::TableNo, &rondo_domain::participation::OwedTable)| {
         let declared = table.declaration.map(|d| format!(" ({})", d.as_str())).unwrap_or_default();
         let state = match table.state {
@@ -102,10 +130,10 @@ fn tables(part: &Participation, country: &Country, texts: &Texts) -> Vec<TableLi
                 |dimension| texts.questionnaire.classification(&layout.indicator, dimension).and_then(|c| c.total());
             let classes: String = [total(1), total(2)].into_iter().flatten().map(|code| format!("/{code}")).collect();
             for year in &table.years {
-                figures.push((
-                    format!("/figures/{country}/{}/{year}/SEX_T{classes}", layout.indicator),
-                    format!("{} {year}", layout.indicator),
-                ));
+                let key = format!("{country}/{}/{year}/SEX_T{classes}", layout.indicator);
+                if recorded.contains(&key) {
+                    figures.push((format!("/figures/{key}"), format!("{} {year}", layout.indicator)));
+                }
             }
         }
         TableLine {
@@ -143,10 +171,18 @@ fn submissions(part: &Participation) -> Vec<SubmissionLine> {
 }
 
 fn queries(part: &Participation) -> Vec<QueryLine> {
-    part.queries
-        .values()
+    let mut queries: Vec<_> = part.queries.values().collect();
+    queries.sort_by_key(|query| (query.table, query.finding.keys.first().cloned(), query.finding.rule.clone()));
+    queries
+        .into_iter()
         .map(|query| QueryLine {
             table: query.table.to_string(),
+            about: query
+                .finding
+                .keys
+                .first()
+                .and_then(|key| key.parse::<FigureKey>().ok())
+                .map(|key| (format!("/figures/{key}"), format!("{}, {}", key.year, key.cell))),
             question: format!("{}: {}", query.finding.rule, query.finding.message),
             repair: query
                 .finding
@@ -160,12 +196,8 @@ fn queries(part: &Participation) -> Vec<QueryLine> {
                 QueryState::Accepted => "answer accepted",
                 QueryState::Allowed => "allowed",
             },
-            answer: query
-                .answer
-                .as_ref()
-                .map(|(_, text)| text.clone())
-                .or_else(|| query.allowance.clone())
-                .unwrap_or_default(),
+            answer: query.answer.as_ref().map(|(_, text)| text.clone()).unwrap_or_default(),
+            decision: query.allowance.clone().unwrap_or_default(),
         })
         .collect()
 }

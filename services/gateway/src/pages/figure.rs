@@ -1,5 +1,7 @@
 //! One figure, its whole life: every value it had, who gave it, why, from where.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
@@ -19,6 +21,7 @@ struct FigurePage {
     now: String,
     changes: Vec<Change>,
     live: bool,
+    notice: Arc<str>,
 }
 
 struct Change {
@@ -95,5 +98,6 @@ pub(crate) async fn figure(State(shared): State<Shared>, Path(key): Path<String>
         now: format!("{} since {}", last.is, last.when),
         changes,
         live: false,
+        notice: shared.notice,
     })
 }

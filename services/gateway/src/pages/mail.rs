@@ -1,13 +1,19 @@
 //! The mail log of a round: to which role, what kind, why, and what became of it.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
 use rondo_domain::RoundId;
 use rondo_domain::notice::NoticeState;
+use rondo_domain::run::{Outcome, Stage};
+use rondo_domain::workflow::Action;
+use rondo_domain::world::World;
 
 use super::{page, words};
 use crate::problem::Problem;
+use crate::projection::Texts;
 use crate::router::Shared;
 
 #[derive(Template)]
@@ -17,7 +23,17 @@ struct MailPage {
     round: String,
     summary: String,
     lines: Vec<Line>,
+    unsent: Vec<Unsent>,
     live: bool,
+    notice: Arc<str>,
+}
+
+/// A mail that was not raised, and why.
+struct Unsent {
+    due: String,
+    country: String,
+    kind: String,
+    reason: String,
 }
 
 struct Line {
@@ -35,6 +51,8 @@ struct Line {
 pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>) -> Result<Html<String>, Problem> {
     let unknown = || Problem::not_found("There is no such round.");
     let round: RoundId = round.parse().map_err(|_| unknown())?;
+    let pin = shared.projection.with(|world| world.round(&round).and_then(|found| found.pin.clone()));
+    let texts = shared.projection.texts(pin.as_ref().map(|pin| &pin.bundle));
     let view = shared.projection.with(|world| {
         let standing = world.round(&round)?;
         let mut notices = world.notices(&round);
@@ -52,11 +70,12 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
                     NoticeState::Deferred { until } => format!("tried again at {}", words::instant(*until)),
                     NoticeState::Sent => notice.sent_at.map(words::instant).unwrap_or_default(),
                     NoticeState::Unknown => "held for a person".to_owned(),
+                    NoticeState::Bounced { reason, .. } => reason.clone(),
                     _ => String::new(),
                 };
                 Some(Line {
                     due: words::instant(brief.due_at),
-                    country: brief.country.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    country: brief.country.as_ref().map(|c| words::country(&texts, c)).unwrap_or_default(),
                     kind: brief.kind.clone(),
                     role: brief.role.as_str(),
                     person: brief.person.to_string(),
@@ -71,8 +90,29 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
             round: round.to_string(),
             summary: format!("{}, {} sent", words::count(lines.len(), "notice", "notices"), sent),
             lines,
+            unsent: unsent(world, &round, &texts),
             live: true,
+            notice: Arc::clone(&shared.notice),
         })
     });
     page(&view.ok_or_else(unknown)?)
+}
+
+/// Mails that their steps did not raise, newest first: what was already done needs no reminder.
+fn unsent(world: &World, id: &RoundId, texts: &Texts) -> Vec<Unsent> {
+    let mut found = Vec::new();
+    for (_, country, run) in world.runs().into_iter().filter(|(round, ..)| round == id) {
+        for (occurrence, (due, stage)) in &run.occurrences {
+            let Stage::Completed { outcome: Outcome::Skipped { reason } } = stage else { continue };
+            let step = texts.definition.as_ref().and_then(|definition| definition.step(&occurrence.step));
+            let Some(Action::Mail { text, .. }) = step.map(|step| &step.action) else { continue };
+            let country = country.as_ref().map(|country| words::country(texts, country)).unwrap_or_default();
+            found.push((
+                due.at,
+                Unsent { due: words::moment(due), country, kind: text.clone(), reason: reason.clone() },
+            ));
+        }
+    }
+    found.sort_by_key(|(at, line)| (std::cmp::Reverse(*at), line.country.clone()));
+    found.into_iter().map(|(_, line)| line).collect()
 }

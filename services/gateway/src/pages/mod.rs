@@ -3,6 +3,7 @@
 mod country;
 mod figure;
 mod mail;
+mod next;
 mod round;
 mod words;
 
@@ -22,5 +23,5 @@ fn page(template: &impl Template) -> Result<Html<String>, Problem> {
 }
 
 pub(crate) async fn nothing_here() -> Problem {
-    Problem::not_found("There is no page here. The rounds are listed on the first page.")
+    Problem::not_found("There is no page here. The first page leads to every round.")
 }

@@ -1,28 +1,30 @@
 //! The coordinator's screen: one round, who is late, the matrix of countries and tables, what happens next.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rondo_domain::RoundId;
-use rondo_domain::participation::{OwedTable, Participation, QueryState, TableState, Turn};
+use rondo_domain::calendar::Moment;
+use rondo_domain::participation::{Declaration, OwedTable, Participation, QueryState, TableState, Turn};
 use rondo_domain::round::Round;
-use rondo_domain::run::Stage;
 use rondo_domain::world::World;
 
+use super::next::{self, NextStep};
 use super::{page, words};
 use crate::problem::Problem;
 use crate::projection::Texts;
 use crate::router::Shared;
 
-/// How many coming steps are shown.
-const NEXT: usize = 10;
-
 #[derive(Template)]
 #[template(path = "rounds.html")]
 struct RoundsPage {
     title: &'static str,
+    rounds: Vec<(String, String, &'static str)>,
     live: bool,
+    notice: Arc<str>,
 }
 
 #[derive(Template)]
@@ -32,11 +34,14 @@ struct RoundPage {
     id: String,
     state: String,
     top: String,
+    dates: String,
     stuck: Vec<Stuck>,
     tables: Vec<(String, String)>,
     rows: Vec<Row>,
     next: Vec<NextStep>,
+    more: usize,
     live: bool,
+    notice: Arc<str>,
 }
 
 struct Stuck {
@@ -62,22 +67,19 @@ struct Cell {
     sentence: String,
 }
 
-struct NextStep {
-    when: String,
-    country: String,
-    step: String,
-    why: String,
-}
-
-/// The first page: the newest round, or how to make one.
+/// The first page: the one round there is, a list of them, or how to make one.
 pub(crate) async fn rounds(State(shared): State<Shared>) -> Response {
-    let newest = shared
-        .projection
-        .with(|world| world.rounds().into_iter().max_by_key(|(id, round)| (round.year, id.clone())).map(|(id, _)| id));
-    match newest {
-        Some(id) => Redirect::temporary(&format!("/rounds/{id}")).into_response(),
-        None => page(&RoundsPage { title: "Rounds", live: true }).into_response(),
+    let mut rounds = shared.projection.with(|world| {
+        let all = world.rounds().into_iter();
+        all.map(|(id, round)| (round.year, id.to_string(), round.title.clone(), round.state.as_str()))
+            .collect::<Vec<_>>()
+    });
+    rounds.sort_by(|a, b| (b.0, &b.1).cmp(&(a.0, &a.1)));
+    if let [(_, only, ..)] = &rounds[..] {
+        return Redirect::temporary(&format!("/rounds/{only}")).into_response();
     }
+    let rounds = rounds.into_iter().map(|(_, id, title, state)| (id, title, state)).collect();
+    page(&RoundsPage { title: "Rounds", rounds, live: true, notice: shared.notice }).into_response()
 }
 
 /// A round.
@@ -86,79 +88,123 @@ pub(crate) async fn round(State(shared): State<Shared>, Path(id): Path<String>) 
     let id: RoundId = id.parse().map_err(|_| unknown())?;
     let pin = shared.projection.with(|world| world.round(&id).map(|round| round.pin.clone())).ok_or_else(unknown)?;
     let texts = shared.projection.texts(pin.as_ref().map(|pin| &pin.bundle));
-    let view = shared.projection.with(|world| world.round(&id).map(|round| view(world, &id, round, &texts)));
-    page(&view.ok_or_else(unknown)?)
+    let now = shared.clock.now();
+    let view = |world: &World| world.round(&id).map(|round| view(world, &id, round, &texts, (now, &shared.notice)));
+    page(&shared.projection.with(view).ok_or_else(unknown)?)
 }
 
-/// The instant the log speaks of: its newest record about this round.
-fn as_of(world: &World, id: &RoundId) -> Timestamp {
-    let runs = world.runs().into_iter().filter(|(round, ..)| round == id);
-    let fired = runs.flat_map(|(_, _, run)| run.occurrences.values()).filter(|(_, stage)| *stage != Stage::Planned);
-    fired.map(|(due, _)| due.at).max().unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts) -> RoundPage {
-    let now = as_of(world, id);
+fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts, (now, notice): (Timestamp, &Arc<str>)) -> RoundPage {
     let tables: Vec<_> = texts.questionnaire.tables.iter().map(|(no, title)| (*no, title.clone())).collect();
     let mut rows = Vec::new();
     let mut stuck = Vec::new();
-    let (mut owed, mut received, mut questions, mut declared) = (0, 0, 0, 0);
+    let mut counted = Counted::default();
     for (country, participant) in &round.participants {
         let part = world.participation(id, country).cloned().unwrap_or_default();
-        let late = now > participant.deadline.at;
-        owed += participant.tables.len();
-        received += part.tables.values().filter(|table| table.state.is_in()).count();
-        declared += part.tables.values().filter(|table| table.state == TableState::Declared).count();
-        questions += part.queries.values().filter(|query| query.state == QueryState::Open).count();
+        let late = now.duration_since(participant.deadline.at);
         let name = words::country(texts, country);
-        if let Some(what) = stuck_because(&part, late) {
-            stuck.push(Stuck {
+        counted.take(&part, participant.tables.len());
+        if let Some((days, what)) = stuck_because(&part, late) {
+            let since = if days > 0 { words::moment(&participant.deadline) } else { String::new() };
+            let line = Stuck {
                 code: country.to_string(),
                 country: name.clone(),
                 what,
                 turn: turn(part.turn()),
-                since: part.turn_since.map(words::instant).unwrap_or_default(),
-            });
+                since: part.turn_since.filter(|_| days == 0).map_or(since, words::instant),
+            };
+            stuck.push((days, line));
         }
+        let ended = part.closed.is_some() || part.declined.is_some();
         rows.push(Row {
             code: country.to_string(),
-            country: name,
+            country: words::capitalised(&name),
             state: part.state().as_str(),
             deadline: words::moment(&participant.deadline),
-            cells: tables.iter().map(|(no, _)| cell(part.tables.get(no), late)).collect(),
+            cells: tables.iter().map(|(no, _)| cell(part.tables.get(no), late.is_positive(), ended)).collect(),
         });
     }
-    let top = format!(
-        "{} · {} of {} received · {} with questions · {} declared without data",
-        round.state.as_str(),
-        received,
-        words::count(owed, "table", "tables"),
-        questions,
-        declared
-    );
+    stuck.sort_by_key(|(days, line)| (std::cmp::Reverse(*days), line.country.clone()));
+    rows.sort_by(|a, b| a.country.trim_start_matches("The ").cmp(b.country.trim_start_matches("The ")));
+    let (next, more) = next::steps(world, id, texts);
     RoundPage {
         title: round.title.clone(),
         id: id.to_string(),
         state: if round.paused { format!("{}, paused", round.state.as_str()) } else { round.state.as_str().to_owned() },
-        top,
-        stuck,
+        top: format!("{}: {}", words::instant(now), counted.in_words(round)),
+        dates: dates(round),
+        stuck: stuck.into_iter().map(|(_, line)| line).collect(),
         tables: tables.into_iter().map(|(no, title)| (no.to_string(), title)).collect(),
         rows,
-        next: next_steps(world, id, texts),
+        next,
+        more,
         live: true,
+        notice: Arc::clone(notice),
     }
 }
 
-fn stuck_because(part: &Participation, late: bool) -> Option<String> {
+/// Tables of a round, counted by what has come of them.
+#[derive(Default)]
+struct Counted {
+    owed: usize,
+    with_data: usize,
+    declared: usize,
+    questions: usize,
+}
+
+impl Counted {
+    fn take(&mut self, part: &Participation, owed: usize) {
+        let count = |holds: fn(&OwedTable) -> bool| part.tables.values().filter(|table| holds(table)).count();
+        self.owed += owed;
+        self.declared += count(|table| table.state == TableState::Declared);
+        self.with_data += count(|table| table.state.is_in() && table.state != TableState::Declared);
+        self.questions += count(|table| table.state == TableState::WithErrors);
+    }
+
+    fn in_words(&self, round: &Round) -> String {
+        format!(
+            "{}{} · of {}: {} with data, {} declared without, {} not answered · {} with questions",
+            round.state.as_str(),
+            if round.paused { ", paused" } else { "" },
+            words::count(self.owed, "table", "tables"),
+            self.with_data,
+            self.declared,
+            self.owed.saturating_sub(self.with_data + self.declared),
+            self.questions
+        )
+    }
+}
+
+/// The milestones of a round, in their order.
+fn dates(round: &Round) -> String {
+    let mut dates: Vec<_> = round.milestones.iter().collect();
+    dates.sort_by_key(|(_, moment)| moment.at);
+    let one =
+        |(id, moment): (&rondo_domain::MilestoneId, &Moment)| format!("{id} {}", moment.local.strftime("%-d %b %Y"));
+    dates.into_iter().map(one).collect::<Vec<_>>().join(" · ")
+}
+
+/// What a country's part is stuck at, with how many days it is overdue.
+fn stuck_because(part: &Participation, late: SignedDuration) -> Option<(i64, String)> {
     let missing: Vec<String> = part.missing().map(|no| no.to_string()).collect();
-    let open = part.queries.values().filter(|query| query.state == QueryState::Open).count();
+    let count = |state| part.queries.values().filter(|query| query.state == state).count();
     if part.owes_tables() && !part.bounced.is_empty() {
-        return Some("mail to the contact came back: a new focal point has to be found".to_owned());
+        return Some((0, "mail to the contact came back: a new focal point has to be found".to_owned()));
     }
-    if part.owes_tables() && late {
-        return Some(format!("overdue: table {}", missing.join(", ")));
+    if part.owes_tables() && late.is_positive() {
+        let days = late.as_hours() / 24;
+        let tables = if missing.len() == 1 { "table" } else { "tables" };
+        let by = match usize::try_from(days) {
+            Ok(0) | Err(_) => "since the end of the deadline's day".to_owned(),
+            Ok(days) => format!("by {}", words::count(days, "day", "days")),
+        };
+        // The first hours count as a day, so that what is overdue stands before what is not.
+        return Some((days + 1, format!("overdue {by}: {tables} {}", missing.join(", "))));
     }
-    (open > 0).then(|| format!("{} open", words::count(open, "question", "questions")))
+    let (open, answered) = (count(QueryState::Open), count(QueryState::Answered));
+    if open > 0 {
+        return Some((0, format!("{} open", words::count(open, "question", "questions"))));
+    }
+    (answered > 0).then(|| (0, format!("{} for ILO to decide", words::count(answered, "answer", "answers"))))
 }
 
 fn turn(turn: Turn) -> &'static str {
@@ -169,9 +215,10 @@ fn turn(turn: Turn) -> &'static str {
     }
 }
 
-fn cell(table: Option<&OwedTable>, late: bool) -> Cell {
+fn cell(table: Option<&OwedTable>, late: bool, ended: bool) -> Cell {
     let Some(table) = table else { return Cell { letter: "", class: "none", sentence: "not owed".to_owned() } };
     let (letter, class, sentence) = match table.state {
+        TableState::Expected if ended => ("–", "declared", "closed without an answer"),
         TableState::Expected if late => ("L", "late", "late"),
         TableState::Expected => ("E", "expected", "expected"),
         TableState::Received => ("R", "received", "received"),
@@ -179,7 +226,9 @@ fn cell(table: Option<&OwedTable>, late: bool) -> Cell {
         TableState::Clean => ("C", "clean", "checked, clean"),
         TableState::Explained => ("X", "clean", "explained"),
         TableState::Allowed => ("W", "allowed", "allowed"),
-        TableState::Declared => ("N", "declared", "confirmed: no data"),
+        TableState::Declared => {
+            ("N", "declared", table.declaration.map_or("declared without data", Declaration::as_str))
+        }
         TableState::Accepted => ("A", "accepted", "accepted"),
         TableState::Confirmed => ("K", "accepted", "confirmed by the country"),
         TableState::Published => ("P", "published", "published"),
@@ -187,25 +236,4 @@ fn cell(table: Option<&OwedTable>, late: bool) -> Cell {
     let years: Vec<String> = table.years.iter().map(ToString::to_string).collect();
     let sentence = if years.is_empty() { sentence.to_owned() } else { format!("{sentence}; {}", years.join(", ")) };
     Cell { letter, class, sentence }
-}
-
-fn next_steps(world: &World, id: &RoundId, texts: &Texts) -> Vec<NextStep> {
-    let mut coming = Vec::new();
-    for (round, country, run) in world.runs() {
-        if round != *id {
-            continue;
-        }
-        for (occurrence, (due, stage)) in &run.occurrences {
-            if *stage == Stage::Planned {
-                let country = country.as_ref().map(|country| words::country(texts, country)).unwrap_or_default();
-                coming.push((due.at, country, occurrence.step.to_string(), due.clone()));
-            }
-        }
-    }
-    coming.sort_by(|a, b| (a.0, &a.1, &a.2).cmp(&(b.0, &b.1, &b.2)));
-    coming
-        .into_iter()
-        .take(NEXT)
-        .map(|(_, country, step, due)| NextStep { when: words::moment(&due), country, step, why: due.explanation() })
-        .collect()
 }

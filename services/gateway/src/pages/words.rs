@@ -22,6 +22,12 @@ pub(crate) fn country(texts: &Texts, country: &Country) -> String {
     texts.calendars.get(country).map_or_else(|| country.to_string(), |calendar| calendar.name.clone())
 }
 
+/// A name at the beginning of a line.
+pub(crate) fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// `1 table`, `2 tables`.
 pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })

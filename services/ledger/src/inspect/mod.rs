@@ -32,6 +32,8 @@ pub struct Inspection {
     pub misplaced: Option<u64>,
     /// Damage, with its place.
     pub damage: Option<JournalError>,
+    /// Bytes at the very end that were never acknowledged; the next start cuts them off.
+    pub torn: u64,
 }
 
 impl Inspection {
@@ -66,6 +68,7 @@ pub fn inspect(data: &Path) -> Result<Inspection, OpenError> {
         head: Head { size: 0, root: rondo_eventlog::merkle::tree::empty_root() },
         misplaced: None,
         damage: None,
+        torn: 0,
     };
     let mut frontier = Frontier::default();
     if let Err(error) = walk(&data.join("journal"), &mut frontier, signed, &mut inspection) {
@@ -83,7 +86,15 @@ fn walk(
     inspection: &mut Inspection,
 ) -> Result<(), JournalError> {
     let Some(mut reader) = JournalReader::open(folder, None, None)? else { return Ok(()) };
-    while let Some(group) = reader.next_group()? {
+    loop {
+        let group = match reader.next_group() {
+            Ok(Some(group)) => group,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                inspection.torn = reader.torn(signed.unwrap_or(0))?.ok_or(error)?;
+                return Ok(());
+            }
+        };
         for bytes in &group.records {
             let position = frontier.size();
             if inspection.misplaced.is_none() && codec::position_of(bytes).ok() != Some(position) {
@@ -95,5 +106,4 @@ fn walk(
             }
         }
     }
-    Ok(())
 }

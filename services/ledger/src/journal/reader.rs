@@ -89,11 +89,34 @@ impl JournalReader {
             stop_at,
         };
         if let Some(at) = from {
+            let length =
+                reader.file.get_ref().metadata().map_err(JournalError::io("cannot read", reader.path()))?.len();
+            if length < at.offset {
+                reader.offset = length;
+                reader.position = at.position;
+                return Err(reader.damaged(format!(
+                    "the file ends here, but records up to {} were in it when they were indexed",
+                    at.position
+                )));
+            }
             reader.file.seek(SeekFrom::Start(at.offset)).map_err(JournalError::io("cannot seek in", reader.path()))?;
             reader.offset = at.offset;
             reader.position = at.position;
         }
         Ok(Some(reader))
+    }
+
+    /// After an error: how many bytes stand at the very end that were never acknowledged, if that is all that is wrong.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn torn(&self, signed: u64) -> Result<Option<u64>, JournalError> {
+        let last = self.index + 1 == self.segments.len();
+        if !last || self.position < signed || good_group_after(self)? {
+            return Ok(None);
+        }
+        let length = fs::metadata(self.path()).map_err(JournalError::io("cannot read", self.path()))?.len();
+        Ok(Some(length.saturating_sub(self.offset)))
     }
 
     fn path(&self) -> PathBuf {
@@ -195,8 +218,7 @@ pub fn recover<E: From<JournalError>>(
             }
             Step::End => reader.next_segment()?,
             Step::Bad(what) => {
-                let last = reader.index + 1 == reader.segments.len();
-                if !last || reader.position < signed || good_group_after(&reader)? {
+                if reader.torn(signed)?.is_none() {
                     return Err(reader.damaged(what).into());
                 }
                 return Ok(Some(cut_tail(&reader)?));

@@ -170,6 +170,7 @@ pub enum NoticeState {
     Unknown,
     Bounced {
         hard: bool,
+        reason: String,
     },
 }
 
@@ -232,7 +233,7 @@ impl Notice {
             }
             E::NoticeRefused { refusal, .. } => NoticeState::Refused { refusal: refusal.clone() },
             E::NoticeUnknown { .. } => NoticeState::Unknown,
-            E::NoticeBounced { hard, .. } => NoticeState::Bounced { hard: *hard },
+            E::NoticeBounced { hard, reason } => NoticeState::Bounced { hard: *hard, reason: reason.clone() },
             E::NoticeReleased { .. } => NoticeState::Due,
         };
     }

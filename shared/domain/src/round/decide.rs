@@ -120,6 +120,9 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         }
         C::Pause { reason } | C::Resume { reason } => {
             context.require_role(COORDINATORS, "pause or resume a round")?;
+            if state.state == S::Unplanned {
+                return Err(not_possible(state, "be paused or resumed"));
+            }
             require_reason(reason)?;
             let pause = matches!(command, C::Pause { .. });
             if pause == state.paused {
