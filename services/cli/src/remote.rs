@@ -10,8 +10,10 @@ use rondo_eventlog::files::FilePart;
 use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 
-/// How long an answer may take; waiting for growth takes up to 20 seconds by itself.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the answer to a wait may take, which takes up to 20 seconds by itself.
+const WAIT: Duration = Duration::from_secs(60);
 
 /// A server's port.
 pub(crate) struct Remote {
@@ -22,6 +24,9 @@ pub(crate) struct Remote {
 
 impl Remote {
     pub(crate) fn new(url: &str, token: String) -> Result<Self, Fault> {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Fault::Refused(format!("`{url}` is not a server's address; write http://127.0.0.1:8080")));
+        }
         let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(|e| unreachable(url, e))?;
         Ok(Self { client, url: url.trim_end_matches('/').to_owned(), token })
     }
@@ -91,7 +96,7 @@ impl Ledger for Remote {
     }
 
     async fn wait(&self, size: u64) -> Result<Head, Fault> {
-        self.json(self.get("wait").query(&[("size", size)])).await
+        self.json(self.get("wait").timeout(WAIT).query(&[("size", size)])).await
     }
 
     async fn checkpoint(&self) -> Result<String, Fault> {

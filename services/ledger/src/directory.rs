@@ -207,9 +207,10 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
     JournalWriter::create(&path.join("journal"))?;
     // Written last: without it the directory holds no log.
     let note = path.join("log.json");
-    let text = format!("{{\"format\": 1, \"origin\": \"{origin}\"}}\n");
+    let text = serde_json::to_string(&Note { format: 1, origin: origin.to_owned() })
+        .map_err(|e| OpenError::BadNote { path: note.clone(), what: e.to_string() })?;
     let mut file = File::create(&note).map_err(io("create", &note))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io("write", &note))?;
+    writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(io("write", &note))?;
     File::open(path).and_then(|dir| dir.sync_all()).map_err(io("sync", path))
 }
 

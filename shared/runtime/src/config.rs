@@ -211,8 +211,11 @@ impl Config {
 /// Reads a secret from its file, without the line end.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// When the file cannot be read or is empty.
 pub fn read_secret(path: &Path) -> Result<String, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
-    Ok(text.trim_end().to_owned())
+    match text.trim_end() {
+        "" => Err(ConfigError::Value(format!("{} is empty and should hold a secret", path.display()))),
+        secret => Ok(secret.to_owned()),
+    }
 }

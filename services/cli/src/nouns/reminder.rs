@@ -14,6 +14,9 @@ pub(crate) async fn run(verb: &ReminderVerb, desk: &Desk, form: Form, served: bo
     match verb {
         ReminderVerb::List { round } => {
             let prefix = round.as_ref().map_or_else(|| "notice/".to_owned(), |round| format!("notice/{round}/"));
+            if let Some(round) = round {
+                desk.round(round).await?;
+            }
             let world = desk.world(&[&prefix, "round/"]).await?;
             let mut entries = Vec::new();
             for (id, _) in world.rounds() {
@@ -22,6 +25,7 @@ pub(crate) async fn run(verb: &ReminderVerb, desk: &Desk, form: Form, served: bo
                     let outcome = match &notice.state {
                         NoticeState::Suppressed { reason } => Some(reason.clone()),
                         NoticeState::Refused { refusal } => Some(refusal.class.clone()),
+                        NoticeState::Bounced { reason, .. } => Some(reason.clone()),
                         _ => None,
                     };
                     entries.push(json!({
