@@ -129,7 +129,16 @@ fn workflow_files_with_mistakes() {
         &["workflow.toml:", "did you mean `begin-closing`?"],
     );
     broken("workflow.toml", "milestone = \"deadline\"", "milestone = \"deadlin\"", &["workflow.toml:", "deadline"]);
-    broken("workflow.toml", "59 23 31 10 *", "59 23 31 2 *", &["workflow.toml:", "31 2"]);
+    broken("workflow.toml", "59 23 31 10 *", "59 23 31 2 *", &["workflow.toml:22:8", "no such date"]);
+    broken("workflow.toml", "clock = \"THA\"", "clock = \"THX\"", &["workflow.toml:", "did you mean `THA`?"]);
+    broken(
+        "workflow.toml",
+        "id = \"deadline\"",
+        "id = \"deadlin\"",
+        &["`deadline` is missing", "did you mean `deadlin`?"],
+    );
+    broken("participants.toml", "\"LAO\"", "\"LAX\"", &["participants.toml:", "LAX has no calendar"]);
+    broken("calendar/countries.toml", "\"Sunday\"", "\"Sonday\"", &["did you mean `Sunday`?"]);
     broken("workflow.toml", "mail = \"invitation\"", "mail = \"invitaton\"", &["did you mean `invitation`?"]);
     broken("mail/invitation.en.txt", "{{ name }}", "{{ nmae }}", &["mail/invitation.en.txt:", "did you mean `name`?"]);
     broken("mail/invitation.en.txt", "Subject: ", "Betreff: ", &["mail/invitation.en.txt:1:1", "Subject"]);

@@ -44,7 +44,9 @@ impl FromStr for Schedule {
         if weekday.bytes().any(|b| b.is_ascii_digit()) {
             return Err(CronError::NumberedWeekday(text.to_owned()));
         }
-        let schedule = cron::Schedule::from_str(&format!("0 {text}")).map_err(|e| malformed(e.to_string()))?;
+        // What the library says goes over several lines, with a mark below a text that is not the one written here.
+        let first_line = |e: cron::error::Error| malformed(e.to_string().lines().next().unwrap_or_default().to_owned());
+        let schedule = cron::Schedule::from_str(&format!("0 {text}")).map_err(first_line)?;
         let schedule = Self(schedule);
         if schedule.after(DateTime::constant(2000, 1, 1, 0, 0, 0, 0)).is_none() {
             return Err(CronError::Never(text.to_owned()));
@@ -89,18 +91,20 @@ pub fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-/// Tries every cron expression of a definition.
+/// Tries every cron expression of a definition, whose file has this text.
 ///
 /// # Errors
-/// The first that is not a schedule.
-pub fn check(definition: &Definition) -> Result<(), Problem> {
+/// The first that is not a schedule, at its place.
+pub fn check(definition: &Definition, text: &str) -> Result<(), Problem> {
     let milestones = definition.milestones.values().map(|milestone| (milestone.id.as_str(), &milestone.cron));
     let steps = definition.steps.iter().filter_map(|step| match &step.trigger {
         Trigger::Cron { expression, .. } => Some((step.id.as_str(), expression)),
         _ => None,
     });
     for (name, expression) in milestones.chain(steps) {
-        Schedule::from_str(expression).map_err(|e| Problem::of_file("workflow.toml", format!("in `{name}`: {e}")))?;
+        let offset = text.find(&format!("\"{expression}\"")).unwrap_or(0);
+        Schedule::from_str(expression)
+            .map_err(|e| Problem::at("workflow.toml", text, offset, format!("in `{name}`: {e}")))?;
     }
     Ok(())
 }

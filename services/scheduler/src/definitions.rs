@@ -27,13 +27,19 @@ pub fn read(bundle: &Bundle) -> Result<Ready, Problem> {
     let definition = read_definition(bundle)?;
     let calendars = read_calendars(bundle.text("calendar/countries.toml")?, bundle.text("calendar/holidays.csv")?)
         .map_err(|error| error.0)?;
-    for country in definition.expected.iter().map(|expected| &expected.country).chain([&definition.home]) {
+    let workflow = bundle.text("workflow.toml")?;
+    let participants = bundle.text("participants.toml")?;
+    let expected = definition.expected.iter().map(|expected| ("participants.toml", participants, &expected.country));
+    let clocks = definition.milestones.values().filter_map(|rule| rule.country.as_ref()).chain([&definition.home]);
+    for (file, text, country) in expected.chain(clocks.map(|country| ("workflow.toml", workflow, country))) {
         if !calendars.contains_key(country) {
-            let message = format!("{country} takes part, but has no calendar");
-            return Err(Problem::of_file("calendar/countries.toml", message));
+            let offset = text.find(&format!("\"{country}\"")).unwrap_or(0);
+            let message = format!("{country} has no calendar in calendar/countries.toml");
+            let known = calendars.keys().map(Country::as_str);
+            return Err(Problem::at(file, text, offset, message).suggest(country.as_str(), known));
         }
     }
-    cron::check(&definition)?;
+    cron::check(&definition, workflow)?;
     Ok(Ready { definition, calendars })
 }
 

@@ -1,14 +1,14 @@
 //! Calendars read from text: `countries.toml` (zones and working weeks) and `holidays.csv`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::{Calendar, WorkingWeek};
+use crate::Country;
 use crate::workflow::{Problem, parse_toml};
-use crate::{Country, Year};
 
 /// What is wrong in a calendar file, and where.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -62,13 +62,18 @@ pub fn read_calendars(countries: &str, holidays: &str) -> Result<BTreeMap<Countr
         let country: Country =
             entry.code.get_ref().parse().map_err(|e: crate::InvalidId| at(&entry.code.span(), e.to_string()))?;
         let zone = TimeZone::get(entry.zone.get_ref()).map_err(|_| {
-            at(&entry.zone.span(), format!("`{}` is not a zone of the time-zone database", entry.zone.get_ref()))
+            let zone = entry.zone.get_ref();
+            let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+            at(&entry.zone.span(), format!("`{zone}` is not a zone of the time-zone database"))
+                .suggest(zone, known.iter().map(String::as_str))
         })?;
         let mut weeks = Vec::new();
         for week in entry.week {
             let rest = week.rest.iter().map(|day| {
-                weekday(day.get_ref())
-                    .ok_or_else(|| at(&day.span(), format!("`{}` is not a day of the week", day.get_ref())))
+                weekday(day.get_ref()).ok_or_else(|| {
+                    at(&day.span(), format!("`{}` is not a day of the week", day.get_ref()))
+                        .suggest(day.get_ref(), WEEKDAYS)
+                })
             });
             weeks.push(WorkingWeek { from: week.from.unwrap_or(Date::MIN), rest: rest.collect::<Result<_, _>>()? });
         }
@@ -82,7 +87,7 @@ pub fn read_calendars(countries: &str, holidays: &str) -> Result<BTreeMap<Countr
                 zone_name: entry.zone.into_inner(),
                 weeks,
                 holidays: BTreeMap::new(),
-                covered: (Year::MAX, Year::MIN),
+                covered: BTreeSet::new(),
                 version: file.version.clone(),
             },
         );
@@ -107,12 +112,13 @@ fn add_holidays(calendars: &mut BTreeMap<Country, Calendar>, text: &str) -> Resu
         let calendar = calendars
             .get_mut(&country)
             .ok_or_else(|| problem(format!("{country} has holidays but no entry in {COUNTRIES}")))?;
-        calendar.covered.0 = calendar.covered.0.min(date.year());
-        calendar.covered.1 = calendar.covered.1.max(date.year());
+        calendar.covered.insert(date.year());
         calendar.holidays.entry(date).or_insert((row.name, estimated));
     }
     Ok(())
 }
+
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 fn weekday(text: &str) -> Option<Weekday> {
     Some(match text {

@@ -10,7 +10,7 @@ pub use deadline::{Adjustment, Moment, Roll};
 pub use file::{CalendarFileError, read_calendars};
 pub use offset::{InvalidOffset, Offset, Unit};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -86,8 +86,8 @@ pub struct Calendar {
     pub weeks: Vec<WorkingWeek>,
     /// Holidays by date; a date may carry several.
     pub holidays: BTreeMap<Date, (String, bool)>,
-    /// Years the holidays cover, first and last.
-    pub covered: (Year, Year),
+    /// Years for which there are holidays.
+    pub covered: BTreeSet<Year>,
     /// Version of the holiday data, recorded with every date reckoned from it.
     pub version: String,
 }
@@ -98,11 +98,12 @@ impl Calendar {
     /// # Errors
     /// When the calendar does not cover the day's year.
     pub fn day_off(&self, day: Date) -> Result<Option<DayOff>, CalendarError> {
-        if day.year() < self.covered.0 || day.year() > self.covered.1 {
+        if !self.covered.contains(&day.year()) {
+            let years: Vec<String> = self.covered.iter().map(ToString::to_string).collect();
             return Err(CalendarError::YearNotCovered {
                 country: self.country.clone(),
                 year: day.year(),
-                covered: format!("{} to {}", self.covered.0, self.covered.1),
+                covered: if years.is_empty() { "no year".to_owned() } else { years.join(", ") },
             });
         }
         if let Some((name, estimated)) = self.holidays.get(&day) {
@@ -168,7 +169,7 @@ pub(crate) mod tests {
             zone_name: "Asia/Manila".to_owned(),
             weeks: vec![WorkingWeek { from: Date::MIN, rest: vec![Weekday::Saturday, Weekday::Sunday] }],
             holidays: [(date(2025, 10, 31), ("All Saints' Day Eve".to_owned(), false))].into(),
-            covered: (2025, 2026),
+            covered: [2025, 2026].into(),
             version: "test".to_owned(),
         }
     }

@@ -157,7 +157,8 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
     }
     for needed in ["launch", "deadline", "close", "release"] {
         if !reader.milestones.keys().any(|id| id.as_str() == needed) {
-            return Err(Problem::of_file(FILE, format!("the milestone `{needed}` is missing")));
+            let known = reader.milestones.keys().map(MilestoneId::as_str);
+            return Err(Problem::of_file(FILE, format!("the milestone `{needed}` is missing")).suggest(needed, known));
         }
     }
     if file.step.len() > MAX_STEPS {
