@@ -168,7 +168,7 @@ impl House {
 
     /// Waits until every role has acted on everything and has nothing due.
     pub async fn rest(&self) {
-        for _ in 0..20_000 {
+        for _ in 0..120_000 {
             let size = self.ledger.head().await.unwrap().size;
             if self.board.is_quiet(&ROLES, size, self.clock.now()) && self.ledger.head().await.unwrap().size == size {
                 return;

@@ -45,8 +45,14 @@ impl Problem {
     }
 }
 
+/// A longer text is no misspelt word, and comparing it costs more than it is worth.
+const LONGEST_WORD: usize = 160;
+
 /// The word nearest to `found`, if one is similar enough to be what was meant.
 pub fn nearest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    if found.len() > LONGEST_WORD {
+        return None;
+    }
     words
         .into_iter()
         .map(|word| (strsim::jaro_winkler(found, word), word))
