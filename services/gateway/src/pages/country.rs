@@ -72,7 +72,10 @@ pub(crate) async fn country(
     let country: Country = country.parse().map_err(|_| unknown())?;
     let pin = shared.projection.with(|world| world.round(&round).and_then(|found| found.pin.clone()));
     let texts = shared.projection.texts(pin.as_ref().map(|pin| &pin.bundle));
-    let recorded = recorded(&*shared.ledger, &country).await?;
+    let sheets = shared.projection.with(|world| {
+        world.participation(&round, &country).map(|part| sheets(part, &country, &texts)).unwrap_or_default()
+    });
+    let recorded = recorded(&*shared.ledger, &sheets).await?;
     let view = shared.projection.with(|world| {
         let participant = world.round(&round)?.participants.get(&country)?;
         let part = world.participation(&round, &country).cloned().unwrap_or_default();
@@ -93,18 +96,30 @@ pub(crate) async fn country(
     page(&view.ok_or_else(unknown)?)
 }
 
-/// Every figure of a country that was ever recorded, without its source.
-async fn recorded(reader: &dyn Ledger, country: &Country) -> Result<BTreeSet<String>, Problem> {
+/// Where the figures of the tables and years that the page shows are recorded.
+fn sheets(part: &Participation, country: &Country, texts: &Texts) -> Vec<String> {
+    let mut prefixes = Vec::new();
+    for (no, table) in &part.tables {
+        for layout in texts.questionnaire.indicators(*no) {
+            prefixes.extend(table.years.iter().map(|year| format!("figures/{country}/{}/{year}/", layout.indicator)));
+        }
+    }
+    prefixes
+}
+
+/// Every figure of these sheets that was ever recorded, without its source.
+async fn recorded(reader: &dyn Ledger, sheets: &[String]) -> Result<BTreeSet<String>, Problem> {
     let mut keys = BTreeSet::new();
-    for record in ledger::read_all(reader, &format!("figures/{country}/")).await? {
-        let (Some(sheet), Event::Figures(FiguresEvent::FiguresRecorded { cells, .. })) =
-            (record.stream.sheet(), &record.event)
-        else {
-            continue;
-        };
-        keys.extend(
-            cells.iter().map(|change| FigureKey { source: None, ..FigureKey::new(&sheet, &change.key) }.to_string()),
-        );
+    for prefix in sheets {
+        for record in ledger::read_all(reader, prefix).await? {
+            let (Some(sheet), Event::Figures(FiguresEvent::FiguresRecorded { cells, .. })) =
+                (record.stream.sheet(), &record.event)
+            else {
+                continue;
+            };
+            let name = |cell| FigureKey { source: None, ..FigureKey::new(&sheet, cell) }.to_string();
+            keys.extend(cells.iter().map(|change| name(&change.key)));
+        }
     }
     Ok(keys)
 }
