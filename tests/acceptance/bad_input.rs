@@ -137,6 +137,12 @@ fn workflow_files_with_mistakes() {
         "id = \"deadlin\"",
         &["`deadline` is missing", "did you mean `deadlin`?"],
     );
+    broken("workflow.toml", "owner = [\"collection-manager\"]", "owner = [\"auditor\"]", &["changes nothing"]);
+    broken("workflow.toml", "task-of = \"call-head\"", "task-of = \"cal-head\"", &["did you mean `call-head`?"]);
+    broken("workflow.toml", "task-of = \"call-head\"", "task-of = \"overdue-1\"", &["asks nothing of a person"]);
+    broken("workflow.toml", "needs = [\"approve-letter\"]", "needs = [\"call-head\"]", &["has to stand above"]);
+    broken("workflow.toml", "do = \"wait-for-person\"", "do = \"validate\"", &["`mail` does not go with this `do`"]);
+    broken("workflow.toml", "settled-by = \"release-approved\"", "people = 12", &["between 1 and 9 people"]);
     broken("participants.toml", "\"LAO\"", "\"LAX\"", &["participants.toml:", "LAX has no calendar"]);
     broken("calendar/countries.toml", "\"Sunday\"", "\"Sonday\"", &["did you mean `Sunday`?"]);
     broken("workflow.toml", "mail = \"invitation\"", "mail = \"invitaton\"", &["did you mean `invitation`?"]);

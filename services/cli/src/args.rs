@@ -9,6 +9,7 @@ use rondo_domain::figure::FigureKey;
 use rondo_domain::{Country, NoticeId, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Year};
 
 use crate::output::Form;
+use crate::task::TaskName;
 
 /// Runs rounds of official-statistics collection and keeps an event-sourced audit trail of every figure.
 #[derive(Debug, Parser)]
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     /// Mail.
     #[command(subcommand)]
     Reminder(ReminderVerb),
+    /// What the workflow asks of people.
+    #[command(subcommand)]
+    Task(TaskVerb),
     /// Releases.
     #[command(subcommand)]
     Release(ReleaseVerb),
@@ -286,6 +290,42 @@ pub(crate) enum ReminderVerb {
     SendNow {
         round: RoundId,
         notice: NoticeId,
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskVerb {
+    /// List the tasks that wait for people, or every one.
+    #[command(after_help = "Example: rondo task list --round ilms-asean-2025")]
+    List {
+        /// Of one round.
+        #[arg(long)]
+        round: Option<RoundId>,
+        /// Those that are settled too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Say that a task is done, and what came of it.
+    #[command(after_help = "Example: rondo task done ilms-asean-2025/LAO/call-head --text 'they send on Monday'")]
+    Done {
+        task: TaskName,
+        #[arg(long)]
+        text: String,
+    },
+    /// Approve what a task asks about.
+    #[command(
+        after_help = "Example: rondo task approve ilms-asean-2025/LAO/approve-letter --reason 'three reminders went unanswered'"
+    )]
+    Approve {
+        task: TaskName,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Decline a task, or what it asks about: what needs it is not carried out.
+    Decline {
+        task: TaskName,
         #[arg(long)]
         reason: String,
     },

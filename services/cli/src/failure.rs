@@ -54,6 +54,7 @@ impl From<Rejection> for Failure {
             | Rejection::UnknownParticipation { .. }
             | Rejection::UnknownSubmission { .. }
             | Rejection::UnknownTable { .. }
+            | Rejection::UnknownTask { .. }
             | Rejection::UnknownQuery { .. } => 5,
             Rejection::Malformed { .. } | Rejection::ReasonRequired { .. } | Rejection::OutOfBounds { .. } => 2,
             _ => 6,

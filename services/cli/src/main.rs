@@ -10,6 +10,7 @@ mod output;
 mod reach;
 mod remote;
 mod run;
+mod task;
 mod up;
 
 use std::process::ExitCode;

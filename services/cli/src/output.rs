@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ContentArrangement, Table, TableComponent};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -95,6 +95,10 @@ impl Listing {
         }
         let mut table = Table::new();
         table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(self.columns.iter().map(|(_, heading)| *heading));
+        // A line between any two rows doubles the length and tells nothing.
+        table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
+        table.remove_style(TableComponent::LeftBorderIntersections);
+        table.remove_style(TableComponent::RightBorderIntersections);
         if io::stdout().is_terminal() {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }

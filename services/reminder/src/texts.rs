@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use minijinja::Environment;
-use rondo_domain::workflow::{Action, Bundle, Definition, Problem};
+use rondo_domain::workflow::{Bundle, Definition, Problem};
 
 /// What a text may speak of.
 pub(crate) const VARIABLES: [&str; 12] = [
@@ -31,7 +31,7 @@ const FOOTER: &str = "mail/footer.en.txt";
 /// read, an unknown variable.
 pub fn check(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
     for step in &definition.steps {
-        if let Action::Mail { text, .. } = &step.action {
+        if let Some(text) = step.action.mail() {
             let file = format!("mail/{text}.en.txt");
             if bundle.text(&file).is_err() {
                 let message = format!("the step {} sends the mail `{text}`, but there is no {file}", step.id);

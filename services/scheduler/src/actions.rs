@@ -4,17 +4,25 @@ use jiff::Timestamp;
 use rondo_domain::notice::{About, NoticeBrief, NoticeCommand, NoticeState, Refusal};
 use rondo_domain::participation::{ParticipationCommand, SubmissionState};
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
-use rondo_domain::round::RoundCommand;
+use rondo_domain::round::{RoundCommand, RoundState};
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
 use rondo_domain::stream::StreamKind;
 use rondo_domain::workflow::{Action, Definition, Guarded, Step, unmet};
 use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, Country, NoticeId, PersonId, ReleaseId, Role, RoundId, StreamId, Wish};
 
+use crate::asking::{self, Needed};
 use crate::interpreter::{command, wish};
 use crate::knowledge::RunKey;
 
-type Commands = Vec<Option<Command>>;
+pub(crate) type Commands = Vec<Option<Command>>;
+
+/// A mail to be raised: its text, to the holders of which roles, and why.
+pub(crate) struct Mailing<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) to: &'a [Role],
+    pub(crate) reason: &'a str,
+}
 
 /// The commands of a fired occurrence; none while it has to wait for people.
 pub(crate) fn act(
@@ -31,8 +39,24 @@ pub(crate) fn act(
     if let Some(reason) = prevented(world, step, key, occurrence) {
         return vec![complete(key, occurrence, Outcome::Skipped { reason })];
     }
+    match asking::needed(world, definition, step, key) {
+        Needed::Met => {}
+        Needed::Failed(reason) => return vec![complete(key, occurrence, Outcome::Skipped { reason })],
+        Needed::Waits(id) => {
+            let over = asking::over(world, step, key, occurrence, now, &format!("the step {id} was still open"));
+            return over.map(|outcome| complete(key, occurrence, outcome)).into_iter().collect();
+        }
+    }
     let (mut commands, outcome) = match &step.action {
-        Action::Mail { text, to } => mail(world, step, key, occurrence, text, to),
+        Action::WaitForPerson(asked) => return asking::ask(world, step, key, occurrence, (asked, None), now),
+        Action::Approve { asked, by } => return asking::ask(world, step, key, occurrence, (asked, Some(*by)), now),
+        Action::Escalate { task_of, text, to } => {
+            match asking::escalate(world, step, key, occurrence, (task_of, text.as_str(), to.as_slice()), now) {
+                Some(done) => done,
+                None => return Vec::new(),
+            }
+        }
+        Action::Mail { text, to } => raise(world, step, key, occurrence, &Mailing { text, to, reason: &step.why }),
         Action::Validate => validate(world, key),
         Action::Publish => match publish(world, step, key, occurrence, now) {
             Some(done) => done,
@@ -49,6 +73,22 @@ pub(crate) fn act(
     };
     commands.push(complete(key, occurrence, outcome));
     commands
+}
+
+/// When a fired occurrence that waits has to be looked at again although nothing has happened: at its limit, or when the
+/// release that it waits for is due.
+pub(crate) fn next_turn(
+    world: &World,
+    definition: &Definition,
+    key: &RunKey,
+    occurrence: &Occurrence,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let step = definition.step(&occurrence.step)?;
+    let release = release_id(&key.0).filter(|_| step.action == Action::Publish);
+    let due = release.and_then(|id| world.release(&id)?.not_before);
+    let turns = [asking::limit(world, step, key, occurrence), due];
+    turns.into_iter().flatten().filter(|turn| *turn > now).min()
 }
 
 fn ran(what: &str) -> Outcome {
@@ -81,19 +121,24 @@ fn prevented(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) 
             return Some(format!("it came {late} hours late, and its limit is {limit}"));
         }
     }
+    let round = world.round(&key.0)?;
+    if round.state == RoundState::Cancelled {
+        return Some("the round was cancelled".to_owned());
+    }
     let participation = key.1.as_ref().and_then(|country| world.participation(&key.0, country));
-    let guarded = Guarded { round: world.round(&key.0)?, participation };
+    let guarded = Guarded { round, participation };
     unmet(step.guards.iter().map(String::as_str), guarded)
 }
 
-fn mail(
+/// The notices of a mail to everybody who holds one of its roles and can be reached.
+pub(crate) fn raise(
     world: &World,
     step: &Step,
     key: &RunKey,
     occurrence: &Occurrence,
-    text: &str,
-    to: &[Role],
+    mailing: &Mailing<'_>,
 ) -> (Commands, Outcome) {
+    let Mailing { text, to, reason } = *mailing;
     let country = key.1.as_ref();
     let bounced = country.and_then(|country| world.participation(&key.0, country)).map(|part| &part.bounced);
     let due = world.run(&key.0, country).and_then(|run| run.occurrences.get(occurrence)).map(|(due, _)| due.at);
@@ -113,7 +158,7 @@ fn mail(
                 role: *role,
                 step: step.id.clone(),
                 due_at: due.unwrap_or(Timestamp::UNIX_EPOCH),
-                reason: step.why.clone(),
+                reason: reason.to_owned(),
                 guards: step.guards.clone(),
             };
             let wished = Wish::Notice { round: key.0.clone(), notice, command: NoticeCommand::Raise { brief } };
@@ -159,7 +204,7 @@ fn ask(key: &RunKey, occurrence: &Occurrence) -> Option<Command> {
 }
 
 /// The first release of a round.
-fn release_id(round: &RoundId) -> Option<ReleaseId> {
+pub(crate) fn release_id(round: &RoundId) -> Option<ReleaseId> {
     format!("{round}.1").parse().ok()
 }
 
@@ -199,12 +244,9 @@ fn publish(
         // Approval and clearance are people's, and so is preparing it again after a change; the step waits for them as
         // long as its limit allows.
         _ => {
-            let (due, _) = world.run(&key.0, None)?.occurrences.get(occurrence)?;
-            let limit = i64::from(step.time_limit_hours.unwrap_or(u32::MAX));
-            let over = now.duration_since(due.at).as_hours() >= limit;
-            let waits = waits_for(world, key, &release).map(|why| format!(": {why}")).unwrap_or_default();
-            let reason = format!("the release was still {} {limit} hours after its time{waits}", state.as_str());
-            over.then_some((Vec::new(), Outcome::Skipped { reason }))
+            let waits = waits_for(world, key, &release).map(|why| format!(" ({why})")).unwrap_or_default();
+            let what = format!("the release was still {}{waits}", state.as_str());
+            asking::over(world, step, key, occurrence, now, &what).map(|outcome| (Vec::new(), outcome))
         }
     }
 }

@@ -188,11 +188,15 @@ fn fire(knowledge: &mut Knowledge, _: &Definitions, now: Timestamp) -> Vec<Optio
 }
 
 fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> Vec<Option<Command>> {
-    let mut commands = Vec::new();
+    let (mut commands, mut wake) = (Vec::new(), None);
     for (key, occurrence) in &knowledge.fired {
         let Some(round) = knowledge.world.round(&key.0).filter(|round| !round.paused) else { continue };
         let Some(ready) = ready(definitions, round) else { continue };
         let wished = actions::act(&knowledge.world, &ready.definition, key, occurrence, now);
+        if wished.is_empty() {
+            let turn = actions::next_turn(&knowledge.world, &ready.definition, key, occurrence, now);
+            wake = [wake, turn].into_iter().flatten().min();
+        }
         let refusal = wished.iter().flatten().find_map(|command| knowledge.refusal(command.id));
         match refusal {
             None => commands.extend(wished),
@@ -202,5 +206,6 @@ fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> 
             }
         }
     }
+    knowledge.wake = wake;
     commands
 }

@@ -37,6 +37,8 @@ pub(crate) struct Knowledge {
     pub(crate) outcomes: Vec<StreamId>,
     refused: BTreeMap<CommandId, String>,
     next_unpaused: Option<Timestamp>,
+    /// When a fired occurrence that waits has to be looked at again.
+    pub(crate) wake: Option<Timestamp>,
 }
 
 impl Default for Knowledge {
@@ -50,6 +52,7 @@ impl Default for Knowledge {
             outcomes: Vec::new(),
             refused: BTreeMap::new(),
             next_unpaused: None,
+            wake: None,
         }
     }
 }
@@ -107,6 +110,7 @@ impl Knowledge {
             RunEvent::StepCompleted { occurrence, .. } => {
                 self.fired.remove(&(key, occurrence.clone()));
             }
+            RunEvent::TaskOpened { .. } | RunEvent::TaskEscalated { .. } | RunEvent::TaskAnswered { .. } => {}
         }
     }
 
@@ -134,9 +138,9 @@ impl Knowledge {
         due
     }
 
-    /// When the next occurrence is due that [`Self::due`] did not return.
+    /// When the next occurrence is due that [`Self::due`] did not return, or one that waits has to be looked at again.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.next_unpaused
+        [self.next_unpaused, self.wake].into_iter().flatten().min()
     }
 
     /// Remembers that a command was refused, and why.

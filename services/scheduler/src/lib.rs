@@ -1,9 +1,10 @@
 //! The scheduler reads every event of rounds, participations, runs and releases.
-//! It sends commands: configure a round, open participations, plan, fire and complete steps, raise notices.
+//! It sends commands: configure a round, open participations, plan, fire and complete steps, raise notices, open tasks.
 //! It knows the pinned definition of each round and what in it is due.
 //! It must never act on an event twice, nor on a round that is paused.
 
 mod actions;
+mod asking;
 pub mod cron;
 pub mod definitions;
 mod interpreter;

@@ -155,8 +155,8 @@ impl Wish {
             (Self::Release { command, .. }, Aggregate::Release(state)) => {
                 all(release::decide(state, command, context)?, Event::Release)
             }
-            (Self::Run { command, .. }, Aggregate::Run(state)) => {
-                all(run::decide(state, command, context)?, Event::Run)
+            (Self::Run { country, command, .. }, Aggregate::Run(state)) => {
+                all(run::decide(state, country.as_ref(), command, context)?, Event::Run)
             }
             _ => return Err(Rejection::Malformed { what: "the command does not fit its stream".to_owned() }),
         })

@@ -74,7 +74,7 @@ impl Aggregate {
             (Self::Figures(state), Event::Figures(event)) => state.evolve(event),
             (Self::Notice(state), Event::Notice(event)) => state.evolve(event, stamp),
             (Self::Release(state), Event::Release(event)) => state.evolve(event, stamp),
-            (Self::Run(state), Event::Run(event)) => state.evolve(event, stamp.at),
+            (Self::Run(state), Event::Run(event)) => state.evolve(event, stamp),
             _ => debug_assert!(false, "an event reached a stream of another kind"),
         }
     }

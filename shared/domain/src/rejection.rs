@@ -169,6 +169,13 @@ pub enum Rejection {
         /// The id.
         query: String,
     },
+    /// No such task.
+    #[serde(rename = "task.unknown")]
+    #[error("there is no task `{task}` here; see `rondo task list`")]
+    UnknownTask {
+        /// Its step and occurrence.
+        task: String,
+    },
     /// A number is larger than what is taken at once.
     #[serde(rename = "limit.exceeded")]
     #[error("{what}: the limit is {limit}")]
@@ -209,6 +216,7 @@ impl Rejection {
             Self::DuplicateFigure { .. } => "figure.duplicate",
             Self::UnknownTable { .. } => "table.unknown",
             Self::UnknownQuery { .. } => "query.unknown",
+            Self::UnknownTask { .. } => "task.unknown",
             Self::OutOfBounds { .. } => "limit.exceeded",
             Self::Malformed { .. } => "command.malformed",
         }

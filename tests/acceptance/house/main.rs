@@ -4,4 +4,5 @@ mod fixture;
 mod hostile_files;
 mod mail_server;
 mod releases;
+mod tasks;
 mod two_people;

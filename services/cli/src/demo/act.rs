@@ -14,6 +14,7 @@ use super::cast::{Act, Cast, PersonEntry, What};
 use crate::builtin;
 use crate::desk::{Desk, QueryAct};
 use crate::failure::Failure;
+use crate::task::TaskName;
 
 /// Registers institutions and roles as the operator does when a log is new.
 pub(super) async fn set_up(cast: &Cast, ledger: &Arc<dyn Ledger>) -> Result<(), Failure> {
@@ -72,6 +73,10 @@ pub(super) async fn play(cast: &Cast, ledger: &Arc<dyn Ledger>, index: usize, ac
             let grant = grant(entry(cast, person)?);
             let command = NetworkCommand::EndRole { person: person.clone(), grant, reason: reason.clone() };
             desk.submit(&["end-role"], Wish::Network { command }).await?;
+        }
+        (What::Task { step, answer, text }, country) => {
+            let task = TaskName { round: round.clone(), country: country.clone(), step: step.clone(), of: None };
+            desk.answer_task(&task, *answer, text).await?;
         }
         (what, Some(country)) => in_country(&desk, round, country, what).await?,
         (what, None) => return Err(Failure::usage(format!("this act needs a country: {what:?}"))),

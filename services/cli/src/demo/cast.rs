@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use rondo_domain::calendar::{Offset, read_calendars};
 use rondo_domain::participation::{Answer, Declaration};
+use rondo_domain::run::TaskAnswer;
 use rondo_domain::table::TableNo;
 use rondo_domain::workflow::{Problem, parse_toml};
-use rondo_domain::{Country, InstitutionId, PersonId, Reason, Role, RoundId, Year};
+use rondo_domain::{Country, InstitutionId, PersonId, Reason, Role, RoundId, StepId, Year};
 use rondo_runtime::people::{People, Person};
 use serde::Deserialize;
 
@@ -142,6 +143,12 @@ pub(crate) enum What {
     },
     Approve,
     Clear,
+    /// Answer a task of the workflow.
+    Task {
+        step: StepId,
+        answer: TaskAnswer,
+        text: String,
+    },
 }
 
 impl Cast {

@@ -12,6 +12,7 @@ mod release;
 mod reminder;
 mod round;
 mod submission;
+mod task;
 pub(crate) mod workflow;
 
 use std::sync::Arc;
@@ -52,6 +53,7 @@ async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(
         Command::Query(verb) => query::run(verb, desk, form).await,
         Command::Figure(verb) => figure::run(verb, desk, form).await,
         Command::Reminder(verb) => reminder::run(verb, desk, form, served).await,
+        Command::Task(verb) => task::run(verb, desk, form, served).await,
         Command::Release(verb) => release::run(verb, desk, form).await,
         Command::Person(verb) => person::run(verb, desk, config, form).await,
         other => Err(Failure::usage(format!("{other:?} needs no log"))),

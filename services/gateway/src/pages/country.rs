@@ -12,6 +12,7 @@ use rondo_domain::participation::{Participation, QueryState, TableState};
 use rondo_domain::{Country, RoundId};
 use rondo_eventlog::{Ledger, ledger};
 
+use super::tasks::{self, OpenTask};
 use super::{page, words};
 use crate::problem::Problem;
 use crate::projection::Texts;
@@ -26,6 +27,7 @@ struct CountryPage {
     deadline: String,
     explanation: String,
     closed: String,
+    asked: Vec<OpenTask>,
     tables: Vec<TableLine>,
     submissions: Vec<SubmissionLine>,
     queries: Vec<QueryLine>,
@@ -86,6 +88,7 @@ pub(crate) async fn country(
             deadline: words::moment(&participant.deadline),
             explanation: participant.deadline.explanation(),
             closed: part.closed.clone().or_else(|| part.declined.clone()).unwrap_or_default(),
+            asked: tasks::open(world, &round, Some(&country), &texts),
             tables: tables(&part, &country, &texts, &recorded),
             submissions: submissions(&part),
             queries: queries(&part),

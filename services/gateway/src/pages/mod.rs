@@ -5,6 +5,7 @@ mod figure;
 mod mail;
 mod next;
 mod round;
+mod tasks;
 mod words;
 
 pub(crate) use country::country;

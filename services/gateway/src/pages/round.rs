@@ -13,6 +13,7 @@ use rondo_domain::round::Round;
 use rondo_domain::world::World;
 
 use super::next::{self, NextStep};
+use super::tasks::{self, OpenTask};
 use super::{page, words};
 use crate::problem::Problem;
 use crate::projection::Texts;
@@ -36,6 +37,7 @@ struct RoundPage {
     top: String,
     dates: String,
     stuck: Vec<Stuck>,
+    asked: Vec<OpenTask>,
     tables: Vec<(String, String)>,
     rows: Vec<Row>,
     next: Vec<NextStep>,
@@ -133,6 +135,7 @@ fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts, (now, notice)
         top: format!("{}: {}", words::instant(now), counted.in_words(round)),
         dates: dates(round),
         stuck: stuck.into_iter().map(|(_, line)| line).collect(),
+        asked: tasks::open(world, id, None, texts),
         tables: tables.into_iter().map(|(no, title)| (no.to_string(), title)).collect(),
         rows,
         next,

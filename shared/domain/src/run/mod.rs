@@ -1,5 +1,9 @@
 //! A run: the workflow at work for a round or one of its countries. Each occurrence of a step is planned, fired, completed.
 
+mod task;
+
+pub use task::{Answered, Settlement, Task, TaskAnswer, TaskState};
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -7,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Moment;
 use crate::command::Context;
-use crate::{Rejection, Role, StepId};
+use crate::event::Stamp;
+use crate::{Country, Rejection, Role, StepId};
 
 /// One occurrence of a step: the step and its nominal time or cause, so that two firings are one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,6 +62,29 @@ pub enum RunCommand {
         /// What came of it.
         outcome: Outcome,
     },
+    /// A fired occurrence asks something of a person.
+    OpenTask {
+        /// Which.
+        occurrence: Occurrence,
+        /// What is asked.
+        task: Task,
+    },
+    /// An open task belongs to more people.
+    EscalateTask {
+        /// Which.
+        occurrence: Occurrence,
+        /// To the holders of these roles.
+        to: Vec<Role>,
+    },
+    /// A person answers an open task.
+    AnswerTask {
+        /// Which.
+        occurrence: Occurrence,
+        /// The answer.
+        answer: TaskAnswer,
+        /// What was done or why, in the person's words.
+        words: String,
+    },
 }
 
 /// What happened in a run.
@@ -95,6 +123,29 @@ pub enum RunEvent {
         #[serde(flatten)]
         outcome: Outcome,
     },
+    /// It asks something of a person.
+    TaskOpened {
+        /// Which.
+        occurrence: Occurrence,
+        /// What is asked.
+        task: Task,
+    },
+    /// Its task belongs to more people.
+    TaskEscalated {
+        /// Which.
+        occurrence: Occurrence,
+        /// Who may answer it as well.
+        to: Vec<Role>,
+    },
+    /// A person answered its task.
+    TaskAnswered {
+        /// Which.
+        occurrence: Occurrence,
+        /// The answer.
+        answer: TaskAnswer,
+        /// What was done or why, in the person's words.
+        words: String,
+    },
 }
 
 /// Where an occurrence stands.
@@ -119,18 +170,34 @@ pub enum Stage {
 pub struct Run {
     /// Occurrences with their due moment and stage.
     pub occurrences: BTreeMap<Occurrence, (Moment, Stage)>,
+    /// What was asked of people, settled or not.
+    pub tasks: BTreeMap<Occurrence, TaskState>,
 }
 
 impl Run {
-    /// The state after an event at an instant.
-    pub fn evolve(&mut self, event: &RunEvent, at: Timestamp) {
+    /// The state after an event.
+    pub fn evolve(&mut self, event: &RunEvent, stamp: &Stamp<'_>) {
         match event {
             RunEvent::StepPlanned { occurrence, due } | RunEvent::StepMoved { occurrence, is: due, .. } => {
                 self.occurrences.insert(occurrence.clone(), (due.clone(), Stage::Planned));
             }
-            RunEvent::StepFired { occurrence, .. } => self.set(occurrence, Stage::Fired { at }),
+            RunEvent::StepFired { occurrence, .. } => self.set(occurrence, Stage::Fired { at: stamp.at }),
             RunEvent::StepCompleted { occurrence, outcome } => {
                 self.set(occurrence, Stage::Completed { outcome: outcome.clone() });
+            }
+            RunEvent::TaskOpened { occurrence, task } => {
+                self.tasks.insert(occurrence.clone(), TaskState::new(task));
+            }
+            RunEvent::TaskEscalated { occurrence, to } => {
+                if let Some(task) = self.tasks.get_mut(occurrence) {
+                    task.escalated_to.extend(to);
+                }
+            }
+            RunEvent::TaskAnswered { occurrence, answer, words } => {
+                if let Some(task) = self.tasks.get_mut(occurrence) {
+                    let (person, words) = (stamp.actor.id.clone(), words.clone());
+                    task.answers.push(Answered { person, answer: *answer, words });
+                }
             }
         }
     }
@@ -142,38 +209,63 @@ impl Run {
     }
 }
 
-/// Decides a command on a run. Only the engine may; what has fired is neither moved nor fired again.
+/// Decides a command on a run, of the round or of a country. Only the engine drives it, what has fired is neither moved nor
+/// fired again; people answer the tasks that they own.
 ///
 /// # Errors
 /// The rejection.
-pub fn decide(state: &Run, command: &RunCommand, context: &Context<'_>) -> Result<Vec<RunEvent>, Rejection> {
-    context.require_role(&[Role::Service], "drive a run")?;
-    let event = match command {
-        RunCommand::Plan { occurrence, due } => match state.occurrences.get(occurrence) {
-            None => RunEvent::StepPlanned { occurrence: occurrence.clone(), due: due.clone() },
-            Some((was, Stage::Planned)) if was != due => {
-                RunEvent::StepMoved { occurrence: occurrence.clone(), was: was.clone(), is: due.clone() }
-            }
-            Some(_) => return Ok(Vec::new()),
-        },
-        RunCommand::Fire { occurrence } => match state.occurrences.get(occurrence) {
-            Some((due, Stage::Planned)) if due.at <= context.now => {
-                let late = context.now.duration_since(due.at).as_secs();
-                RunEvent::StepFired { occurrence: occurrence.clone(), late_seconds: (late >= 60).then_some(late) }
-            }
-            Some((_, Stage::Planned)) => return Err(not_possible(occurrence, "planned", "fire before it is due")),
-            Some(_) => return Ok(Vec::new()),
-            None => return Err(not_possible(occurrence, "not planned", "fire")),
-        },
-        RunCommand::Complete { occurrence, outcome } => match state.occurrences.get(occurrence) {
-            Some((_, Stage::Fired { .. })) => {
-                RunEvent::StepCompleted { occurrence: occurrence.clone(), outcome: outcome.clone() }
-            }
-            Some((_, Stage::Completed { .. })) => return Ok(Vec::new()),
-            _ => return Err(not_possible(occurrence, "not fired", "be completed")),
-        },
-    };
-    Ok(vec![event])
+pub fn decide(
+    state: &Run,
+    country: Option<&Country>,
+    command: &RunCommand,
+    context: &Context<'_>,
+) -> Result<Vec<RunEvent>, Rejection> {
+    if !matches!(command, RunCommand::AnswerTask { .. }) {
+        context.require_role(&[Role::Service], "drive a run")?;
+    }
+    match command {
+        RunCommand::Plan { occurrence, due } => Ok(plan(state, occurrence, due)),
+        RunCommand::Fire { occurrence } => fire(state, occurrence, context.now),
+        RunCommand::Complete { occurrence, outcome } => complete(state, occurrence, outcome),
+        RunCommand::OpenTask { occurrence, task } => task::open(state, occurrence, task),
+        RunCommand::EscalateTask { occurrence, to } => task::escalate(state, occurrence, to),
+        RunCommand::AnswerTask { occurrence, answer, words } => {
+            task::answer(state, country, (occurrence, *answer, words), context)
+        }
+    }
+}
+
+fn plan(state: &Run, occurrence: &Occurrence, due: &Moment) -> Vec<RunEvent> {
+    match state.occurrences.get(occurrence) {
+        None => vec![RunEvent::StepPlanned { occurrence: occurrence.clone(), due: due.clone() }],
+        Some((was, Stage::Planned)) if was != due => {
+            vec![RunEvent::StepMoved { occurrence: occurrence.clone(), was: was.clone(), is: due.clone() }]
+        }
+        Some(_) => Vec::new(),
+    }
+}
+
+fn fire(state: &Run, occurrence: &Occurrence, now: Timestamp) -> Result<Vec<RunEvent>, Rejection> {
+    match state.occurrences.get(occurrence) {
+        Some((due, Stage::Planned)) if due.at <= now => {
+            let late = now.duration_since(due.at).as_secs();
+            let late_seconds = (late >= 60).then_some(late);
+            Ok(vec![RunEvent::StepFired { occurrence: occurrence.clone(), late_seconds }])
+        }
+        Some((_, Stage::Planned)) => Err(not_possible(occurrence, "planned", "fire before it is due")),
+        Some(_) => Ok(Vec::new()),
+        None => Err(not_possible(occurrence, "not planned", "fire")),
+    }
+}
+
+fn complete(state: &Run, occurrence: &Occurrence, outcome: &Outcome) -> Result<Vec<RunEvent>, Rejection> {
+    match state.occurrences.get(occurrence) {
+        Some((_, Stage::Fired { .. })) => {
+            Ok(vec![RunEvent::StepCompleted { occurrence: occurrence.clone(), outcome: outcome.clone() }])
+        }
+        Some((_, Stage::Completed { .. })) => Ok(Vec::new()),
+        _ => Err(not_possible(occurrence, "not fired", "be completed")),
+    }
 }
 
 fn not_possible(occurrence: &Occurrence, state: &str, act: &str) -> Rejection {

@@ -90,6 +90,57 @@ pub enum Action {
     PrepareRelease,
     /// Publish the release that was approved and cleared.
     Publish,
+    /// Ask a person to do something, and wait until it is done.
+    WaitForPerson(Asked),
+    /// Ask people to approve something, and wait for them.
+    Approve {
+        /// What is asked of whom.
+        asked: Asked,
+        /// What counts as approval.
+        by: Approval,
+    },
+    /// Give another step's task to more people, if it is still open.
+    Escalate {
+        /// The step whose task it is.
+        task_of: StepId,
+        /// The mail that tells them.
+        text: String,
+        /// To the holders of these roles.
+        to: Vec<Role>,
+    },
+}
+
+/// What a step asks of people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// In a sentence.
+    pub task: String,
+    /// Whoever holds one of these roles may answer.
+    pub owners: Vec<Role>,
+    /// The mail by which they learn of it, if they do.
+    pub mail: Option<String>,
+}
+
+/// What counts as approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approval {
+    /// The consent of so many different people.
+    People(u8),
+    /// That the round's release is approved, by its own rules about who may.
+    ReleaseApproved,
+    /// That the round's release is cleared, by its own rules about who may.
+    ReleaseCleared,
+}
+
+impl Action {
+    /// The mail text it sends, if it sends one.
+    pub fn mail(&self) -> Option<&str> {
+        match self {
+            Self::Mail { text, .. } | Self::Escalate { text, .. } => Some(text),
+            Self::WaitForPerson(asked) | Self::Approve { asked, .. } => asked.mail.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// One step.
@@ -103,6 +154,8 @@ pub struct Step {
     pub trigger: Trigger,
     /// Only if all of these hold, from [`GUARDS`].
     pub guards: Vec<String>,
+    /// Only after these steps were carried out: it waits while one is open, and is skipped where one was not carried out.
+    pub needs: Vec<StepId>,
     /// What.
     pub action: Action,
     /// Where its date goes when that day is not worked.

@@ -7,7 +7,9 @@ mod file;
 mod guard;
 
 pub use bundle::{Bundle, BundleError, MAX_BUNDLE};
-pub use definition::{Action, Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger};
+pub use definition::{
+    Action, Approval, Asked, Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger,
+};
 pub use document::{Problem, nearest, parse_toml};
 pub use file::read_definition;
 pub use guard::{Guarded, unmet};

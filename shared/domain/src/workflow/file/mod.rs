@@ -1,5 +1,7 @@
 //! A definition read from `workflow.toml` and `participants.toml` of its bundle, every name checked.
 
+mod action;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::str::FromStr;
@@ -8,11 +10,13 @@ use jiff::civil::{Date, Time};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::definition::{Action, Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger};
+use action::{ActionWord, DecisionWord};
+
+use super::definition::{Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger};
 use super::{Bundle, Problem, parse_toml};
 use crate::calendar::{Offset, Roll};
 use crate::table::TableNo;
-use crate::{Country, MilestoneId, Role};
+use crate::{Country, MilestoneId, Role, StepId};
 
 const FILE: &str = "workflow.toml";
 const PARTICIPANTS: &str = "participants.toml";
@@ -73,11 +77,19 @@ struct StepEntry {
     when: Spanned<WhenEntry>,
     #[serde(default, rename = "if")]
     guards: Vec<Spanned<String>>,
+    #[serde(default)]
+    needs: Vec<Spanned<String>>,
     #[serde(rename = "do")]
     action: Spanned<ActionWord>,
     mail: Option<Spanned<String>>,
     #[serde(default)]
     to: Vec<Role>,
+    task: Option<String>,
+    #[serde(default)]
+    owner: Vec<Role>,
+    people: Option<u8>,
+    settled_by: Option<DecisionWord>,
+    task_of: Option<Spanned<String>>,
     #[serde(default)]
     roll: Roll,
     time_limit_hours: Option<u32>,
@@ -92,18 +104,10 @@ enum EachWord {
     Country,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum ActionWord {
-    Launch,
-    BeginClosing,
-    Close,
-    Finalise,
-    Mail,
-    Validate,
-    Ask,
-    PrepareRelease,
-    Publish,
+impl EachWord {
+    fn is_round(&self) -> bool {
+        matches!(self, Self::Round)
+    }
 }
 
 #[derive(Deserialize, Clone)]
@@ -164,14 +168,7 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
     if file.step.len() > MAX_STEPS {
         return Err(Problem::of_file(FILE, format!("{} steps; at most {MAX_STEPS} are taken", file.step.len())));
     }
-    let mut steps: Vec<Step> = Vec::new();
-    for entry in &file.step {
-        let step = reader.step(entry, file.workflow.retries)?;
-        if steps.iter().any(|other| other.id == step.id) {
-            return Err(reader.problem(&entry.id.span(), format!("the step `{}` stands twice", step.id)));
-        }
-        steps.push(step);
-    }
+    let steps = reader.steps(&file)?;
     let head = &file.workflow;
     let years = *head.reference_years.get_ref();
     if !(1..=20).contains(&years) {
@@ -230,6 +227,20 @@ impl Reader<'_> {
         })
     }
 
+    fn steps(&self, file: &WorkflowFile) -> Result<Vec<Step>, Problem> {
+        let all = file.step.iter().map(|entry| self.parsed(&entry.id)).collect::<Result<Vec<StepId>, _>>()?;
+        let mut steps: Vec<Step> = Vec::new();
+        for entry in &file.step {
+            let step = self.step(entry, file.workflow.retries)?;
+            if steps.iter().any(|other| other.id == step.id) {
+                return Err(self.problem(&entry.id.span(), format!("the step `{}` stands twice", step.id)));
+            }
+            self.names(entry, &step, &steps, &all)?;
+            steps.push(step);
+        }
+        Ok(steps)
+    }
+
     fn step(&self, entry: &StepEntry, retries: u32) -> Result<Step, Problem> {
         let guards = entry.guards.iter().map(|g| self.known(g, "guard", GUARDS.iter().map(|(name, _)| *name)));
         Ok(Step {
@@ -240,6 +251,7 @@ impl Reader<'_> {
             },
             trigger: self.trigger(&entry.when)?,
             guards: guards.collect::<Result<_, _>>()?,
+            needs: entry.needs.iter().map(|needed| self.parsed(needed)).collect::<Result<_, _>>()?,
             action: self.action(entry)?,
             roll: entry.roll,
             time_limit_hours: entry.time_limit_hours,
@@ -278,31 +290,6 @@ impl Reader<'_> {
                 Err(self.problem(&when.span(), "`when` has exactly one of `cron`, `milestone` and `event`".to_owned()))
             }
         }
-    }
-
-    fn action(&self, entry: &StepEntry) -> Result<Action, Problem> {
-        if !matches!(entry.action.get_ref(), ActionWord::Mail) && (entry.mail.is_some() || !entry.to.is_empty()) {
-            return Err(self.problem(&entry.action.span(), "`mail` and `to` belong to `do = \"mail\"`".to_owned()));
-        }
-        Ok(match entry.action.get_ref() {
-            ActionWord::Launch => Action::Launch,
-            ActionWord::BeginClosing => Action::BeginClosing,
-            ActionWord::Close => Action::Close,
-            ActionWord::Finalise => Action::Finalise,
-            ActionWord::Validate => Action::Validate,
-            ActionWord::Ask => Action::Ask,
-            ActionWord::PrepareRelease => Action::PrepareRelease,
-            ActionWord::Publish => Action::Publish,
-            ActionWord::Mail => {
-                let Some(text) = entry.mail.as_ref().filter(|_| !entry.to.is_empty()) else {
-                    return Err(self.problem(&entry.action.span(), "`do = \"mail\"` needs `mail` and `to`".to_owned()));
-                };
-                Action::Mail {
-                    text: self.known(text, "mail text in the folder `mail`", self.mails.iter().copied())?,
-                    to: entry.to.clone(),
-                }
-            }
-        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Who may do what, decided in the domain: two people where two are needed, each country to itself, no change without a
 //! reason, and nothing at all for those who only look on. Every refusal is told by its stable code.
 
+mod tasks;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rondo_domain::calendar::Moment;

@@ -1,0 +1,49 @@
+//! What a round or a country waits for people to do.
+
+use rondo_domain::run::Occurrence;
+use rondo_domain::world::World;
+use rondo_domain::{Country, RoundId};
+
+use super::words;
+use crate::projection::Texts;
+
+/// An open task.
+pub(super) struct OpenTask {
+    /// The country's code and name, of a country's task.
+    pub(super) country: Option<(String, String)>,
+    pub(super) what: String,
+    pub(super) whose: String,
+    /// Until when it waits, in words.
+    pub(super) until: String,
+    pub(super) answer_with: String,
+}
+
+/// The open tasks of a round, or of one country in it, in the order of their limits.
+pub(super) fn open(world: &World, id: &RoundId, only: Option<&Country>, texts: &Texts) -> Vec<OpenTask> {
+    let mut open = Vec::new();
+    for (_, country, run) in world.runs().into_iter().filter(|(of, ..)| of == id) {
+        if only.is_some() && only != country.as_ref() {
+            continue;
+        }
+        for (occurrence, task) in run.open_tasks() {
+            let owners: Vec<&str> = task.owners().map(rondo_domain::Role::as_str).collect();
+            let line = OpenTask {
+                country: country.as_ref().map(|country| (country.to_string(), words::country(texts, country))),
+                what: task.task.what.clone(),
+                whose: owners.join(", "),
+                until: task.task.until.map(words::instant).unwrap_or_default(),
+                answer_with: task.answer_with(&name(id, country.as_ref(), occurrence)),
+            };
+            open.push((task.task.until, line));
+        }
+    }
+    open.sort_by(|a, b| (a.0.is_none(), a.0, &a.1.country).cmp(&(b.0.is_none(), b.0, &b.1.country)));
+    open.into_iter().map(|(_, line)| line).collect()
+}
+
+fn name(round: &RoundId, country: Option<&Country>, occurrence: &Occurrence) -> String {
+    country.map_or_else(
+        || format!("{round}/{}", occurrence.step),
+        |country| format!("{round}/{country}/{}", occurrence.step),
+    )
+}

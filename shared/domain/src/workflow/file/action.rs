@@ -1,0 +1,188 @@
+//! What a step does, as written: which words go with which action.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Reader, StepEntry};
+use crate::workflow::Problem;
+use crate::workflow::definition::{Action, Approval, Asked, Each, Step};
+use crate::{Role, StepId};
+
+/// The most people whose consent one step may need.
+const MAX_PEOPLE: u8 = 9;
+
+/// The longest sentence in which a task is put, in characters.
+const MAX_TASK: usize = 300;
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ActionWord {
+    Launch,
+    BeginClosing,
+    Close,
+    Finalise,
+    Mail,
+    Validate,
+    Ask,
+    PrepareRelease,
+    Publish,
+    WaitForPerson,
+    Approve,
+    Escalate,
+}
+
+/// A decision with a command of its own, on which a step may wait.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DecisionWord {
+    ReleaseApproved,
+    ReleaseCleared,
+}
+
+/// The words of a step that belong to some actions only, each with whether it was written.
+fn written(entry: &StepEntry) -> [(&'static str, bool); 7] {
+    [
+        ("mail", entry.mail.is_some()),
+        ("to", !entry.to.is_empty()),
+        ("task", entry.task.is_some()),
+        ("owner", !entry.owner.is_empty()),
+        ("people", entry.people.is_some()),
+        ("settled-by", entry.settled_by.is_some()),
+        ("task-of", entry.task_of.is_some()),
+    ]
+}
+
+/// What goes with an action: the words it needs, and those it may have.
+fn words(action: ActionWord) -> (&'static [&'static str], &'static [&'static str]) {
+    match action {
+        ActionWord::Mail => (&["mail", "to"], &[]),
+        ActionWord::WaitForPerson => (&["task", "owner"], &["mail"]),
+        ActionWord::Approve => (&["task", "owner"], &["mail", "people", "settled-by"]),
+        ActionWord::Escalate => (&["task-of", "mail", "to"], &[]),
+        _ => (&[], &[]),
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn action(&self, entry: &StepEntry) -> Result<Action, Problem> {
+        let word = *entry.action.get_ref();
+        let (needed, allowed) = words(word);
+        for (name, is_written) in written(entry) {
+            if is_written && !needed.contains(&name) && !allowed.contains(&name) {
+                return Err(self.problem(&entry.action.span(), format!("`{name}` does not go with this `do`")));
+            }
+            if !is_written && needed.contains(&name) {
+                return Err(self.problem(&entry.action.span(), format!("this `do` needs `{}`", needed.join("`, `"))));
+            }
+        }
+        let text = self.mail_text(entry)?;
+        Ok(match word {
+            ActionWord::Launch => Action::Launch,
+            ActionWord::BeginClosing => Action::BeginClosing,
+            ActionWord::Close => Action::Close,
+            ActionWord::Finalise => Action::Finalise,
+            ActionWord::Validate => Action::Validate,
+            ActionWord::Ask => Action::Ask,
+            ActionWord::PrepareRelease => Action::PrepareRelease,
+            ActionWord::Publish => Action::Publish,
+            ActionWord::Mail => Action::Mail { text: text.unwrap_or_default(), to: entry.to.clone() },
+            ActionWord::WaitForPerson => Action::WaitForPerson(self.asked(entry, text)?),
+            ActionWord::Approve => Action::Approve { asked: self.asked(entry, text)?, by: self.approval(entry)? },
+            ActionWord::Escalate => {
+                let Some(task_of) = &entry.task_of else {
+                    return Err(self.problem(&entry.action.span(), "this `do` needs `task-of`".to_owned()));
+                };
+                Action::Escalate {
+                    task_of: self.parsed(task_of)?,
+                    text: text.unwrap_or_default(),
+                    to: entry.to.clone(),
+                }
+            }
+        })
+    }
+
+    fn mail_text(&self, entry: &StepEntry) -> Result<Option<String>, Problem> {
+        let known = |text| self.known(text, "mail text in the folder `mail`", self.mails.iter().copied());
+        entry.mail.as_ref().map(known).transpose()
+    }
+
+    fn asked(&self, entry: &StepEntry, mail: Option<String>) -> Result<Asked, Problem> {
+        let task = entry.task.clone().unwrap_or_default();
+        if task.trim().is_empty() || task.chars().count() > MAX_TASK {
+            let message = format!("a `task` says in a sentence of at most {MAX_TASK} characters what is to be done");
+            return Err(self.problem(&entry.action.span(), message));
+        }
+        if let Some(role) = entry.owner.iter().find(|role| role.is_national() && entry.each.is_round()) {
+            let message =
+                format!("a {role} belongs to a country, and this step is the round's: no such task can be theirs");
+            return Err(self.problem(&entry.action.span(), message));
+        }
+        if let Some(role) = entry.owner.iter().find(|role| !may_own(**role)) {
+            return Err(
+                self.problem(&entry.action.span(), format!("the role {role} changes nothing, and can own no task"))
+            );
+        }
+        Ok(Asked { task, owners: entry.owner.clone(), mail })
+    }
+
+    fn approval(&self, entry: &StepEntry) -> Result<Approval, Problem> {
+        match (entry.people, entry.settled_by) {
+            (Some(_), Some(_)) => {
+                Err(self.problem(&entry.action.span(), "`people` and `settled-by` exclude each other".to_owned()))
+            }
+            (_, Some(_)) if !entry.each.is_round() => {
+                Err(self.problem(&entry.action.span(), "a release belongs to the round: `each = \"round\"`".to_owned()))
+            }
+            (_, Some(DecisionWord::ReleaseApproved)) => Ok(Approval::ReleaseApproved),
+            (_, Some(DecisionWord::ReleaseCleared)) => Ok(Approval::ReleaseCleared),
+            (people, None) => match people.unwrap_or(1) {
+                people @ 1..=MAX_PEOPLE => Ok(Approval::People(people)),
+                _ => Err(self.problem(&entry.action.span(), format!("between 1 and {MAX_PEOPLE} people can approve"))),
+            },
+        }
+    }
+
+    /// Whether the steps that this one names are there, and can be what it takes them for.
+    pub(super) fn names(&self, entry: &StepEntry, step: &Step, before: &[Step], all: &[StepId]) -> Result<(), Problem> {
+        for (needed, written) in step.needs.iter().zip(&entry.needs) {
+            let Some(other) = self.above(written, needed, before, all)? else { continue };
+            if other.each == Each::Country && step.each == Each::Round {
+                let message = format!("the step `{needed}` is each country's, and this one is the round's");
+                return Err(self.problem(&written.span(), message));
+            }
+        }
+        if let (Action::Escalate { task_of, .. }, Some(written)) = (&step.action, &entry.task_of)
+            && let Some(other) = self.above(written, task_of, before, all)?
+        {
+            if !matches!(other.action, Action::WaitForPerson(_) | Action::Approve { .. }) {
+                return Err(self.problem(&written.span(), format!("the step `{task_of}` asks nothing of a person")));
+            }
+            if other.each != step.each {
+                return Err(self.problem(&written.span(), format!("`each` is not that of `{task_of}`")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The step that another one names, which must stand above it, so that no two wait for each other.
+    fn above<'s>(
+        &self,
+        written: &Spanned<String>,
+        id: &StepId,
+        before: &'s [Step],
+        all: &[StepId],
+    ) -> Result<Option<&'s Step>, Problem> {
+        self.known(written, "step", all.iter().map(StepId::as_str))?;
+        match before.iter().find(|step| step.id == *id) {
+            Some(step) => Ok(Some(step)),
+            None => {
+                Err(self.problem(&written.span(), format!("the step `{id}` has to stand above the one that names it")))
+            }
+        }
+    }
+}
+
+/// Whether somebody in this role may answer a task: those who only look, and services, may not.
+fn may_own(role: Role) -> bool {
+    !matches!(role, Role::Auditor | Role::Observer | Role::Service | Role::Administrator)
+}

@@ -1,0 +1,97 @@
+//! Steps that wait for people: opened, answered, declined, escalated, given up, and closed when their ground is gone.
+
+use rondo_domain::participation::{Declaration, ParticipationCommand};
+use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage, TaskAnswer};
+use rondo_domain::{Country, Role, Wish};
+
+use crate::fixture::{House, lao, round};
+
+fn country(code: &str) -> Country {
+    code.parse().unwrap()
+}
+
+/// The occurrence of a step that hangs on the deadline.
+fn of_deadline(step: &str) -> Occurrence {
+    Occurrence { step: step.parse().unwrap(), of: "deadline".to_owned() }
+}
+
+impl House {
+    async fn answer(&self, person: &str, code: &str, step: &str, answer: TaskAnswer) {
+        let command = RunCommand::AnswerTask { occurrence: of_deadline(step), answer, words: "so it is".to_owned() };
+        let wish = Wish::Run { round: round(), country: Some(country(code)), command };
+        self.act(person, wish).await.unwrap();
+        self.rest().await;
+    }
+
+    /// What came of a country's step; nothing while it is under way.
+    async fn outcome(&self, code: &str, step: &str) -> Option<Outcome> {
+        let world = self.world().await;
+        match &world.run(&round(), Some(&country(code))).unwrap().occurrences[&of_deadline(step)].1 {
+            Stage::Completed { outcome } => Some(outcome.clone()),
+            _ => None,
+        }
+    }
+
+    /// The roles that may answer a country's open task.
+    async fn owners(&self, code: &str, step: &str) -> Vec<Role> {
+        let world = self.world().await;
+        let run = world.run(&round(), Some(&country(code))).unwrap();
+        let task = run.open_tasks().find(|(occurrence, _)| **occurrence == of_deadline(step));
+        task.map(|(_, task)| task.owners().collect()).unwrap_or_default()
+    }
+
+    async fn skipped(&self, code: &str, step: &str, why: &str) {
+        match self.outcome(code, step).await {
+            Some(Outcome::Skipped { reason }) => assert!(reason.contains(why), "{reason}"),
+            other => panic!("{code} {step}: {other:?}"),
+        }
+    }
+
+    async fn ran(&self, code: &str, step: &str, what: &str) {
+        match self.outcome(code, step).await {
+            Some(Outcome::Ran { what: done }) => assert!(done.contains(what), "{done}"),
+            other => panic!("{code} {step}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_waits_for_people_and_says_what_came_of_it() {
+    let house = House::open().await;
+    // Four weeks after the deadline nobody has answered, and the manager is asked about each letter.
+    house.move_to("2025-11-28T03:00:00Z").await;
+    let mails = house.notices().await;
+    let told = mails.iter().filter_map(|notice| notice.brief.as_ref()).find(|brief| brief.kind == "task").unwrap();
+    assert_eq!((told.person.as_str(), told.role), ("manager", Role::CollectionManager));
+    assert!(told.reason.starts_with("Approve the letter"), "{}", told.reason);
+    assert_eq!(house.outcome("LAO", "approve-letter").await, None);
+    house.answer("manager", "LAO", "approve-letter", TaskAnswer::Approved).await;
+    house.answer("manager", "KHM", "approve-letter", TaskAnswer::Declined).await;
+    house.ran("LAO", "approve-letter", "approved by manager").await;
+
+    // The letters: one approved, one declined, the others wait as long as they may.
+    house.move_to("2025-12-01T03:00:00Z").await;
+    house.skipped("LAO", "letter-to-head", "holds the role head-of-agency").await;
+    house.skipped("KHM", "letter-to-head", "declined by manager").await;
+    assert_eq!(house.outcome("IDN", "letter-to-head").await, None);
+    house.move_to("2025-12-05T03:00:00Z").await;
+    house.skipped("IDN", "letter-to-head", "approve-letter was still open 72 hours after its time").await;
+    house.skipped("IDN", "approve-letter", "nobody had settled it 144 hours after its time").await;
+
+    // The calls: one is not needed any more, one is escalated and then made, one is never made.
+    assert_eq!(house.owners("LAO", "call-head").await, [Role::RegionalCoordinator]);
+    let tables = house.participation().await.tables.keys().copied().collect();
+    let (declaration, text) = (Declaration::NotAvailable, "we have no such data".to_owned());
+    house.lao("lao-one", ParticipationCommand::Declare { tables, declaration, text }).await.unwrap();
+    house.rest().await;
+    house.skipped("LAO", "call-head", "every owed table is in").await;
+    house.move_to("2025-12-10T03:00:00Z").await;
+    house.skipped(lao().as_str(), "call-head-overdue", "every owed table is in").await;
+    house.ran("IDN", "call-head-overdue", "escalated; task-overdue was raised for 1 person").await;
+    assert_eq!(house.owners("IDN", "call-head").await, [Role::RegionalCoordinator, Role::CollectionManager]);
+    house.answer("manager", "IDN", "call-head", TaskAnswer::Done).await;
+    house.ran("IDN", "call-head", "done by manager").await;
+    house.move_to("2025-12-12T09:00:00Z").await;
+    house.skipped("SGP", "call-head", "nobody had settled it 168 hours after its time").await;
+    house.close().await;
+}
