@@ -1,7 +1,7 @@
 //! The committer: hashes groups into the tree, brings them to the disk, and only then answers. A failed write ends the ledger.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, Sender};
 
 use bytes::Bytes;
 use rondo_eventlog::merkle::{Frontier, leaf_hash};
@@ -25,12 +25,27 @@ pub(crate) struct Group {
     pub(crate) answers: Vec<Answer>,
 }
 
-/// Commands that a group is laid out for; more are taken all the same.
-const USUAL: usize = 128;
+/// Commands that a group is laid out for.
+const USUAL: usize = 32;
+/// Commands brought to the disk together at about the most.
+const SYNC_COMMANDS: usize = 1_024;
+/// Bytes brought to the disk together at about the most.
+const SYNC_BYTES: usize = 4 * 1024 * 1024;
 
 impl Group {
     pub(crate) fn new() -> Self {
         Self { entries: Vec::with_capacity(USUAL), bytes: 0, answers: Vec::with_capacity(USUAL) }
+    }
+
+    /// Whether it is as large as what is brought to the disk at once.
+    fn is_full(&self) -> bool {
+        self.answers.len() >= SYNC_COMMANDS || self.bytes >= SYNC_BYTES
+    }
+
+    fn absorb(&mut self, next: Self) {
+        self.entries.extend(next.entries);
+        self.answers.extend(next.answers);
+        self.bytes += next.bytes;
     }
 }
 
@@ -38,6 +53,7 @@ impl Group {
 pub(crate) struct Written {
     pub(crate) at: Location,
     pub(crate) before: Frontier,
+    pub(crate) bytes: usize,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -47,9 +63,15 @@ pub(crate) fn run(
     mut journal: JournalWriter,
     mut frontier: Frontier,
     groups: &Receiver<Group>,
-    indexer: &SyncSender<Written>,
+    indexer: &Sender<Written>,
 ) {
-    while let Ok(group) = groups.recv() {
+    while let Ok(mut group) = groups.recv() {
+        // What was decided while the disk was at work goes to it together.
+        while !group.is_full()
+            && let Ok(next) = groups.try_recv()
+        {
+            group.absorb(next);
+        }
         if group.entries.is_empty() {
             answer(group.answers);
             continue;
@@ -63,7 +85,8 @@ pub(crate) fn run(
             Ok(at) => {
                 log.grown(&records, Head { size: frontier.size(), root: frontier.root() });
                 answer(group.answers);
-                let written = Written { at, before, entries: group.entries };
+                log.backlog.add(group.bytes);
+                let written = Written { at, before, bytes: group.bytes, entries: group.entries };
                 if indexer.send(written).is_err() {
                     return log.fail("the store of indexes has stopped");
                 }

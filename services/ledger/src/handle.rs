@@ -12,6 +12,7 @@ use rondo_eventlog::ledger::MAX_READ;
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::backlog::Backlog;
 use crate::evidence::Evidence;
 use crate::sequencer::Request;
 use crate::store::Store;
@@ -26,6 +27,7 @@ const READ_BYTES: usize = 700 * 1024;
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) store: Store,
+    pub(crate) backlog: Backlog,
     /// Records that are on disk and in no pack of the store yet: the first one's position, and the records.
     tail: RwLock<(u64, VecDeque<Bytes>)>,
     head: watch::Sender<Head>,
@@ -37,6 +39,7 @@ impl Log {
     pub(crate) fn new(store: Store, packed: u64, tail: VecDeque<Bytes>, head: Head) -> Self {
         Self {
             store,
+            backlog: Backlog::default(),
             tail: RwLock::new((packed, tail)),
             head: watch::Sender::new(head),
             indexed: watch::Sender::new(head.size),

@@ -3,6 +3,7 @@
 //! It knows the state of every stream, the answers it gave, and the tree over all records.
 //! It must never answer before the journal is on disk, nor write anywhere but in its data directory.
 
+mod backlog;
 mod committer;
 mod directory;
 mod evidence;

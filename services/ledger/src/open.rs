@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use rondo_domain::StreamId;
 use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_eventlog::{Fault, Head, codec};
 use rondo_runtime::chance::Chance;
@@ -29,8 +30,8 @@ use crate::store::{Entry, Store};
 
 /// Commands waiting to be decided at the most; a sender beyond waits.
 const WAITING: usize = 4_096;
-/// Groups waiting to be indexed at the most.
-const UNINDEXED: usize = 32;
+/// Groups waiting to be written at the most.
+const UNWRITTEN: usize = 64;
 
 /// Where a ledger lives, and what it is handed.
 pub struct LedgerConfig {
@@ -160,12 +161,13 @@ fn start(
     evidence: &Arc<Evidence>,
 ) -> Result<(mpsc::Sender<Request>, Vec<JoinHandle<()>>), OpenError> {
     let (requests, waiting) = mpsc::channel(WAITING);
-    let (to_committer, groups) = sync_channel(1);
-    let (to_indexer, written) = sync_channel(UNINDEXED);
+    let (to_committer, groups) = sync_channel(UNWRITTEN);
+    let (to_indexer, written) = channel();
     let sequencer = Sequencer {
         requests: waiting,
         committer: to_committer,
         standings: Standings::new(Arc::clone(log)),
+        network: StreamId::network(),
         next: frontier.size(),
         clock: Arc::clone(&config.clock),
         salts: Salts::new(Arc::clone(&config.chance)),

@@ -1,6 +1,5 @@
 //! The sequencer: the one task that orders. It decides commands one after the other and hands groups to the committer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -18,10 +17,11 @@ use crate::evidence::Evidence;
 use crate::standing::Standings;
 use crate::store::Entry;
 
-/// Commands in one group at the most.
-const GROUP_COMMANDS: usize = 1_024;
-/// Bytes in one group at about the most.
-const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Commands after which a group is handed to the committer, which writes together whatever it finds waiting. Small, so that
+/// the disk is at work while the next ones are decided.
+const GROUP_COMMANDS: usize = 32;
+/// Bytes after which it is handed over too.
+const GROUP_BYTES: usize = 256 * 1024;
 /// Random bytes taken at once, for salts of 16 bytes.
 const CHANCE: usize = 4_096;
 
@@ -37,6 +37,8 @@ pub(crate) struct Sequencer {
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) committer: SyncSender<Group>,
     pub(crate) standings: Standings,
+    /// The stream that every decision looks at.
+    pub(crate) network: StreamId,
     /// The position of the next record.
     pub(crate) next: u64,
     pub(crate) clock: Arc<dyn Clock>,
@@ -77,9 +79,8 @@ impl Sequencer {
 
     fn decide(&mut self, command: &Command, group: &mut Group) -> Result<Accepted, SubmitError> {
         let stream = command.wish.stream();
-        let network = StreamId::network();
         self.standings.load(&stream)?;
-        self.standings.load(&network)?;
+        self.standings.load(&self.network)?;
         let surroundings = command.wish.surroundings();
         for other in &surroundings {
             self.standings.load(other)?;
@@ -88,7 +89,7 @@ impl Sequencer {
         if let Some((first, count)) = standing.accepted.get(&command.id.0) {
             return Ok(Accepted { first: *first, count: *count, repeated: true });
         }
-        let Some(Aggregate::Network(people)) = self.standings.get(&network).map(|standing| &standing.state) else {
+        let Some(Aggregate::Network(people)) = self.standings.get(&self.network).map(|standing| &standing.state) else {
             return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
         };
         let actor = actor_of(command, people)?;
@@ -97,7 +98,7 @@ impl Sequencer {
         {
             return Err(Rejection::FileNotStored { sha256: file.to_string() }.into());
         }
-        let around: HashMap<StreamId, &Aggregate> = surroundings
+        let around: Vec<(StreamId, &Aggregate)> = surroundings
             .into_iter()
             .filter_map(|other| self.standings.get(&other).map(|standing| (other, &standing.state)))
             .collect();

@@ -1,7 +1,5 @@
 //! Commands: a wish with an id and an actor, decided on the state of one stream.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -171,7 +169,7 @@ pub struct Context<'a> {
     /// The instant of the decision.
     pub now: Timestamp,
     /// The states of the command's surroundings.
-    pub surroundings: &'a HashMap<StreamId, &'a Aggregate>,
+    pub surroundings: &'a [(StreamId, &'a Aggregate)],
 }
 
 impl Context<'_> {
@@ -208,12 +206,17 @@ impl Context<'_> {
         Rejection::SamePerson { actor: self.actor.id.to_string(), was: was.to_owned(), now: now.to_owned() }
     }
 
+    fn around(&self, stream: &StreamId) -> Option<&Aggregate> {
+        // A command has a handful of surroundings at the most, but for a release, which has one for each country.
+        self.surroundings.iter().find(|(other, _)| other == stream).map(|(_, state)| *state)
+    }
+
     /// The round, if the command's surroundings name it and it was planned.
     ///
     /// # Errors
     /// `round.unknown`.
     pub fn round(&self, id: &RoundId) -> Result<&Round, Rejection> {
-        match self.surroundings.get(&StreamId::round(id)) {
+        match self.around(&StreamId::round(id)) {
             Some(Aggregate::Round(round)) if round.pin.is_some() => Ok(round),
             _ => Err(Rejection::UnknownRound { round: id.to_string() }),
         }
@@ -221,7 +224,7 @@ impl Context<'_> {
 
     /// A participation, if the command's surroundings name it and it was opened.
     pub fn participation(&self, round: &RoundId, country: &Country) -> Option<&Participation> {
-        match self.surroundings.get(&StreamId::participation(round, country)) {
+        match self.around(&StreamId::participation(round, country)) {
             Some(Aggregate::Participation(state)) if state.expected => Some(state),
             _ => None,
         }

@@ -68,7 +68,7 @@ impl Ledger for MemoryLedger {
             .into_iter()
             .map(|other| (other.clone(), aggregate(&state, &other).into_owned()))
             .collect();
-        let around = others.iter().map(|(id, state)| (id.clone(), state)).collect();
+        let around: Vec<_> = others.iter().map(|(id, state)| (id.clone(), state)).collect();
         let context = Context { actor: &actor, now: self.now, surroundings: &around };
         let events = command.wish.decide(&own, &context)?;
         let first = state.records.len() as u64;

@@ -10,6 +10,7 @@ use rondo_eventlog::merkle::Frontier;
 
 use super::packs::PACK;
 use super::{Entry, Reached, Store};
+use crate::backlog::Indexing;
 use crate::committer::Written;
 use crate::handle::Log;
 use crate::journal::Location;
@@ -78,10 +79,14 @@ pub(crate) fn run(log: &Arc<Log>, mut packer: Packer, groups: &Receiver<Written>
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         tracing::debug!("the indexer keeps the priority of the others: {error}");
     }
+    let indexing = Indexing(&log.backlog);
     while let Ok(written) = groups.recv() {
         let end = written.at.position + written.entries.len() as u64;
         match packer.take(&log.store, written.at, written.before, &written.entries) {
-            Ok(packed) => log.indexed_to(end, packed),
+            Ok(packed) => {
+                log.indexed_to(end, packed);
+                indexing.done(written.bytes);
+            }
             Err(fault) => {
                 let told = rondo_runtime::lifecycle::with_sources(&fault);
                 tracing::error!("the store of indexes failed, the ledger stops: {told}");

@@ -40,6 +40,8 @@ pub struct Participation {
     pub published: Option<ReleaseId>,
     /// When the state last changed hands: the clock of whose turn it is.
     pub turn_since: Option<Timestamp>,
+    /// Whose turn it was after the last event.
+    last_turn: Option<Turn>,
 }
 
 impl Participation {
@@ -110,9 +112,10 @@ impl Participation {
 
     /// The state after an event.
     pub fn evolve(&mut self, event: &ParticipationEvent, stamp: &Stamp<'_>) {
-        let turn = self.turn();
         self.apply(event, stamp);
-        if self.turn_since.is_none() || self.turn() != turn {
+        let turn = Some(self.turn());
+        if self.last_turn != turn {
+            self.last_turn = turn;
             self.turn_since = Some(stamp.at);
         }
     }
