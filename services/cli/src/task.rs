@@ -80,7 +80,7 @@ fn one(run: &Run, task: &TaskName) -> Result<Occurrence, Failure> {
     match open[..] {
         [one] => Ok(one.clone()),
         [] => {
-            let settled = run.tasks.keys().filter(named).next_back();
+            let settled = run.tasks.keys().rfind(named);
             settled.cloned().ok_or_else(|| Rejection::UnknownTask { task: task.to_string() }.into())
         }
         _ => {
