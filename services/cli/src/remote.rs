@@ -7,6 +7,7 @@ use bytes::Bytes;
 use reqwest::{Client, RequestBuilder, Response};
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
+use rondo_eventlog::merkle::{Hash, Tile};
 use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 
@@ -102,6 +103,15 @@ impl Ledger for Remote {
     async fn checkpoint(&self) -> Result<String, Fault> {
         let bytes = self.bytes(self.get("checkpoint")).await?;
         String::from_utf8(bytes.to_vec()).map_err(|_| Fault::Protocol("the checkpoint is not text".to_owned()))
+    }
+
+    async fn key(&self) -> Result<String, Fault> {
+        let bytes = self.bytes(self.get("key")).await?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| Fault::Protocol("the key is not text".to_owned()))
+    }
+
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+        wire::from_bytes(&self.bytes(self.get(&tile.path())).await?, &tile)
     }
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {

@@ -7,6 +7,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use rondo_domain::{Actor, Command, FileHash};
 use rondo_eventlog::files::FilePart;
+use rondo_eventlog::merkle::Tile;
 use rondo_eventlog::wire::Failure;
 use rondo_eventlog::{Accepted, Head, wire};
 use serde::Deserialize;
@@ -84,6 +85,16 @@ pub(crate) async fn wait(
 
 pub(crate) async fn checkpoint(State(shared): State<Shared>) -> Result<String, PortFailure> {
     Ok(shared.ledger.checkpoint().await?)
+}
+
+pub(crate) async fn key(State(shared): State<Shared>) -> Result<String, PortFailure> {
+    Ok(shared.ledger.key().await?)
+}
+
+pub(crate) async fn tile(State(shared): State<Shared>, Path(path): Path<String>) -> Result<Bytes, PortFailure> {
+    let unknown = || PortFailure(Failure::Refused { what: "this is not the path of a tile".to_owned() });
+    let tile = Tile::from_path(&format!("tile/{path}")).ok_or_else(unknown)?;
+    Ok(wire::to_bytes(&shared.ledger.tile(tile).await?))
 }
 
 pub(crate) async fn store_part(

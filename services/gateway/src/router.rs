@@ -61,6 +61,8 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         .route("/port/head", get(port::head))
         .route("/port/wait", get(port::wait))
         .route("/port/checkpoint", get(port::checkpoint))
+        .route("/port/key", get(port::key))
+        .route("/port/tile/{*path}", get(port::tile))
         .route("/port/files/{hash}", get(port::fetch_part).put(port::store_part))
         .layer(DefaultBodyLimit::max(PART + 1024 * 1024))
         .layer(middleware::from_fn_with_state(shared.clone(), access::operator));

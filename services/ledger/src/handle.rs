@@ -9,13 +9,16 @@ use bytes::Bytes;
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::ledger::MAX_READ;
+use rondo_eventlog::merkle::{Hash, Tile};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::backlog::Backlog;
 use crate::evidence::Evidence;
+use crate::notary::TREE;
 use crate::sequencer::Request;
 use crate::store::Store;
+use crate::tree::TreeReader;
 
 /// How long a reader that waits is kept waiting at most.
 const WAIT: Duration = Duration::from_secs(20);
@@ -32,6 +35,8 @@ pub(crate) struct Log {
     tail: RwLock<(u64, VecDeque<Bytes>)>,
     head: watch::Sender<Head>,
     indexed: watch::Sender<u64>,
+    /// How many records the shown checkpoint signs.
+    signed: watch::Sender<u64>,
     failed: watch::Sender<Option<String>>,
 }
 
@@ -43,6 +48,7 @@ impl Log {
             tail: RwLock::new((packed, tail)),
             head: watch::Sender::new(head),
             indexed: watch::Sender::new(head.size),
+            signed: watch::Sender::new(0),
             failed: watch::Sender::new(None),
         }
     }
@@ -59,6 +65,10 @@ impl Log {
         }
         drop(tail);
         self.indexed.send_replace(end);
+    }
+
+    pub(crate) fn signed_to(&self, size: u64) {
+        self.signed.send_replace(size);
     }
 
     pub(crate) fn indexed(&self) -> u64 {
@@ -123,6 +133,14 @@ impl Log {
     }
 }
 
+async fn read_text(path: &std::path::Path) -> Result<String, Fault> {
+    match tokio::fs::read_to_string(path).await {
+        Ok(text) => Ok(text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Fault::NotFound(path.display().to_string())),
+        Err(e) => Err(Fault::storage(format!("cannot read {}", path.display()), e)),
+    }
+}
+
 fn decoded(bytes: &Bytes) -> Result<Record, Fault> {
     codec::decode(bytes).map_err(|e| Fault::storage("a stored record cannot be read", e))
 }
@@ -133,7 +151,7 @@ pub struct LedgerHandle {
     pub(crate) log: Arc<Log>,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) evidence: Arc<Evidence>,
-    pub(crate) checkpoint: Arc<std::path::Path>,
+    pub(crate) data: Arc<std::path::Path>,
 }
 
 impl LedgerHandle {
@@ -199,11 +217,21 @@ impl Ledger for LedgerHandle {
     }
 
     async fn checkpoint(&self) -> Result<String, Fault> {
-        match tokio::fs::read_to_string(&*self.checkpoint).await {
-            Ok(note) => Ok(note),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Fault::NotFound("a checkpoint".to_owned())),
-            Err(e) => Err(Fault::storage("cannot read the checkpoint", e)),
+        read_text(&self.data.join("checkpoint")).await
+    }
+
+    async fn key(&self) -> Result<String, Fault> {
+        read_text(&self.data.join("log.vkey")).await
+    }
+
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+        let signed = *self.log.signed.borrow();
+        if tile.level.is_none() || tile.end().is_none_or(|end| end > signed) {
+            return Err(Fault::NotFound(format!("the tile {} of the {signed} signed records", tile.path())));
         }
+        let tree = TreeReader::new(&self.data.join(TREE));
+        let read = tokio::task::spawn_blocking(move || tree.tile(&tile)).await.map_err(|_| Fault::Stopped)?;
+        read.map_err(|e| Fault::storage("cannot read the hashes of the tree", e))
     }
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {

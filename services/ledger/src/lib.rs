@@ -7,6 +7,7 @@ mod backlog;
 mod committer;
 mod directory;
 mod evidence;
+pub mod export;
 mod handle;
 pub mod inspect;
 pub mod journal;
@@ -16,6 +17,7 @@ mod scrub;
 mod sequencer;
 mod standing;
 mod store;
+mod tree;
 
 pub use directory::{DataDirectory, OpenError};
 pub use handle::LedgerHandle;

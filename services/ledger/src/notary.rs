@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::handle::Log;
 use crate::journal::{JournalError, JournalReader, Location};
+use crate::tree::TreeWriter;
 
 /// How long the notary gathers growth before it signs.
 const PACE: Duration = Duration::from_millis(500);
@@ -139,6 +140,8 @@ pub(crate) struct Notary {
     memory: Memory,
     /// What the checkpoint shows and the memory has not reached: the log must pass through it.
     anchor: Option<Head>,
+    /// The hashes of what was signed.
+    tree: TreeWriter,
     /// Whether the checkpoint shows less than was signed: the end came between remembering and showing.
     stale: bool,
 }
@@ -159,7 +162,11 @@ impl Notary {
         }
         let anchor = shown.filter(|head| head.size > signed);
         let stale = shown.is_none_or(|head| head.size < signed);
-        Ok(Self { log, data: data.to_owned(), signer, memory, anchor, stale })
+        let tree = tree(data, &memory.frontier)?;
+        if !stale {
+            log.signed_to(signed);
+        }
+        Ok(Self { log, data: data.to_owned(), signer, memory, anchor, tree, stale })
     }
 
     /// Signs until asked to stop; at the end once more.
@@ -196,12 +203,14 @@ impl Notary {
         if self.memory.frontier.size() != head.size || self.memory.frontier.root() != head.root {
             return Err(NotaryError::Differs(head.size));
         }
+        self.tree.flush().map_err(io("write to", &self.data.join(TREE)))?;
         // Remembered before the signature is shown: a signature nobody remembers could be contradicted.
         let memory = serde_json::to_vec(&self.memory).map_err(|e| io("write", &self.data)(e.into()))?;
         replace(&self.data.join("keys").join("signed.json"), &memory)?;
         let checkpoint = Checkpoint { origin: self.signer.name().to_owned(), head };
         replace(&self.data.join("checkpoint"), self.signer.sign(&checkpoint.text()).as_bytes())?;
         self.stale = false;
+        self.log.signed_to(head.size);
         Ok(())
     }
 
@@ -211,7 +220,9 @@ impl Notary {
         while let Some(group) = reader.next_group()? {
             for (position, record) in (group.at.position..).zip(&group.records) {
                 if position == self.memory.frontier.size() && position < size {
-                    self.memory.frontier.push(leaf_hash(record));
+                    let leaf = leaf_hash(record);
+                    self.memory.frontier.push(leaf);
+                    self.tree.push(leaf).map_err(io("write to", &self.data.join(TREE)))?;
                     self.passes_anchor()?;
                 }
             }
@@ -232,6 +243,38 @@ impl Notary {
         self.anchor = None;
         Ok(())
     }
+}
+
+/// The folder of the tree's hashes.
+pub(crate) const TREE: &str = "tree";
+
+/// The hashes of the tree that was signed, written anew from the journal where they are not there.
+fn tree(data: &Path, signed: &Frontier) -> Result<TreeWriter, NotaryError> {
+    let folder = data.join(TREE);
+    let head = Head { size: signed.size(), root: signed.root() };
+    let failed = || io("use", &folder);
+    if let Some(tree) = TreeWriter::resume(&folder, head).map_err(failed())? {
+        return Ok(tree);
+    }
+    tracing::info!(records = head.size, "the hashes of the tree are written anew from the journal");
+    let mut tree = TreeWriter::anew(&folder).map_err(failed())?;
+    let mut frontier = Frontier::default();
+    if let Some(mut reader) = JournalReader::open(&data.join("journal"), None, Some(head.size))? {
+        while frontier.size() < head.size
+            && let Some(group) = reader.next_group()?
+        {
+            for record in group.records.iter().take((head.size - frontier.size()) as usize) {
+                let leaf = leaf_hash(record);
+                frontier.push(leaf);
+                tree.push(leaf).map_err(failed())?;
+            }
+            tree.flush().map_err(failed())?;
+        }
+    }
+    if frontier.root() != head.root {
+        return Err(NotaryError::DoesNotExtend { have: frontier.size(), signed: head.size });
+    }
+    Ok(tree)
 }
 
 /// Replaces a file by these bytes, all or nothing, and waits until they are on disk.

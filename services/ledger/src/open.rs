@@ -146,8 +146,8 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
     let journal = JournalWriter::resume(&folder, next)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
     let (requests, threads) = start(&log, config, recovery.frontier, journal, packer, &evidence)?;
-    let checkpoint = Arc::from(config.data.join("checkpoint"));
-    let handle = LedgerHandle { log, requests, evidence, checkpoint };
+    let data = Arc::from(config.data.as_path());
+    let handle = LedgerHandle { log, requests, evidence, data };
     let unread = (recovery.began > 0).then_some((folder, head));
     Ok(Opened { handle, notes, notary, threads, unread, _directory: directory })
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
+use rondo_eventlog::merkle::{Hash, Tile};
 use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 use tokio::sync::watch;
@@ -131,6 +132,16 @@ impl Ledger for BusLedger {
     async fn checkpoint(&self) -> Result<String, Fault> {
         let answer = self.ask(subject::CHECKPOINT, Bytes::new()).await?;
         String::from_utf8(answer.payload.to_vec()).map_err(|_| Fault::Protocol("the checkpoint is not text".to_owned()))
+    }
+
+    async fn key(&self) -> Result<String, Fault> {
+        let answer = self.ask(subject::KEY, Bytes::new()).await?;
+        String::from_utf8(answer.payload.to_vec()).map_err(|_| Fault::Protocol("the key is not text".to_owned()))
+    }
+
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+        let answer = self.ask(subject::TILE, Bytes::from(tile.path())).await?;
+        wire::from_bytes(&answer.payload, &tile)
     }
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {

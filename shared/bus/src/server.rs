@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use rondo_domain::Command;
 use rondo_eventlog::files::FilePart;
+use rondo_eventlog::merkle::Tile;
 use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Fault, Ledger, SubmitError};
 use tokio::sync::Semaphore;
@@ -46,6 +47,8 @@ enum Asked {
     Streams,
     Head,
     Checkpoint,
+    Key,
+    Tile,
     Store,
     Fetch,
 }
@@ -72,6 +75,8 @@ pub async fn serve(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeE
         ("streams", subject::STREAMS, Asked::Streams),
         ("head", subject::HEAD, Asked::Head),
         ("checkpoint", subject::CHECKPOINT, Asked::Checkpoint),
+        ("key", subject::KEY, Asked::Key),
+        ("tile", subject::TILE, Asked::Tile),
         ("store", subject::STORE, Asked::Store),
         ("fetch", subject::FETCH, Asked::Fetch),
     ];
@@ -146,6 +151,12 @@ async fn answer(ledger: &dyn Ledger, asked: Asked, request: &Request) -> Answer 
         }
         Asked::Head => plain(frame::encode(&ledger.head().await.map_err(failed)?).map_err(failed)?),
         Asked::Checkpoint => plain(Bytes::from(ledger.checkpoint().await.map_err(failed)?)),
+        Asked::Key => plain(Bytes::from(ledger.key().await.map_err(failed)?)),
+        Asked::Tile => {
+            let unknown = || Failure::Refused { what: "this is not the path of a tile".to_owned() };
+            let tile = std::str::from_utf8(body).ok().and_then(Tile::from_path).ok_or_else(unknown)?;
+            plain(wire::to_bytes(&ledger.tile(tile).await.map_err(failed)?))
+        }
         Asked::Store => {
             let place = request.message.headers.as_ref().and_then(|headers| headers.get(PART));
             let place = place.ok_or_else(|| Failure::Refused { what: "a part without its place".to_owned() })?;

@@ -6,6 +6,8 @@ pub(crate) const READ: &str = "rondo.ledger.read";
 pub(crate) const STREAMS: &str = "rondo.ledger.streams";
 pub(crate) const HEAD: &str = "rondo.ledger.head";
 pub(crate) const CHECKPOINT: &str = "rondo.ledger.checkpoint";
+pub(crate) const KEY: &str = "rondo.ledger.key";
+pub(crate) const TILE: &str = "rondo.ledger.tile";
 pub(crate) const STORE: &str = "rondo.ledger.store";
 pub(crate) const FETCH: &str = "rondo.ledger.fetch";
 /// The nudge: the log has grown.

@@ -7,6 +7,7 @@ use rondo_domain::{Command, FileHash, Rejection};
 use serde::{Deserialize, Serialize};
 
 use crate::files::FilePart;
+use crate::merkle::{Hash, Tile};
 use crate::record::Record;
 
 /// The most records one read returns.
@@ -127,6 +128,12 @@ pub trait Ledger: Send + Sync {
 
     /// The newest signed checkpoint, as its note.
     async fn checkpoint(&self) -> Result<String, Fault>;
+
+    /// The log's public key in vkey form (C2SP signed-note).
+    async fn key(&self) -> Result<String, Fault>;
+
+    /// The hashes of a tile of the signed tree (C2SP tlog-tiles).
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault>;
 
     /// Stores a part of a file; the file is there once its last part is.
     async fn store_part(&self, part: FilePart) -> Result<(), Fault>;

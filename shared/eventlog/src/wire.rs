@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec;
 use crate::ledger::{Fault, SubmitError};
+use crate::merkle::{Hash, Tile};
 use crate::record::Record;
 
 /// A failure on its way.
@@ -74,6 +75,24 @@ impl From<Failure> for SubmitError {
             Failure::Rejected { rejection } => Self::Rejected(rejection),
             other => Self::Fault(other.into()),
         }
+    }
+}
+
+/// The bytes of a tile's hashes, one after the other.
+pub fn to_bytes(hashes: &[Hash]) -> Bytes {
+    Bytes::from(hashes.concat())
+}
+
+/// The hashes of a tile from its bytes.
+///
+/// # Errors
+/// When the bytes are not that many hashes.
+pub fn from_bytes(bytes: &[u8], tile: &Tile) -> Result<Vec<Hash>, Fault> {
+    let (hashes, rest) = bytes.as_chunks();
+    if rest.is_empty() && hashes.len() as u64 == tile.width {
+        Ok(hashes.to_vec())
+    } else {
+        Err(Fault::Protocol(format!("{} bytes came as the tile {}", bytes.len(), tile.path())))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
+use rondo_eventlog::merkle::{Hash, Tile};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 
 use crate::backoff::Backoff;
@@ -109,6 +110,14 @@ impl Ledger for Patient {
 
     async fn checkpoint(&self) -> Result<String, Fault> {
         patiently!(self, self.ledger.checkpoint())
+    }
+
+    async fn key(&self) -> Result<String, Fault> {
+        patiently!(self, self.ledger.key())
+    }
+
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+        patiently!(self, self.ledger.tile(tile))
     }
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {

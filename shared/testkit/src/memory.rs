@@ -11,7 +11,7 @@ use rondo_domain::command::{Context, actor_of};
 use rondo_domain::event::Aggregate;
 use rondo_domain::{Command, CommandId, FileHash, Rejection, StreamId};
 use rondo_eventlog::files::FilePart;
-use rondo_eventlog::merkle::{Frontier, leaf_hash};
+use rondo_eventlog::merkle::{Frontier, Hash, Tile, leaf_hash};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
 use tokio::sync::watch;
 
@@ -120,6 +120,14 @@ impl Ledger for MemoryLedger {
 
     async fn checkpoint(&self) -> Result<String, Fault> {
         Err(Fault::NotFound("a checkpoint".to_owned()))
+    }
+
+    async fn key(&self) -> Result<String, Fault> {
+        Err(Fault::NotFound("a key".to_owned()))
+    }
+
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+        Err(Fault::NotFound(format!("the tile {} of a log that is not signed", tile.path())))
     }
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {

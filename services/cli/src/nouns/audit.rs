@@ -10,7 +10,7 @@ use crate::output::{Form, document};
 
 /// Hashes every record of a data directory again.
 pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
-    let found = inspect::inspect(data)?;
+    let found = inspect::inspect(data, None, None)?;
     let signed = found.checkpoint.as_ref().map(|checkpoint| checkpoint.head.size).ok();
     let signature = match &found.checkpoint {
         Ok(checkpoint) => format!("good: signed by {} at {} records", checkpoint.origin, checkpoint.head.size),

@@ -1,17 +1,52 @@
-//! Looking at a data directory from outside: does every byte of the journal hash to what was signed?
+//! Looking at a log from outside: does every byte hash to what was signed, and does that extend what was saved earlier?
 
+mod export;
 mod surroundings;
 
+pub use export::{export, is_export};
 pub use surroundings::{Files, files, keys};
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rondo_eventlog::merkle::{Checkpoint, Frontier, NoteError, Verifier, leaf_hash};
+use rondo_eventlog::merkle::tile::WIDTH;
+use rondo_eventlog::merkle::{Checkpoint, Frontier, Hash, NoteError, Tile, Verifier, leaf_hash, tree};
 use rondo_eventlog::{Head, codec};
 
 use crate::directory::OpenError;
 use crate::journal::{JournalError, JournalReader};
+use crate::notary::TREE;
+use crate::tree::TreeReader;
+
+/// What cannot be read as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// The journal is damaged.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A file of an export is missing or cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A bundle of entries does not come apart.
+    #[error("{path} is damaged: it should hold the records from {first} on, and does not come apart as such")]
+    Bundle {
+        /// Which.
+        path: String,
+        /// Its first record.
+        first: u64,
+    },
+    /// A tile does not hold the hashes of what is below it.
+    #[error("{path} is damaged: it does not hold the hashes of what is below it")]
+    Tile {
+        /// Which.
+        path: String,
+    },
+}
 
 /// What an inspection found.
 #[derive(Debug)]
@@ -22,16 +57,20 @@ pub struct Inspection {
     pub vkey: String,
     /// Whether the checkpoint is signed by that key, and what it says.
     pub checkpoint: Result<Checkpoint, NoteError>,
-    /// Records found whole in the journal.
+    /// Records found whole.
     pub records: u64,
     /// The root that they hash to at the checkpoint's size.
-    pub root_at_checkpoint: Option<[u8; 32]>,
-    /// The root over all of them.
+    pub root_at_checkpoint: Option<Hash>,
+    /// A checkpoint saved earlier: whether the key signed it, what it says, and the root that the records have at its size.
+    pub saved: Option<Result<(Checkpoint, Option<Hash>), NoteError>>,
+    /// The root over all records.
     pub head: Head,
+    /// The first record whose bytes are not those that were hashed when it was written.
+    pub altered: Option<u64>,
     /// The first record whose place is not what it says.
     pub misplaced: Option<u64>,
     /// Damage, with its place.
-    pub damage: Option<JournalError>,
+    pub damage: Option<Damage>,
     /// Bytes at the very end that were never acknowledged; the next start cuts them off.
     pub torn: u64,
 }
@@ -41,69 +80,137 @@ impl Inspection {
     pub fn hashes_to_root(&self) -> bool {
         self.damage.is_none()
             && self.misplaced.is_none()
+            && self.altered.is_none()
             && self.checkpoint.as_ref().is_ok_and(|signed| Some(signed.head.root) == self.root_at_checkpoint)
+    }
+
+    /// Whether the log extends the checkpoint that was saved; nothing where none was given.
+    pub fn extends_saved(&self) -> Option<bool> {
+        let saved = self.saved.as_ref()?;
+        Some(saved.as_ref().is_ok_and(|(saved, root)| Some(saved.head.root) == *root))
     }
 }
 
-/// Hashes every record of a data directory's journal again.
+/// Records being hashed, and what is looked for in them.
+pub(crate) struct Read {
+    inspection: Inspection,
+    frontier: Frontier,
+}
+
+impl Read {
+    fn begin(folder: &Path, key: Option<&str>, saved: Option<&str>) -> Result<Self, OpenError> {
+        let read = |name: &str| {
+            let path: PathBuf = folder.join(name);
+            fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path, source })
+        };
+        let vkey = key.map_or_else(|| read("log.vkey"), |key| Ok(key.to_owned()))?.trim_end().to_owned();
+        let note = read("checkpoint")?;
+        let verifier = Verifier::from_vkey(&vkey);
+        let open = |note: &str| verifier.clone().and_then(|verifier| Checkpoint::open(note, &verifier));
+        let empty = Head { size: 0, root: tree::empty_root() };
+        let mut inspection = Inspection {
+            origin: verifier.as_ref().map(|verifier| verifier.name().to_owned()).unwrap_or_default(),
+            checkpoint: open(&note),
+            saved: saved.map(|saved| open(saved).map(|saved| (saved, None))),
+            vkey,
+            records: 0,
+            root_at_checkpoint: None,
+            head: empty,
+            altered: None,
+            misplaced: None,
+            damage: None,
+            torn: 0,
+        };
+        note_root(&mut inspection, empty);
+        Ok(Self { inspection, frontier: Frontier::default() })
+    }
+
+    fn signed(&self) -> Option<Head> {
+        self.inspection.checkpoint.as_ref().map(|checkpoint| checkpoint.head).ok()
+    }
+
+    /// Takes the next record, its hash, and the hash that it had when it was written, where that is known.
+    fn take(&mut self, bytes: &[u8], leaf: Hash, expected: Option<&Hash>) {
+        let position = self.frontier.size();
+        if self.inspection.altered.is_none() && expected.is_some_and(|expected| *expected != leaf) {
+            self.inspection.altered = Some(position);
+        }
+        if self.inspection.misplaced.is_none() && codec::position_of(bytes).ok() != Some(position) {
+            self.inspection.misplaced = Some(position);
+        }
+        self.frontier.push(leaf);
+        let asked = [self.signed().map(|head| head.size), self.saved_size()];
+        if asked.contains(&Some(self.frontier.size())) {
+            note_root(&mut self.inspection, Head { size: self.frontier.size(), root: self.frontier.root() });
+        }
+    }
+
+    fn saved_size(&self) -> Option<u64> {
+        self.inspection.saved.as_ref()?.as_ref().ok().map(|(saved, _)| saved.head.size)
+    }
+
+    /// Notes damage; the first counts.
+    fn damage(&mut self, damage: Damage) {
+        self.inspection.damage.get_or_insert(damage);
+    }
+
+    fn end(mut self) -> Inspection {
+        self.inspection.records = self.frontier.size();
+        self.inspection.head = Head { size: self.frontier.size(), root: self.frontier.root() };
+        self.inspection
+    }
+}
+
+/// Notes the root at a size that is asked about.
+fn note_root(inspection: &mut Inspection, at: Head) {
+    if inspection.checkpoint.as_ref().is_ok_and(|signed| signed.head.size == at.size) {
+        inspection.root_at_checkpoint = Some(at.root);
+    }
+    if let Some(Ok((saved, root))) = &mut inspection.saved
+        && saved.head.size == at.size
+    {
+        *root = Some(at.root);
+    }
+}
+
+/// Hashes every record of a data directory's journal again, with the key that stands beside it or another one, and a
+/// checkpoint that was saved earlier.
 ///
 /// # Errors
 /// When the directory holds no log, or its key or checkpoint cannot be read.
-pub fn inspect(data: &Path) -> Result<Inspection, OpenError> {
+pub fn inspect(data: &Path, key: Option<&str>, saved: Option<&str>) -> Result<Inspection, OpenError> {
     let origin = crate::directory::origin_of(data)?;
-    let read = |name: &str| {
-        let path: PathBuf = data.join(name);
-        fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path, source })
-    };
-    let vkey = read("log.vkey")?.trim_end().to_owned();
-    let note = read("checkpoint")?;
-    let checkpoint = Verifier::from_vkey(&vkey).and_then(|verifier| Checkpoint::open(&note, &verifier));
-    let signed = checkpoint.as_ref().map(|checkpoint| checkpoint.head.size).ok();
-    let mut inspection = Inspection {
-        origin,
-        vkey,
-        checkpoint,
-        records: 0,
-        root_at_checkpoint: (signed == Some(0)).then(rondo_eventlog::merkle::tree::empty_root),
-        head: Head { size: 0, root: rondo_eventlog::merkle::tree::empty_root() },
-        misplaced: None,
-        damage: None,
-        torn: 0,
-    };
-    let mut frontier = Frontier::default();
-    if let Err(error) = walk(&data.join("journal"), &mut frontier, signed, &mut inspection) {
-        inspection.damage = Some(error);
+    let mut read = Read::begin(data, key, saved)?;
+    read.inspection.origin = origin;
+    if let Err(error) = walk(data, &mut read) {
+        read.damage(error.into());
     }
-    inspection.records = frontier.size();
-    inspection.head = Head { size: frontier.size(), root: frontier.root() };
-    Ok(inspection)
+    Ok(read.end())
 }
 
-fn walk(
-    folder: &Path,
-    frontier: &mut Frontier,
-    signed: Option<u64>,
-    inspection: &mut Inspection,
-) -> Result<(), JournalError> {
-    let Some(mut reader) = JournalReader::open(folder, None, None)? else { return Ok(()) };
+fn walk(data: &Path, read: &mut Read) -> Result<(), JournalError> {
+    let Some(mut reader) = JournalReader::open(&data.join("journal"), None, None)? else { return Ok(()) };
+    let tree = TreeReader::new(&data.join(TREE));
+    let mut expected: Vec<Hash> = Vec::new();
+    let signed = read.signed().map_or(0, |head| head.size);
     loop {
         let group = match reader.next_group() {
             Ok(Some(group)) => group,
             Ok(None) => return Ok(()),
             Err(error) => {
-                inspection.torn = reader.torn(signed.unwrap_or(0))?.ok_or(error)?;
+                read.inspection.torn = reader.torn(signed)?.ok_or(error)?;
                 return Ok(());
             }
         };
         for bytes in &group.records {
-            let position = frontier.size();
-            if inspection.misplaced.is_none() && codec::position_of(bytes).ok() != Some(position) {
-                inspection.misplaced = Some(position);
+            let position = read.frontier.size();
+            if position.is_multiple_of(WIDTH) {
+                let width = signed.saturating_sub(position).min(WIDTH);
+                // The hashes follow from the journal; where they are not there, the root alone tells.
+                expected = tree.tile(&Tile { level: Some(0), index: position / WIDTH, width }).unwrap_or_default();
             }
-            frontier.push(leaf_hash(bytes));
-            if signed == Some(frontier.size()) {
-                inspection.root_at_checkpoint = Some(frontier.root());
-            }
+            let leaf = leaf_hash(bytes);
+            read.take(bytes, leaf, expected.get((position % WIDTH) as usize));
         }
     }
 }

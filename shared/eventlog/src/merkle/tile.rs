@@ -35,6 +35,12 @@ impl Tile {
         format!("tile/{level}/{}{partial}", groups.join("/"))
     }
 
+    /// How many records a tree must have to have this tile; nothing where no tree can.
+    pub fn end(&self) -> Option<u64> {
+        let hashes = self.index.checked_mul(WIDTH)?.checked_add(self.width)?;
+        hashes.checked_mul(1_u64.checked_shl(8 * u32::from(self.level.unwrap_or(0)))?)
+    }
+
     /// The tile that a path names, `tile/` included; nothing for any other spelling of it.
     pub fn from_path(path: &str) -> Option<Self> {
         let (level, rest) = path.strip_prefix("tile/")?.split_once('/')?;

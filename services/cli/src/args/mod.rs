@@ -1,0 +1,160 @@
+//! The command line: noun, then verb; an example first in every help.
+
+mod verbs;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use rondo_domain::{Country, PersonId, Role};
+
+use crate::output::Form;
+pub(crate) use verbs::*;
+
+/// Runs rounds of official-statistics collection and keeps an event-sourced audit trail of every figure.
+#[derive(Debug, Parser)]
+#[command(name = "rondo", version, after_help = "Example: rondo up --demo")]
+pub(crate) struct Cli {
+    /// The data directory.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The address of a running server; without it, the one announced in the data directory.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The configuration page.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The form of what is printed.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) output: Form,
+    /// The person who acts.
+    #[arg(long = "as", global = true, value_name = "PERSON", default_value = "operator")]
+    pub(crate) person: PersonId,
+    /// The role in which the person acts; without it, the first one held.
+    #[arg(long, global = true, value_name = "ROLE", value_parser = role)]
+    pub(crate) role: Option<Role>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every role in one process.
+    #[command(after_help = "Example: rondo up --demo --until-done --data /tmp/demo")]
+    Up(UpArgs),
+    /// Run one or more roles as a process of its own over NATS.
+    #[command(after_help = "Example: rondo run ledger --nats nats://127.0.0.1:4222 --config ledger.toml")]
+    Run(RunArgs),
+    /// Play the demonstration's cast against roles that run over NATS.
+    #[command(hide = true)]
+    Conduct(ConductArgs),
+    /// Check a file offline; never counts as a submission. Status 3 when there are errors.
+    #[command(after_help = "Example: rondo check lao.csv --country LAO")]
+    Check(CheckArgs),
+    /// Rounds.
+    #[command(subcommand)]
+    Round(RoundVerb),
+    /// Countries in a round.
+    #[command(subcommand)]
+    Participation(ParticipationVerb),
+    /// Files sent by countries.
+    #[command(subcommand)]
+    Submission(SubmissionVerb),
+    /// Questions to countries.
+    #[command(subcommand)]
+    Query(QueryVerb),
+    /// Figures and their history.
+    #[command(subcommand)]
+    Figure(FigureVerb),
+    /// Mail.
+    #[command(subcommand)]
+    Reminder(ReminderVerb),
+    /// What the workflow asks of people.
+    #[command(subcommand)]
+    Task(TaskVerb),
+    /// Releases.
+    #[command(subcommand)]
+    Release(ReleaseVerb),
+    /// The log itself.
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// People: the register, and the roles they hold.
+    #[command(subcommand)]
+    Person(PersonVerb),
+    /// Workflow definitions.
+    #[command(subcommand)]
+    Workflow(WorkflowVerb),
+    /// The configuration page.
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Say in words what is wrong with an installation.
+    #[command(after_help = "Example: rondo doctor --data ./rondo-data")]
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Play a whole round on published figures on a fast clock.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// With --demo: end with status 0 once the round is published and the log has verified.
+    #[arg(long, requires = "demo")]
+    pub(crate) until_done: bool,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// Seconds that the demonstration takes at the least.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", requires = "demo")]
+    pub(crate) pace: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The roles.
+    #[arg(required = true, value_parser = ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway"])]
+    pub(crate) roles: Vec<String>,
+    /// The broker's address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) nats: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConductArgs {
+    /// The broker's address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) nats: Option<String>,
+    /// Seconds that the demonstration takes at the least.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) pace: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The files.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The workflow whose questionnaire and rules are used.
+    #[arg(long, default_value = "ilms-asean")]
+    pub(crate) workflow: String,
+    /// The country that would send the files.
+    #[arg(long)]
+    pub(crate) country: Option<Country>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_verb_keeps_the_options_that_hold_everywhere() {
+        Cli::command().debug_assert();
+        let text = ["rondo", "person", "grant", "x", "auditor", "--as", "operator", "--role", "administrator"];
+        let cli = Cli::try_parse_from(text).unwrap();
+        assert_eq!((cli.person.as_str(), cli.role), ("operator", Some(Role::Administrator)));
+    }
+}

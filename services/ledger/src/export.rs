@@ -1,0 +1,116 @@
+//! The export: the signed log as the folder that others' tools read (C2SP tlog-tiles), with its checkpoint and public key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rondo_eventlog::ledger::MAX_READ;
+use rondo_eventlog::merkle::tile::{Levels, WIDTH, bundle};
+use rondo_eventlog::merkle::{Checkpoint, NoteError, Tile, Verifier, leaf_hash, proof};
+use rondo_eventlog::{Fault, Head, Ledger, Record};
+
+/// What was exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// The log's name.
+    pub origin: String,
+    /// Size and root.
+    pub head: Head,
+    /// How many files were written.
+    pub files: usize,
+}
+
+/// Why nothing was exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The folder holds something.
+    #[error("{0} is not empty; nothing was changed. Name a folder that is empty or does not exist")]
+    NotEmpty(PathBuf),
+    /// The folder cannot be written.
+    #[error("cannot write {path}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] Fault),
+    /// The checkpoint is not this log's.
+    #[error("the log's checkpoint is not accepted")]
+    Checkpoint(#[from] NoteError),
+    /// The records do not hash to the signed root.
+    #[error(
+        "the records do not hash to the root that is signed; the folder has no checkpoint. Run `rondo audit verify`"
+    )]
+    Differs,
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError {
+    let path = path.to_owned();
+    move |source| ExportError::Io { path, source }
+}
+
+fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
+    let path = out.join(name);
+    let folder = path.parent().unwrap_or(out);
+    fs::create_dir_all(folder).map_err(io(folder))?;
+    fs::write(&path, bytes).map_err(io(&path))
+}
+
+/// A policy (C2SP tlog-policy) that takes this log's word alone; whoever has witnesses adds them.
+fn policy(vkey: &str) -> String {
+    format!("log {}\nquorum none\n", vkey.trim_end())
+}
+
+/// Exports the log as it is signed now into an empty folder. `told` hears how many records of how many are written.
+///
+/// # Errors
+/// When the folder is not empty or cannot be written, or the log cannot be read or does not hash to what it signed.
+pub async fn export(ledger: &dyn Ledger, out: &Path, told: impl Fn(u64, u64) + Send) -> Result<Exported, ExportError> {
+    fs::create_dir_all(out).map_err(io(out))?;
+    if fs::read_dir(out).map_err(io(out))?.next().is_some() {
+        return Err(ExportError::NotEmpty(out.to_owned()));
+    }
+    let vkey = ledger.key().await?;
+    let note = ledger.checkpoint().await?;
+    let signed = Checkpoint::open(&note, &Verifier::from_vkey(&vkey)?)?;
+    let size = signed.head.size;
+    let mut levels = Levels::default();
+    let mut open: Vec<Record> = Vec::new();
+    let mut files = 0;
+    while levels.size() < size {
+        let room = (size - levels.size()).min(MAX_READ as u64) as usize;
+        let records = ledger.read(levels.size(), room).await?;
+        if records.is_empty() {
+            return Err(Fault::NotFound(format!("record {}", levels.size())).into());
+        }
+        for record in records {
+            levels.push(leaf_hash(&record.bytes));
+            open.push(record);
+            if open.len() as u64 == WIDTH || levels.size() == size {
+                let index = (levels.size() - open.len() as u64) / WIDTH;
+                let tile = Tile { level: None, index, width: open.len() as u64 };
+                let entries: Vec<&[u8]> = open.iter().map(|record| &record.bytes[..]).collect();
+                write(out, &tile.path(), &bundle(&entries))?;
+                open.clear();
+                files += 1;
+                told(levels.size(), size);
+            }
+        }
+    }
+    if proof::root(&levels, 0, size).ok() != Some(signed.head.root) {
+        return Err(ExportError::Differs);
+    }
+    for tile in Tile::all(size) {
+        if let Some(hashes) = levels.tile(&tile) {
+            write(out, &tile.path(), &hashes)?;
+            files += 1;
+        }
+    }
+    write(out, "log.vkey", format!("{}\n", vkey.trim_end()).as_bytes())?;
+    write(out, "policy", policy(&vkey).as_bytes())?;
+    // Last, so that a folder with a checkpoint is whole.
+    write(out, "checkpoint", note.as_bytes())?;
+    Ok(Exported { origin: signed.origin, head: signed.head, files: files + 3 })
+}
