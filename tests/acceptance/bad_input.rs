@@ -142,6 +142,17 @@ fn workflow_files_with_mistakes() {
     broken("workflow.toml", "task-of = \"call-head\"", "task-of = \"overdue-1\"", &["asks nothing of a person"]);
     broken("workflow.toml", "needs = [\"approve-letter\"]", "needs = [\"call-head\"]", &["has to stand above"]);
     broken("workflow.toml", "do = \"wait-for-person\"", "do = \"validate\"", &["`mail` does not go with this `do`"]);
+    broken(
+        "workflow.toml",
+        "when = { event = \"release-prepared\" }",
+        "when = { event = \"query-opened\" }",
+        &["is a country's"],
+    );
+    broken("workflow.toml", "owner = [\"publisher\"]", "owner = [\"validator\"]", &["taken by a publisher"]);
+    let escalated = "mail = \"task-overdue\"\nto = [\"collection-manager\"";
+    let observer = "mail = \"task-overdue\"\nto = [\"observer\"";
+    broken("workflow.toml", escalated, observer, &["can own no task"]);
+    broken("workflow.toml", "time-limit-hours = 480", "retries = 1", &["needs `time-limit-hours`"]);
     broken("workflow.toml", "settled-by = \"release-approved\"", "people = 12", &["between 1 and 9 people"]);
     broken("participants.toml", "\"LAO\"", "\"LAX\"", &["participants.toml:", "LAX has no calendar"]);
     broken("calendar/countries.toml", "\"Sunday\"", "\"Sonday\"", &["did you mean `Sunday`?"]);

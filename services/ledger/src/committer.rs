@@ -9,7 +9,7 @@ use rondo_eventlog::{Accepted, Fault, Head, SubmitError};
 
 use crate::handle::Log;
 use crate::journal::{JournalWriter, Location};
-use crate::sequencer::Reply;
+use crate::sequencer::{GROUP_COMMANDS, Reply};
 use crate::store::Entry;
 
 /// One command's answer, given once its group is on disk.
@@ -25,8 +25,6 @@ pub(crate) struct Group {
     pub(crate) answers: Vec<Answer>,
 }
 
-/// Commands that a group is laid out for.
-const USUAL: usize = 32;
 /// Commands brought to the disk together at about the most.
 const SYNC_COMMANDS: usize = 1_024;
 /// Bytes brought to the disk together at about the most.
@@ -34,7 +32,7 @@ const SYNC_BYTES: usize = 4 * 1024 * 1024;
 
 impl Group {
     pub(crate) fn new() -> Self {
-        Self { entries: Vec::with_capacity(USUAL), bytes: 0, answers: Vec::with_capacity(USUAL) }
+        Self { entries: Vec::with_capacity(GROUP_COMMANDS), bytes: 0, answers: Vec::with_capacity(GROUP_COMMANDS) }
     }
 
     /// Whether it is as large as what is brought to the disk at once.
@@ -108,5 +106,35 @@ fn answer(answers: Vec<Answer>) {
     for answer in answers {
         // A sender that went away loses only its answer; asking again gives the same one.
         let _ = answer.reply.send(answer.outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(records: std::ops::Range<u64>, size: usize) -> Group {
+        let mut group = Group::new();
+        for n in records {
+            let bytes = Bytes::from(vec![n as u8; size]);
+            group.bytes += bytes.len();
+            group.entries.push(Entry { stream: "round/r".parse().unwrap(), bytes, command: [n as u8; 16] });
+            let (reply, _) = tokio::sync::oneshot::channel();
+            group.answers.push(Answer { reply, outcome: Ok(Accepted { first: n, count: 1, repeated: false }) });
+        }
+        group
+    }
+
+    #[test]
+    fn what_waits_is_taken_in_order_and_no_more_than_is_synced_at_once() {
+        let mut first = group(0..3, 10);
+        first.absorb(group(3..7, 10));
+        let positions: Vec<u64> = first.answers.iter().map(|answer| answer.outcome.as_ref().unwrap().first).collect();
+        assert_eq!(positions, [0, 1, 2, 3, 4, 5, 6]);
+        assert!(first.entries.iter().zip(0u8..).all(|(entry, n)| entry.bytes[0] == n));
+        assert_eq!((first.bytes, first.is_full()), (70, false));
+        first.absorb(group(0..1, SYNC_BYTES));
+        assert!(first.is_full());
+        assert!(group(0..SYNC_COMMANDS as u64, 1).is_full());
     }
 }

@@ -162,6 +162,7 @@ fn start(
 ) -> Result<(mpsc::Sender<Request>, Vec<JoinHandle<()>>), OpenError> {
     let (requests, waiting) = mpsc::channel(WAITING);
     let (to_committer, groups) = sync_channel(UNWRITTEN);
+    // Not bounded by itself: the backlog is, in bytes.
     let (to_indexer, written) = channel();
     let sequencer = Sequencer {
         requests: waiting,

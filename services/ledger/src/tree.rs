@@ -38,6 +38,9 @@ pub(crate) struct TreeWriter {
 impl TreeWriter {
     /// A writer that goes on at a tree of this size and root; nothing where the files do not hold that tree.
     pub(crate) fn resume(folder: &Path, head: Head) -> io::Result<Option<Self>> {
+        if head.size == 0 {
+            return Ok(None);
+        }
         let mut writer = Self { folder: folder.to_owned(), levels: Vec::new() };
         for level in 0.. {
             let count = head.size >> (8 * level);
@@ -58,8 +61,7 @@ impl TreeWriter {
             writer.levels.push(Level { file, waiting: Vec::new(), open });
         }
         let tree = TreeReader::new(folder);
-        let root = if head.size == 0 { head.root } else { proof::root(&tree, 0, head.size)? };
-        Ok((root == head.root).then_some(writer))
+        Ok((proof::root(&tree, 0, head.size)? == head.root).then_some(writer))
     }
 
     /// A writer of an empty tree, in place of whatever is there.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, Refusal};
+use rondo_domain::run::Stage;
 use rondo_domain::workflow::{Bundle, Definition, Guarded, read_definition, unmet};
 use rondo_domain::{Command, FileHash, Wish};
 use rondo_eventlog::{Fault, Ledger, SubmitError, files};
@@ -73,6 +74,13 @@ impl<'a> Delivery<'a> {
         let guarded = Guarded { round, participation };
         if let (Work::Send(_), Some(reason)) = (work, unmet(brief.guards.iter().map(String::as_str), guarded)) {
             let suppress = NoticeCommand::Suppress { reason };
+            return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| None);
+        }
+        if let (Work::Send(_), Some(task)) = (work, &brief.task)
+            && let Some((_, Stage::Completed { .. })) =
+                world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrences.get(task))
+        {
+            let suppress = NoticeCommand::Suppress { reason: "its task is settled".to_owned() };
             return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| None);
         }
         let people = People::read(self.people).map_err(|e| Fault::storage("the register of people", e))?;

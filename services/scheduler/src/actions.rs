@@ -7,11 +7,11 @@ use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::round::{RoundCommand, RoundState};
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
 use rondo_domain::stream::StreamKind;
-use rondo_domain::workflow::{Action, Definition, Guarded, Step, unmet};
+use rondo_domain::workflow::{Action, Definition, Guarded, Needed, Step, needed, unmet};
 use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, Country, NoticeId, PersonId, ReleaseId, Role, RoundId, StreamId, Wish};
 
-use crate::asking::{self, Needed};
+use crate::asking;
 use crate::interpreter::{command, wish};
 use crate::knowledge::RunKey;
 
@@ -22,6 +22,8 @@ pub(crate) struct Mailing<'a> {
     pub(crate) text: &'a str,
     pub(crate) to: &'a [Role],
     pub(crate) reason: &'a str,
+    /// The task it tells of.
+    pub(crate) task: Option<&'a Occurrence>,
 }
 
 /// The commands of a fired occurrence; none while it has to wait for people.
@@ -39,7 +41,7 @@ pub(crate) fn act(
     if let Some(reason) = prevented(world, step, key, occurrence) {
         return vec![complete(key, occurrence, Outcome::Skipped { reason })];
     }
-    match asking::needed(world, definition, step, key) {
+    match needed(world, definition, step, (&key.0, key.1.as_ref()), occurrence) {
         Needed::Met => {}
         Needed::Failed(reason) => return vec![complete(key, occurrence, Outcome::Skipped { reason })],
         Needed::Waits(id) => {
@@ -56,7 +58,9 @@ pub(crate) fn act(
                 None => return Vec::new(),
             }
         }
-        Action::Mail { text, to } => raise(world, step, key, occurrence, &Mailing { text, to, reason: &step.why }),
+        Action::Mail { text, to } => {
+            raise(world, step, key, occurrence, &Mailing { text, to, reason: &step.why, task: None })
+        }
         Action::Validate => validate(world, key),
         Action::Publish => match publish(world, step, key, occurrence, now) {
             Some(done) => done,
@@ -138,7 +142,7 @@ pub(crate) fn raise(
     occurrence: &Occurrence,
     mailing: &Mailing<'_>,
 ) -> (Commands, Outcome) {
-    let Mailing { text, to, reason } = *mailing;
+    let Mailing { text, to, reason, task } = *mailing;
     let country = key.1.as_ref();
     let bounced = country.and_then(|country| world.participation(&key.0, country)).map(|part| &part.bounced);
     let due = world.run(&key.0, country).and_then(|run| run.occurrences.get(occurrence)).map(|(due, _)| due.at);
@@ -159,6 +163,7 @@ pub(crate) fn raise(
                 step: step.id.clone(),
                 due_at: due.unwrap_or(Timestamp::UNIX_EPOCH),
                 reason: reason.to_owned(),
+                task: task.cloned(),
                 guards: step.guards.clone(),
             };
             let wished = Wish::Notice { round: key.0.clone(), notice, command: NoticeCommand::Raise { brief } };

@@ -1,47 +1,15 @@
-//! Steps that wait for people: tasks opened, escalated and given up, and steps that need others to be carried out first.
+//! Steps that wait for people: tasks opened, escalated and given up.
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::release::ReleaseState;
-use rondo_domain::run::{Occurrence, Outcome, Run, RunCommand, Settlement, Stage, Task};
-use rondo_domain::workflow::{Approval, Asked, Definition, Each, Step};
+use rondo_domain::run::{Decision, Occurrence, Outcome, RunCommand, Settlement, Stage, Task};
+use rondo_domain::workflow::{Approval, Asked, Step, occurrence_of};
 use rondo_domain::world::World;
 use rondo_domain::{ReleaseId, Role, StepId};
 
 use crate::actions::{Commands, Mailing, complete, raise, release_id};
 use crate::interpreter::{command, wish};
 use crate::knowledge::RunKey;
-
-/// What the steps that another one needs allow.
-pub(crate) enum Needed {
-    /// Each was carried out.
-    Met,
-    /// One is still open.
-    Waits(StepId),
-    /// One was not carried out, in words.
-    Failed(String),
-}
-
-/// Whether a step's needed steps were carried out, each in the same run or, if it is the round's, in the round's.
-pub(crate) fn needed(world: &World, definition: &Definition, step: &Step, key: &RunKey) -> Needed {
-    for id in &step.needs {
-        let of_round = definition.step(id).is_some_and(|other| other.each == Each::Round);
-        let run = world.run(&key.0, key.1.as_ref().filter(|_| !of_round));
-        match run.and_then(|run| latest(run, id)) {
-            Some((_, Stage::Completed { outcome: Outcome::Ran { .. } })) => {}
-            Some((_, Stage::Completed { outcome: Outcome::Skipped { reason } })) => {
-                return Needed::Failed(format!("the step {id} that it needs was not carried out: {reason}"));
-            }
-            _ => return Needed::Waits(id.clone()),
-        }
-    }
-    Needed::Met
-}
-
-/// The occurrence of a step that is due last.
-fn latest<'r>(run: &'r Run, step: &StepId) -> Option<(&'r Occurrence, &'r Stage)> {
-    let all = run.occurrences.iter().filter(|(occurrence, _)| occurrence.step == *step);
-    all.max_by_key(|(_, (due, _))| due.at).map(|(occurrence, (_, stage))| (occurrence, stage))
-}
 
 /// Until when a step waits for what it needs; a step without a limit waits as long as it takes.
 pub(crate) fn limit(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) -> Option<Timestamp> {
@@ -72,8 +40,10 @@ pub(crate) fn ask(
     (asked, by): (&Asked, Option<Approval>),
     now: Timestamp,
 ) -> Commands {
-    if let Some(what) = by.and_then(|by| decided(world, key, by)) {
-        return vec![complete(key, occurrence, Outcome::Ran { what })];
+    if let Some(Approval::Release(decision)) = by
+        && let Some(outcome) = decided(world, key, occurrence, decision)
+    {
+        return vec![complete(key, occurrence, outcome)];
     }
     if let Some(outcome) = over(world, step, key, occurrence, now, "nobody had settled it") {
         return vec![complete(key, occurrence, outcome)];
@@ -81,17 +51,17 @@ pub(crate) fn ask(
     if world.run(&key.0, key.1.as_ref()).is_some_and(|run| run.tasks.contains_key(occurrence)) {
         return Vec::new();
     }
-    let settlement = match by {
-        None => Settlement::Work,
-        Some(Approval::People(people)) => Settlement::Approval { people },
-        Some(Approval::ReleaseApproved) => Settlement::Decision { command: release_command(key, "approve") },
-        Some(Approval::ReleaseCleared) => Settlement::Decision { command: release_command(key, "clear") },
+    let settlement = match (by, release_id(&key.0)) {
+        (Some(Approval::People(people)), _) => Settlement::Approval { people },
+        (Some(Approval::Release(decision)), Some(release)) => Settlement::Decision { release, decision },
+        (None | Some(Approval::Release(_)), _) => Settlement::Work,
     };
     let until = limit(world, step, key, occurrence);
     let task = Task { what: asked.task.clone(), owners: asked.owners.clone(), settlement, until };
     let mut commands = match &asked.mail {
         Some(text) => {
-            let mailing = Mailing { text, to: &asked.owners, reason: &asked.task };
+            let mailing = Mailing { text, to: &asked.owners, reason: &asked.task, task: Some(occurrence) };
+            // Where nobody holds the role, the task is open all the same, and shown as nobody's.
             raise(world, step, key, occurrence, &mailing).0
         }
         None => Vec::new(),
@@ -102,26 +72,34 @@ pub(crate) fn ask(
     commands
 }
 
-fn release_command(key: &RunKey, verb: &str) -> String {
-    format!("rondo release {verb} {}.1", key.0)
-}
-
-/// What was decided about the round's release, if that was.
-fn decided(world: &World, key: &RunKey, by: Approval) -> Option<String> {
+/// What became of a decision about the round's release: taken, or not to be taken any more because the release was put
+/// together again, which asks anew.
+fn decided(world: &World, key: &RunKey, occurrence: &Occurrence, decision: Decision) -> Option<Outcome> {
     use ReleaseState as S;
     let id: ReleaseId = release_id(&key.0)?;
-    let release = world.release(&id)?;
-    let (word, reached) = match by {
-        Approval::People(_) => return None,
-        Approval::ReleaseApproved => {
-            ("approved", matches!(release.state, S::Approved | S::Cleared | S::Begun | S::Published))
-        }
-        Approval::ReleaseCleared => ("cleared", matches!(release.state, S::Cleared | S::Begun | S::Published)),
+    let state = world.release(&id)?.state;
+    let (word, taken, again) = match decision {
+        Decision::Approve => (
+            "approved",
+            matches!(state, S::Approved | S::Cleared | S::Begun | S::Published),
+            asked_later(world, key, occurrence),
+        ),
+        Decision::Clear => ("cleared", matches!(state, S::Cleared | S::Begun | S::Published), state == S::Prepared),
     };
-    reached.then(|| format!("the release {id} was {word}"))
+    if again {
+        return Some(Outcome::Skipped { reason: format!("the release {id} was put together again") });
+    }
+    taken.then(|| Outcome::Ran { what: format!("the release {id} was {word}") })
 }
 
-/// Gives another step's task to more people, if it is open; nothing while that step has fired and has not asked yet.
+/// Whether the same step asks again, and later.
+fn asked_later(world: &World, key: &RunKey, occurrence: &Occurrence) -> bool {
+    let Some(run) = world.run(&key.0, key.1.as_ref()) else { return false };
+    let Some((due, _)) = run.occurrences.get(occurrence) else { return false };
+    run.occurrences.iter().any(|(other, (theirs, _))| other.step == occurrence.step && theirs.at > due.at)
+}
+
+/// Brings another step's open task to more people; nothing while that step has fired and has not asked yet.
 pub(crate) fn escalate(
     world: &World,
     step: &Step,
@@ -131,26 +109,31 @@ pub(crate) fn escalate(
     now: Timestamp,
 ) -> Option<(Commands, Outcome)> {
     let run = world.run(&key.0, key.1.as_ref())?;
-    let (asked, state) = match latest(run, task_of) {
-        Some((asked, Stage::Fired { .. })) => match run.tasks.get(asked) {
-            Some(state) => (asked, state),
-            None => {
-                let what = format!("the step {task_of} had asked nobody");
-                return over(world, step, key, occurrence, now, &what).map(|outcome| (Vec::new(), outcome));
-            }
-        },
-        _ => {
-            let reason = format!("the task of {task_of} is not open");
-            return Some((Vec::new(), Outcome::Skipped { reason }));
+    let open: Vec<_> = run.open_tasks().filter(|(asked, _)| asked.step == *task_of).collect();
+    if open.is_empty() {
+        if let Some((_, Stage::Fired { .. })) = occurrence_of(run, task_of, &occurrence.of) {
+            let what = format!("the step {task_of} had asked nobody");
+            return over(world, step, key, occurrence, now, &what).map(|outcome| (Vec::new(), outcome));
         }
-    };
-    let mailing = Mailing { text, to, reason: &state.task.what };
-    let (mut commands, mailed) = raise(world, step, key, occurrence, &mailing);
-    let wished = RunCommand::EscalateTask { occurrence: asked.clone(), to: to.to_vec() };
-    commands.push(command(&["escalate", occurrence.step.as_str(), &occurrence.of], wish(key, wished)));
-    let what = match mailed {
-        Outcome::Ran { what } => format!("the task of {task_of} was escalated; {what}"),
-        Outcome::Skipped { reason } => format!("the task of {task_of} was escalated; {reason}"),
-    };
-    Some((commands, Outcome::Ran { what }))
+        let reason = format!("no task of {task_of} is open");
+        return Some((Vec::new(), Outcome::Skipped { reason }));
+    }
+    let mut commands = Vec::new();
+    let mut told = String::new();
+    for (asked, state) in open {
+        // Theirs before they are told so; a decision stays with whoever takes it by its own rules, others can press.
+        if !matches!(state.task.settlement, Settlement::Decision { .. }) {
+            let wished = RunCommand::EscalateTask { occurrence: asked.clone(), to: to.to_vec() };
+            commands
+                .push(command(&["escalate", occurrence.step.as_str(), &occurrence.of, &asked.of], wish(key, wished)));
+        }
+        let mailing = Mailing { text, to, reason: &state.task.what, task: Some(asked) };
+        let (raised, outcome) = raise(world, step, key, occurrence, &mailing);
+        commands.extend(raised);
+        told = match outcome {
+            Outcome::Ran { what } => what,
+            Outcome::Skipped { reason } => reason,
+        };
+    }
+    Some((commands, Outcome::Ran { what: format!("the task of {task_of} was escalated; {told}") }))
 }

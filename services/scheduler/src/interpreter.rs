@@ -166,7 +166,7 @@ fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestam
                 |step: &&Step| matches!(&step.trigger, Trigger::Event { event: name, .. } if *name == event.event);
             for step in ready.definition.steps.iter().filter(waits) {
                 let Some(due) = told(&key.0, step, ready.event_due(step, key.1.as_ref(), event.at)) else { continue };
-                let of = format!("{} {}", event.event, &event.command.to_string()[..12]);
+                let of = format!("{}.{}", event.event, &event.command.to_string()[..12]);
                 let occurrence = Occurrence { step: step.id.clone(), of };
                 if knowledge.stage(&key, &occurrence).is_none() {
                     commands.extend(plan(knowledge, &key, occurrence, due));
@@ -190,7 +190,9 @@ fn fire(knowledge: &mut Knowledge, _: &Definitions, now: Timestamp) -> Vec<Optio
 fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> Vec<Option<Command>> {
     let (mut commands, mut wake) = (Vec::new(), None);
     for (key, occurrence) in &knowledge.fired {
-        let Some(round) = knowledge.world.round(&key.0).filter(|round| !round.paused) else { continue };
+        // A pause holds what would be done; a cancelled round has nothing to be done any more, and is told so.
+        let acts = |round: &&Round| !round.paused || round.state == RoundState::Cancelled;
+        let Some(round) = knowledge.world.round(&key.0).filter(acts) else { continue };
         let Some(ready) = ready(definitions, round) else { continue };
         let wished = actions::act(&knowledge.world, &ready.definition, key, occurrence, now);
         if wished.is_empty() {

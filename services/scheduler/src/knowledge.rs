@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use rondo_domain::event::Event;
 use rondo_domain::round::{RoundEvent, RoundState};
 use rondo_domain::run::{Occurrence, RunEvent, Stage};
-use rondo_domain::workflow::TRIGGER_EVENTS;
+use rondo_domain::stream::StreamKind;
+use rondo_domain::workflow::{Each, TRIGGER_EVENTS};
 use rondo_domain::world::World;
 use rondo_domain::{CommandId, Country, FileHash, RoundId, StreamId};
 use rondo_eventlog::Record;
@@ -67,7 +68,7 @@ impl Knowledge {
         if ["NoticeSent", "NoticeBounced", "NoticeRefused", "ReleasePublished"].contains(&record.name.as_str()) {
             self.outcomes.push(record.stream.clone());
         }
-        let Some(round) = record.stream.round_id() else { return };
+        let Some(round) = record.stream.round_id().or_else(|| self.round_of_release(&record.stream)) else { return };
         let country = match &record.event {
             Event::Round(RoundEvent::CountryAdmitted { participant, .. }) => Some(participant.country.clone()),
             Event::Round(RoundEvent::DeadlineExtended { country, .. }) => Some(country.clone()),
@@ -79,13 +80,19 @@ impl Knowledge {
             // A refusal may have been about the state that has just changed.
             self.refused.clear();
         }
-        if let (Some(country), Some((_, name))) = (country, trigger(&record.name)) {
-            let happened = Happened { event: name, at: record.recorded_at, command: record.command };
-            let all = self.happened.entry((round, Some(country))).or_default();
+        let waited_for = TRIGGER_EVENTS.iter().find(|known| known.name == record.name);
+        if let Some(known) = waited_for.filter(|known| (known.each == Each::Country) == country.is_some()) {
+            let happened = Happened { event: known.word, at: record.recorded_at, command: record.command };
+            let all = self.happened.entry((round, country)).or_default();
             if !all.contains(&happened) {
                 all.push(happened);
             }
         }
+    }
+
+    fn round_of_release(&self, stream: &StreamId) -> Option<RoundId> {
+        let release = stream.part(0).filter(|_| stream.kind() == StreamKind::Release)?.parse().ok()?;
+        self.world.release(&release)?.round.clone()
     }
 
     fn take_run(&mut self, record: &Record, event: &RunEvent) {
@@ -157,8 +164,4 @@ impl Knowledge {
     pub(crate) fn stage(&self, key: &RunKey, occurrence: &Occurrence) -> Option<&Stage> {
         self.world.run(&key.0, key.1.as_ref())?.occurrences.get(occurrence).map(|(_, stage)| stage)
     }
-}
-
-fn trigger(name: &str) -> Option<(&'static str, &'static str)> {
-    TRIGGER_EVENTS.iter().find(|(_, stored)| *stored == name).map(|(word, stored)| (*stored, *word))
 }

@@ -79,7 +79,7 @@ async fn send(
     let mut skipping = false;
     for (index, command) in commands.iter().enumerate() {
         if skipping {
-            skipping = !completes(command);
+            skipping = !ends(command);
             continue;
         }
         match ledger.submit(command.clone()).await {
@@ -93,7 +93,7 @@ async fn send(
                     knowledge.refused(command.id, rejection.to_string());
                 }
                 // The rest of the same occurrence is reckoned again; others go on.
-                skipping = !completes(command) && commands[index..].iter().any(completes);
+                skipping = !ends(command) && commands[index..].iter().any(ends);
             }
             Err(SubmitError::Fault(fault)) => return Err(fault),
         }
@@ -111,6 +111,7 @@ fn passes(command: &rondo_domain::Command) -> bool {
     )
 }
 
-fn completes(command: &rondo_domain::Command) -> bool {
-    matches!(command.wish, Wish::Run { command: RunCommand::Complete { .. }, .. })
+/// Whether the commands of an occurrence end with this one.
+fn ends(command: &rondo_domain::Command) -> bool {
+    matches!(command.wish, Wish::Run { command: RunCommand::Complete { .. } | RunCommand::OpenTask { .. }, .. })
 }

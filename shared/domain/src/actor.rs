@@ -43,6 +43,11 @@ impl Role {
         Self::NATIONAL.contains(&self)
     }
 
+    /// Whether somebody in this role may own a task and answer it: those who only look on, and services, may not.
+    pub fn owns_tasks(self) -> bool {
+        !matches!(self, Self::Auditor | Self::Observer | Self::Administrator | Self::Service)
+    }
+
     /// The role as written in files, logs and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {

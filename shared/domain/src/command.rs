@@ -95,6 +95,7 @@ impl Wish {
             } => {
                 vec![StreamId::round(round)]
             }
+            Self::Run { round, command: RunCommand::AnswerTask { .. }, .. } => vec![StreamId::round(round)],
             Self::Figures { sheet, command: FiguresCommand::Record { round, .. } } => {
                 vec![StreamId::participation(round, &sheet.country)]
             }
@@ -153,8 +154,8 @@ impl Wish {
             (Self::Release { command, .. }, Aggregate::Release(state)) => {
                 all(release::decide(state, command, context)?, Event::Release)
             }
-            (Self::Run { country, command, .. }, Aggregate::Run(state)) => {
-                all(run::decide(state, country.as_ref(), command, context)?, Event::Run)
+            (Self::Run { round, country, command }, Aggregate::Run(state)) => {
+                all(run::decide(state, (round, country.as_ref()), command, context)?, Event::Run)
             }
             _ => return Err(Rejection::Malformed { what: "the command does not fit its stream".to_owned() }),
         })

@@ -32,6 +32,23 @@ impl House {
         self.rest().await;
     }
 
+    /// The round's steps whose tasks wait for people.
+    async fn open_tasks(&self) -> Vec<String> {
+        let world = self.world().await;
+        let run = world.run(&round(), None).unwrap();
+        run.open_tasks().map(|(occurrence, _)| occurrence.step.to_string()).collect()
+    }
+
+    /// The round's steps of whose tasks a person was told by mail.
+    async fn asked(&self, person: &str) -> Vec<String> {
+        let briefs = self.notices().await.into_iter().filter_map(|notice| notice.brief);
+        let theirs = briefs.filter(|brief| brief.kind == "task" && brief.country.is_none());
+        let mut steps: Vec<String> =
+            theirs.filter(|brief| brief.person.as_str() == person).map(|brief| brief.step.to_string()).collect();
+        steps.sort();
+        steps
+    }
+
     async fn released(&self) -> String {
         let path = self.data().join("releases").join(format!("{}.1", round())).join("figures.csv");
         std::fs::read_to_string(path).unwrap()
@@ -49,8 +66,14 @@ async fn what_changed_after_approval_does_not_go_out_before_it_is_approved_again
     house.validated("first", "1.072").await;
     house.move_to("2026-01-26T09:00:00Z").await;
     assert_eq!(house.release_state().await, ReleaseState::Prepared);
+    assert_eq!(house.asked("manager").await, ["approve-release"]);
+    assert_eq!(house.asked("publisher-person").await, [""; 0]);
     house.release("manager", ReleaseCommand::Approve).await.unwrap();
+    house.rest().await;
+    assert_eq!(house.asked("publisher-person").await, ["clear-release"]);
     house.release("publisher-person", ReleaseCommand::Clear).await.unwrap();
+    house.rest().await;
+    assert_eq!(house.open_tasks().await, [""; 0], "each was settled by its decision");
 
     // A figure is corrected between clearance and the hour of release.
     house.round("coordinator", RoundCommand::Reopen { reason: "a late correction".to_owned() }).await;
@@ -68,6 +91,9 @@ async fn what_changed_after_approval_does_not_go_out_before_it_is_approved_again
     let not_before = RELEASE.parse().unwrap();
     let prepare = ReleaseCommand::Prepare { round: round(), countries, not_before };
     house.release("manager", prepare).await.unwrap();
+    house.rest().await;
+    assert_eq!(house.open_tasks().await, ["approve-release"], "what was put together again is asked about again");
+    assert_eq!(house.asked("manager").await, ["approve-release", "approve-release"]);
     let same = house.release("checker", ReleaseCommand::Approve).await.unwrap_err();
     assert_eq!(same.code(), "actor.not-allowed", "who accepted does not approve");
     house.release("manager", ReleaseCommand::Approve).await.unwrap();

@@ -1,6 +1,7 @@
 //! Steps that wait for people: opened, answered, declined, escalated, given up, and closed when their ground is gone.
 
 use rondo_domain::participation::{Declaration, ParticipationCommand};
+use rondo_domain::round::RoundCommand;
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage, TaskAnswer};
 use rondo_domain::{Country, Role, Wish};
 
@@ -93,5 +94,19 @@ async fn a_step_waits_for_people_and_says_what_came_of_it() {
     house.ran("IDN", "call-head", "done by manager").await;
     house.move_to("2025-12-12T09:00:00Z").await;
     house.skipped("SGP", "call-head", "nobody had settled it 168 hours after its time").await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_is_cancelled_asks_nobody_any_more() {
+    let house = House::open().await;
+    house.move_to("2025-11-28T03:00:00Z").await;
+    assert_eq!(house.owners("LAO", "approve-letter").await, [Role::CollectionManager]);
+    house.round("coordinator", RoundCommand::Pause { reason: "the ministry asked".to_owned() }).await;
+    house.rest().await;
+    assert_eq!(house.outcome("LAO", "approve-letter").await, None, "a pause closes nothing");
+    house.round("coordinator", RoundCommand::Cancel { reason: "there is no money".to_owned() }).await;
+    house.rest().await;
+    house.skipped("LAO", "approve-letter", "the round was cancelled").await;
     house.close().await;
 }

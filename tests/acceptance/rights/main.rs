@@ -45,6 +45,7 @@ impl Given {
             ("lao", Role::FocalPoint, Some("LAO")),
             ("lao-head", Role::HeadOfAgency, Some("LAO")),
             ("tha", Role::FocalPoint, Some("THA")),
+            ("tha-head", Role::HeadOfAgency, Some("THA")),
         ];
         for (person, role, country) in people {
             given.accepts("operator", grant(person, role, country)).await;

@@ -6,10 +6,10 @@ use clap::Subcommand;
 use jiff::civil::Date;
 use rondo_domain::calendar::Offset;
 use rondo_domain::figure::FigureKey;
+use rondo_domain::run::TaskName;
 use rondo_domain::{Country, NoticeId, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Year};
 
 use super::role;
-use crate::task::TaskName;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoundVerb {

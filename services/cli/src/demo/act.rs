@@ -7,6 +7,7 @@ use rondo_domain::notice::{NoticeCommand, NoticeState};
 use rondo_domain::participation::{Channel, ParticipationCommand, TableState};
 use rondo_domain::release::ReleaseCommand;
 use rondo_domain::round::{Participant, RoundCommand};
+use rondo_domain::run::TaskName;
 use rondo_domain::{Country, PersonId, ReleaseId, RoundId, Wish};
 use rondo_eventlog::Ledger;
 
@@ -14,7 +15,6 @@ use super::cast::{Act, Cast, PersonEntry, What};
 use crate::builtin;
 use crate::desk::{Desk, QueryAct};
 use crate::failure::Failure;
-use crate::task::TaskName;
 
 /// Registers institutions and roles as the operator does when a log is new.
 pub(super) async fn set_up(cast: &Cast, ledger: &Arc<dyn Ledger>) -> Result<(), Failure> {

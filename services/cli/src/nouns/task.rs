@@ -1,7 +1,7 @@
 //! `rondo task`.
 
 use rondo_domain::RoundId;
-use rondo_domain::run::{Occurrence, Outcome, Run, Stage, TaskAnswer, TaskState};
+use rondo_domain::run::{Occurrence, Outcome, Run, Stage, TaskAnswer, TaskName, TaskState};
 use serde_json::{Value, json};
 
 use super::remark;
@@ -9,7 +9,6 @@ use crate::args::TaskVerb;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, line};
-use crate::task::TaskName;
 
 pub(crate) async fn run(verb: &TaskVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
     let (task, answer, words) = match verb {
@@ -18,14 +17,14 @@ pub(crate) async fn run(verb: &TaskVerb, desk: &Desk, form: Form, served: bool) 
         TaskVerb::Approve { task, reason } => (task, TaskAnswer::Approved, reason),
         TaskVerb::Decline { task, reason } => (task, TaskAnswer::Declined, reason),
     };
-    let run = desk.answer_task(task, answer, words).await?;
+    let lacking = desk.answer_task(task, answer, words).await?;
     remark(served);
     line(&match answer {
         TaskAnswer::Done => format!("The task {task} is done."),
         TaskAnswer::Declined => format!("The task {task} is declined."),
         TaskAnswer::Approved => format!("The task {task} is approved by {}.", desk.person),
     })?;
-    if let Some(lacking) = run {
+    if let Some(lacking) = lacking {
         hint(&format!("{lacking} more must approve it."));
     }
     Ok(())
@@ -41,12 +40,7 @@ async fn list(desk: &Desk, only: Option<&RoundId>, all: bool, form: Form) -> Res
         for (occurrence, task) in &run.tasks {
             let open = run.open_tasks().any(|(other, _)| other == occurrence);
             if all || open {
-                let name = TaskName {
-                    round: round.clone(),
-                    country: country.clone(),
-                    step: occurrence.step.clone(),
-                    of: None,
-                };
+                let name = TaskName::of(run, &round, country.as_ref(), occurrence);
                 entries.push(entry(&name, run, occurrence, task, open));
             }
         }
@@ -76,6 +70,6 @@ fn entry(name: &TaskName, run: &Run, occurrence: &Occurrence, task: &TaskState, 
         "occurrence": occurrence.of, "what": task.task.what, "owners": task.owners().collect::<Vec<_>>(),
         "until": task.task.until, "state": if open { "open" } else { "settled" }, "answers": task.answers,
         "said": words.collect::<Vec<_>>(),
-        "outcome": outcome, "answer_with": open.then(|| task.answer_with(&name.to_string())),
+        "outcome": outcome, "answer_with": open.then(|| task.answer_with(name)),
     })
 }

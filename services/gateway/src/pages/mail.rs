@@ -8,7 +8,6 @@ use axum::response::Html;
 use rondo_domain::RoundId;
 use rondo_domain::notice::NoticeState;
 use rondo_domain::run::{Outcome, Stage};
-use rondo_domain::workflow::Action;
 use rondo_domain::world::World;
 
 use super::{page, words};
@@ -105,11 +104,11 @@ fn unsent(world: &World, id: &RoundId, texts: &Texts) -> Vec<Unsent> {
         for (occurrence, (due, stage)) in &run.occurrences {
             let Stage::Completed { outcome: Outcome::Skipped { reason } } = stage else { continue };
             let step = texts.definition.as_ref().and_then(|definition| definition.step(&occurrence.step));
-            let Some(Action::Mail { text, .. }) = step.map(|step| &step.action) else { continue };
+            let Some(text) = step.and_then(|step| step.action.mail()) else { continue };
             let country = country.as_ref().map(|country| words::country(texts, country)).unwrap_or_default();
             found.push((
                 due.at,
-                Unsent { due: words::moment(due), country, kind: text.clone(), reason: reason.clone() },
+                Unsent { due: words::moment(due), country, kind: text.to_owned(), reason: reason.clone() },
             ));
         }
     }

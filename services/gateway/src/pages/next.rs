@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rondo_domain::RoundId;
 use rondo_domain::run::Stage;
-use rondo_domain::workflow::{Guarded, unmet};
+use rondo_domain::workflow::{Guarded, Needed, needed, unmet};
 use rondo_domain::world::World;
 
 use super::words;
@@ -32,6 +32,10 @@ pub(super) fn steps(world: &World, id: &RoundId, texts: &Texts) -> (Vec<NextStep
             let guards = step.into_iter().flat_map(|step| step.guards.iter().map(String::as_str));
             if *stage != Stage::Planned
                 || (round.takes_submissions() && unmet(guards, Guarded { round, participation }).is_some())
+                || step.zip(texts.definition.as_ref()).is_some_and(|(step, definition)| {
+                    let key = (id, country.as_ref());
+                    matches!(needed(world, definition, step, key, occurrence), Needed::Failed(_))
+                })
             {
                 continue;
             }

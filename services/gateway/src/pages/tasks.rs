@@ -1,8 +1,8 @@
 //! What a round or a country waits for people to do.
 
-use rondo_domain::run::Occurrence;
+use rondo_domain::run::TaskName;
 use rondo_domain::world::World;
-use rondo_domain::{Country, RoundId};
+use rondo_domain::{Country, Role, RoundId};
 
 use super::words;
 use crate::projection::Texts;
@@ -26,24 +26,21 @@ pub(super) fn open(world: &World, id: &RoundId, only: Option<&Country>, texts: &
             continue;
         }
         for (occurrence, task) in run.open_tasks() {
-            let owners: Vec<&str> = task.owners().map(rondo_domain::Role::as_str).collect();
+            let whose = |role: Role| match world.network().holders(role, country.as_ref()).len() {
+                0 => format!("{role} (nobody holds this role)"),
+                _ => role.to_string(),
+            };
+            let owners: Vec<String> = task.owners().map(whose).collect();
             let line = OpenTask {
                 country: country.as_ref().map(|country| (country.to_string(), words::country(texts, country))),
                 what: task.task.what.clone(),
                 whose: owners.join(", "),
                 until: task.task.until.map(words::instant).unwrap_or_default(),
-                answer_with: task.answer_with(&name(id, country.as_ref(), occurrence)),
+                answer_with: task.answer_with(&TaskName::of(run, id, country.as_ref(), occurrence)),
             };
             open.push((task.task.until, line));
         }
     }
     open.sort_by(|a, b| (a.0.is_none(), a.0, &a.1.country).cmp(&(b.0.is_none(), b.0, &b.1.country)));
     open.into_iter().map(|(_, line)| line).collect()
-}
-
-fn name(round: &RoundId, country: Option<&Country>, occurrence: &Occurrence) -> String {
-    country.map_or_else(
-        || format!("{round}/{}", occurrence.step),
-        |country| format!("{round}/{country}/{}", occurrence.step),
-    )
 }

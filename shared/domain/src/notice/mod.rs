@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::Context;
 use crate::event::Stamp;
 use crate::reason::text_is_well_formed;
+use crate::run::Occurrence;
 use crate::{Country, PersonId, Rejection, Role, StepId};
 
 /// Why a mail server refused.
@@ -56,6 +57,9 @@ pub struct NoticeBrief {
     pub due_at: Timestamp,
     /// Why, in a sentence.
     pub reason: String,
+    /// The task it tells of; once that is settled, it is not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Occurrence>,
     /// The guards that must still hold when it is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<String>,

@@ -20,6 +20,12 @@ pub struct ReleasedTables {
     pub tables: Vec<TableNo>,
 }
 
+/// Who approves a release.
+pub const APPROVER: Role = Role::CollectionManager;
+
+/// Who clears a release for publication.
+pub const CLEARER: Role = Role::Publisher;
+
 /// What can be wished of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -238,14 +244,14 @@ pub fn decide(
             prepare(round, countries, *not_before, context)?
         }
         C::Approve => {
-            context.require_role(&[Role::CollectionManager], "approve a release")?;
+            context.require_role(&[APPROVER], "approve a release")?;
             require(state, "be approved", state.state == S::Prepared)?;
             differs(context, &state.authors, "the author of a figure in it", "its approver")?;
             differs(context, &state.acceptors, "the one who accepted a table in it", "its approver")?;
             ReleaseEvent::ReleaseApproved {}
         }
         C::Clear => {
-            context.require_role(&[Role::Publisher], "clear a release")?;
+            context.require_role(&[CLEARER], "clear a release")?;
             require(state, "be cleared", state.state == S::Approved)?;
             differs(context, &state.authors, "the author of a figure in it", "its publisher")?;
             differs(context, &state.acceptors, "the one who accepted a table in it", "its publisher")?;

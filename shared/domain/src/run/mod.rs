@@ -1,8 +1,10 @@
 //! A run: the workflow at work for a round or one of its countries. Each occurrence of a step is planned, fired, completed.
 
 mod task;
+mod task_name;
 
-pub use task::{Answered, Settlement, Task, TaskAnswer, TaskState};
+pub use task::{Answered, Decision, Settlement, Task, TaskAnswer, TaskState};
+pub use task_name::{InvalidTaskName, TaskName};
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Moment;
 use crate::command::Context;
 use crate::event::Stamp;
-use crate::{Country, Rejection, Role, StepId};
+use crate::{Country, Rejection, Role, RoundId, StepId};
 
 /// One occurrence of a step: the step and its nominal time or cause, so that two firings are one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -216,7 +218,7 @@ impl Run {
 /// The rejection.
 pub fn decide(
     state: &Run,
-    country: Option<&Country>,
+    of: (&RoundId, Option<&Country>),
     command: &RunCommand,
     context: &Context<'_>,
 ) -> Result<Vec<RunEvent>, Rejection> {
@@ -230,7 +232,7 @@ pub fn decide(
         RunCommand::OpenTask { occurrence, task } => task::open(state, occurrence, task),
         RunCommand::EscalateTask { occurrence, to } => task::escalate(state, occurrence, to),
         RunCommand::AnswerTask { occurrence, answer, words } => {
-            task::answer(state, country, (occurrence, *answer, words), context)
+            task::answer(state, of, (occurrence, *answer, words), context)
         }
     }
 }

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Occurrence, Outcome, Run, RunEvent, Stage, not_possible};
+use super::{Occurrence, Outcome, Run, RunEvent, Stage, TaskName, not_possible};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
-use crate::{Country, PersonId, Rejection, Role};
+use crate::round::RoundState;
+use crate::{Country, PersonId, Rejection, ReleaseId, Role, RoundId, release};
 
 /// What settles a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +20,41 @@ pub enum Settlement {
         /// How many.
         people: u8,
     },
-    /// A decision that people take with a command of its own, which has its own rules.
+    /// A decision about a release, which has commands and rules of its own.
     Decision {
-        /// The command as a person gives it, for example `rondo release approve ilms-asean-2025.1`.
-        command: String,
+        /// Which release.
+        release: ReleaseId,
+        /// Which decision.
+        decision: Decision,
     },
+}
+
+/// A decision about a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// That it is approved.
+    Approve,
+    /// That it is cleared for publication.
+    Clear,
+}
+
+impl Decision {
+    /// The verb of the command by which it is taken.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Clear => "clear",
+        }
+    }
+
+    /// The role that may take it.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Approve => release::APPROVER,
+            Self::Clear => release::CLEARER,
+        }
+    }
 }
 
 /// What is asked of a person.
@@ -96,12 +127,12 @@ impl TaskState {
         self.task.owners.iter().chain(&self.escalated_to).copied()
     }
 
-    /// The command by which a person answers it, where it is called by this name: `ROUND/STEP` or `ROUND/COUNTRY/STEP`.
-    pub fn answer_with(&self, name: &str) -> String {
+    /// The command by which a person answers it, where it is called by this name.
+    pub fn answer_with(&self, name: &TaskName) -> String {
         match &self.task.settlement {
             Settlement::Work => format!("rondo task done {name} --text …"),
             Settlement::Approval { .. } => format!("rondo task approve {name} --reason …"),
-            Settlement::Decision { command } => command.clone(),
+            Settlement::Decision { release, decision } => format!("rondo release {} {release}", decision.as_str()),
         }
     }
 
@@ -140,11 +171,20 @@ impl Run {
     }
 }
 
+/// That each of these roles may own a task.
+fn may_own(roles: &[Role]) -> Result<(), Rejection> {
+    match roles.iter().find(|role| !role.owns_tasks()) {
+        Some(role) => Err(Rejection::Malformed { what: format!("the role {role} can own no task") }),
+        None => Ok(()),
+    }
+}
+
 /// Opens a task for a fired occurrence; opened before, nothing happens.
 ///
 /// # Errors
-/// `state.not-possible` where the occurrence has not fired or is done with.
+/// `state.not-possible` where the occurrence has not fired or is done with; `command.malformed` for an owner that can be none.
 pub(super) fn open(state: &Run, occurrence: &Occurrence, task: &Task) -> Result<Vec<RunEvent>, Rejection> {
+    may_own(&task.owners)?;
     match state.occurrences.get(occurrence) {
         Some((_, Stage::Fired { .. })) if state.tasks.contains_key(occurrence) => Ok(Vec::new()),
         Some((_, Stage::Fired { .. })) => {
@@ -157,9 +197,14 @@ pub(super) fn open(state: &Run, occurrence: &Occurrence, task: &Task) -> Result<
 /// Gives an open task to more roles; those that own it already are left out.
 ///
 /// # Errors
-/// `task.unknown`, or `state.not-possible` where it is settled.
+/// `task.unknown`; `state.not-possible` where it is settled, or a decision whose rules say who takes it; `command.malformed`
+/// for a role that can own none.
 pub(super) fn escalate(state: &Run, occurrence: &Occurrence, to: &[Role]) -> Result<Vec<RunEvent>, Rejection> {
     let task = state.open_task(occurrence, "be escalated")?;
+    may_own(to)?;
+    if let Settlement::Decision { decision, .. } = &task.task.settlement {
+        return Err(not_possible(occurrence, &format!("the {}'s alone", decision.role()), "be escalated"));
+    }
     let more: Vec<Role> = to.iter().copied().filter(|role| task.owners().all(|owner| owner != *role)).collect();
     if more.is_empty() {
         return Ok(Vec::new());
@@ -170,15 +215,22 @@ pub(super) fn escalate(state: &Run, occurrence: &Occurrence, to: &[Role]) -> Res
 /// Takes a person's answer, and settles the task where that is enough.
 ///
 /// # Errors
-/// `task.unknown`; `state.not-possible` where it is settled or waits for another kind of answer; `actor.not-allowed`;
-/// `actor.other-country`; `actor.same-person` for a second approval; `reason.required` without words.
+/// `task.unknown`; `state.not-possible` where it is settled, past its time, of a cancelled round, or waits for another kind
+/// of answer; `actor.not-allowed`; `actor.other-country`; `actor.same-person` for a second approval; `reason.required`
+/// without words.
 pub(super) fn answer(
     state: &Run,
-    country: Option<&Country>,
+    (round, country): (&RoundId, Option<&Country>),
     (occurrence, answer, words): (&Occurrence, TaskAnswer, &str),
     context: &Context<'_>,
 ) -> Result<Vec<RunEvent>, Rejection> {
     let task = state.open_task(occurrence, "be answered")?;
+    if context.round(round)?.state == RoundState::Cancelled {
+        return Err(not_possible(occurrence, "of a cancelled round", "be answered"));
+    }
+    if task.task.until.is_some_and(|until| until <= context.now) {
+        return Err(not_possible(occurrence, "past its time", "be answered"));
+    }
     let owners: Vec<Role> = task.owners().collect();
     context.require_role(&owners, &format!("answer the task {}", occurrence.step))?;
     match country {
@@ -189,8 +241,9 @@ pub(super) fn answer(
     let fits = match &task.task.settlement {
         Settlement::Work => answer != TaskAnswer::Approved,
         Settlement::Approval { .. } => answer != TaskAnswer::Done,
-        Settlement::Decision { command } => {
-            return Err(not_possible(occurrence, &format!("settled by `{command}`"), "be answered by itself"));
+        Settlement::Decision { release, decision } => {
+            let command = format!("settled by `rondo release {} {release}`", decision.as_str());
+            return Err(not_possible(occurrence, &command, "be answered by itself"));
         }
     };
     if !fits {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Time;
 
 use crate::calendar::{Offset, Roll};
+use crate::run::Decision;
 use crate::table::TableNo;
 use crate::{Country, MilestoneId, Role, StepId, WorkflowId};
 
@@ -126,10 +127,8 @@ pub struct Asked {
 pub enum Approval {
     /// The consent of so many different people.
     People(u8),
-    /// That the round's release is approved, by its own rules about who may.
-    ReleaseApproved,
-    /// That the round's release is cleared, by its own rules about who may.
-    ReleaseCleared,
+    /// A decision about the round's release, by its own rules about who may.
+    Release(Decision),
 }
 
 impl Action {
@@ -221,15 +220,32 @@ pub const GUARDS: &[(&str, &str)] = &[
     ("submission-accepted", "the country's last submission was loaded"),
 ];
 
-/// The events a step may wait for, by the words of the language and of the log.
-pub const TRIGGER_EVENTS: &[(&str, &str)] = &[
-    ("country-admitted", "CountryAdmitted"),
-    ("contact-replaced", "ContactReplaced"),
-    ("submission-received", "SubmissionReceived"),
-    ("submission-checked", "SubmissionChecked"),
-    ("submission-rejected", "SubmissionRejected"),
-    ("query-opened", "QueryOpened"),
-    ("country-confirmed", "CountryConfirmed"),
-    ("deadline-extended", "DeadlineExtended"),
-    ("release-published", "ParticipationPublished"),
+/// An event that a step may wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TriggerEvent {
+    /// Its word in the language.
+    pub word: &'static str,
+    /// Its name in the log.
+    pub name: &'static str,
+    /// Whether it is a country's or the round's; a step that waits for it is the same.
+    pub each: Each,
+}
+
+const fn of(each: Each, word: &'static str, name: &'static str) -> TriggerEvent {
+    TriggerEvent { word, name, each }
+}
+
+/// The events a step may wait for.
+pub const TRIGGER_EVENTS: [TriggerEvent; 11] = [
+    of(Each::Country, "country-admitted", "CountryAdmitted"),
+    of(Each::Country, "contact-replaced", "ContactReplaced"),
+    of(Each::Country, "submission-received", "SubmissionReceived"),
+    of(Each::Country, "submission-checked", "SubmissionChecked"),
+    of(Each::Country, "submission-rejected", "SubmissionRejected"),
+    of(Each::Country, "query-opened", "QueryOpened"),
+    of(Each::Country, "country-confirmed", "CountryConfirmed"),
+    of(Each::Country, "deadline-extended", "DeadlineExtended"),
+    of(Each::Country, "release-published", "ParticipationPublished"),
+    of(Each::Round, "release-prepared", "ReleasePrepared"),
+    of(Each::Round, "release-approved", "ReleaseApproved"),
 ];

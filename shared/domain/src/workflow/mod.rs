@@ -5,11 +5,14 @@ mod definition;
 mod document;
 mod file;
 mod guard;
+mod needs;
 
 pub use bundle::{Bundle, BundleError, MAX_BUNDLE};
 pub use definition::{
     Action, Approval, Asked, Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger,
+    TriggerEvent,
 };
 pub use document::{Problem, nearest, parse_toml};
 pub use file::read_definition;
 pub use guard::{Guarded, unmet};
+pub use needs::{Needed, needed, occurrence_of};

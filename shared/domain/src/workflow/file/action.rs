@@ -4,8 +4,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Reader, StepEntry};
+use crate::run::Decision;
 use crate::workflow::Problem;
-use crate::workflow::definition::{Action, Approval, Asked, Each, Step};
+use crate::workflow::definition::{Action, Approval, Asked, Each, Step, Trigger};
 use crate::{Role, StepId};
 
 /// The most people whose consent one step may need.
@@ -75,6 +76,12 @@ impl Reader<'_> {
                 return Err(self.problem(&entry.action.span(), format!("this `do` needs `{}`", needed.join("`, `"))));
             }
         }
+        let waits = !entry.needs.is_empty()
+            || matches!(word, ActionWord::WaitForPerson | ActionWord::Approve | ActionWord::Escalate);
+        if waits && entry.time_limit_hours.is_none_or(|hours| hours == 0) {
+            let message = "a step that waits needs `time-limit-hours`, after which it is given up".to_owned();
+            return Err(self.problem(&entry.action.span(), message));
+        }
         let text = self.mail_text(entry)?;
         Ok(match word {
             ActionWord::Launch => Action::Launch,
@@ -92,6 +99,7 @@ impl Reader<'_> {
                 let Some(task_of) = &entry.task_of else {
                     return Err(self.problem(&entry.action.span(), "this `do` needs `task-of`".to_owned()));
                 };
+                self.owners(entry, &entry.to)?;
                 Action::Escalate {
                     task_of: self.parsed(task_of)?,
                     text: text.unwrap_or_default(),
@@ -112,17 +120,22 @@ impl Reader<'_> {
             let message = format!("a `task` says in a sentence of at most {MAX_TASK} characters what is to be done");
             return Err(self.problem(&entry.action.span(), message));
         }
-        if let Some(role) = entry.owner.iter().find(|role| role.is_national() && entry.each.is_round()) {
-            let message =
-                format!("a {role} belongs to a country, and this step is the round's: no such task can be theirs");
-            return Err(self.problem(&entry.action.span(), message));
-        }
-        if let Some(role) = entry.owner.iter().find(|role| !may_own(**role)) {
-            return Err(
-                self.problem(&entry.action.span(), format!("the role {role} changes nothing, and can own no task"))
-            );
-        }
+        self.owners(entry, &entry.owner)?;
         Ok(Asked { task, owners: entry.owner.clone(), mail })
+    }
+
+    /// Whether holders of these roles can own the step's task.
+    fn owners(&self, entry: &StepEntry, roles: &[Role]) -> Result<(), Problem> {
+        let wrong = roles.iter().find_map(|role| {
+            if !role.owns_tasks() {
+                return Some(format!("the role {role} changes nothing, and can own no task"));
+            }
+            let foreign = role.is_national() && entry.each.is_round();
+            foreign.then(|| {
+                format!("a {role} belongs to a country, and this step is the round's: its task cannot be theirs")
+            })
+        });
+        wrong.map_or(Ok(()), |message| Err(self.problem(&entry.action.span(), message)))
     }
 
     fn approval(&self, entry: &StepEntry) -> Result<Approval, Problem> {
@@ -133,8 +146,17 @@ impl Reader<'_> {
             (_, Some(_)) if !entry.each.is_round() => {
                 Err(self.problem(&entry.action.span(), "a release belongs to the round: `each = \"round\"`".to_owned()))
             }
-            (_, Some(DecisionWord::ReleaseApproved)) => Ok(Approval::ReleaseApproved),
-            (_, Some(DecisionWord::ReleaseCleared)) => Ok(Approval::ReleaseCleared),
+            (_, Some(word)) => {
+                let decision = match word {
+                    DecisionWord::ReleaseApproved => Decision::Approve,
+                    DecisionWord::ReleaseCleared => Decision::Clear,
+                };
+                if entry.owner != [decision.role()] {
+                    let message = format!("that decision is taken by a {}: no other `owner` can", decision.role());
+                    return Err(self.problem(&entry.action.span(), message));
+                }
+                Ok(Approval::Release(decision))
+            }
             (people, None) => match people.unwrap_or(1) {
                 people @ 1..=MAX_PEOPLE => Ok(Approval::People(people)),
                 _ => Err(self.problem(&entry.action.span(), format!("between 1 and {MAX_PEOPLE} people can approve"))),
@@ -145,15 +167,22 @@ impl Reader<'_> {
     /// Whether the steps that this one names are there, and can be what it takes them for.
     pub(super) fn names(&self, entry: &StepEntry, step: &Step, before: &[Step], all: &[StepId]) -> Result<(), Problem> {
         for (needed, written) in step.needs.iter().zip(&entry.needs) {
-            let Some(other) = self.above(written, needed, before, all)? else { continue };
+            let other = self.above(written, needed, before, all)?;
             if other.each == Each::Country && step.each == Each::Round {
                 let message = format!("the step `{needed}` is each country's, and this one is the round's");
                 return Err(self.problem(&written.span(), message));
             }
+            let same_event = matches!((&other.trigger, &step.trigger),
+                (Trigger::Event { event: theirs, .. }, Trigger::Event { event: ours, .. }) if theirs == ours);
+            if !same_event && !matches!(other.trigger, Trigger::Milestone { .. }) {
+                let message = format!(
+                    "the step `{needed}` may happen more than once, or never: only a step that hangs on a milestone, or on the same event, can be needed"
+                );
+                return Err(self.problem(&written.span(), message));
+            }
         }
-        if let (Action::Escalate { task_of, .. }, Some(written)) = (&step.action, &entry.task_of)
-            && let Some(other) = self.above(written, task_of, before, all)?
-        {
+        if let (Action::Escalate { task_of, .. }, Some(written)) = (&step.action, &entry.task_of) {
+            let other = self.above(written, task_of, before, all)?;
             if !matches!(other.action, Action::WaitForPerson(_) | Action::Approve { .. }) {
                 return Err(self.problem(&written.span(), format!("the step `{task_of}` asks nothing of a person")));
             }
@@ -171,18 +200,10 @@ impl Reader<'_> {
         id: &StepId,
         before: &'s [Step],
         all: &[StepId],
-    ) -> Result<Option<&'s Step>, Problem> {
+    ) -> Result<&'s Step, Problem> {
         self.known(written, "step", all.iter().map(StepId::as_str))?;
-        match before.iter().find(|step| step.id == *id) {
-            Some(step) => Ok(Some(step)),
-            None => {
-                Err(self.problem(&written.span(), format!("the step `{id}` has to stand above the one that names it")))
-            }
-        }
+        let missing =
+            || self.problem(&written.span(), format!("the step `{id}` has to stand above the one that names it"));
+        before.iter().find(|step| step.id == *id).ok_or_else(missing)
     }
-}
-
-/// Whether somebody in this role may answer a task: those who only look, and services, may not.
-fn may_own(role: Role) -> bool {
-    !matches!(role, Role::Auditor | Role::Observer | Role::Service | Role::Administrator)
 }

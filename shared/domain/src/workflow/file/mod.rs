@@ -249,7 +249,7 @@ impl Reader<'_> {
                 EachWord::Round => Each::Round,
                 EachWord::Country => Each::Country,
             },
-            trigger: self.trigger(&entry.when)?,
+            trigger: self.trigger(&entry.when, &entry.each)?,
             guards: guards.collect::<Result<_, _>>()?,
             needs: entry.needs.iter().map(|needed| self.parsed(needed)).collect::<Result<_, _>>()?,
             action: self.action(entry)?,
@@ -260,7 +260,7 @@ impl Reader<'_> {
         })
     }
 
-    fn trigger(&self, when: &Spanned<WhenEntry>) -> Result<Trigger, Problem> {
+    fn trigger(&self, when: &Spanned<WhenEntry>, each: &EachWord) -> Result<Trigger, Problem> {
         let entry = when.get_ref();
         let offset = entry.offset.as_ref().map(|o| self.parsed::<Offset>(o)).transpose()?;
         let at = entry.at.as_ref().map(|time| self.parsed::<Time>(time)).transpose()?;
@@ -281,11 +281,17 @@ impl Reader<'_> {
                 offset: offset.unwrap_or(Offset { count: 0, unit: crate::calendar::Unit::Days }),
                 at,
             }),
-            (None, None, Some(event)) => Ok(Trigger::Event {
-                event: self.known(event, "event", TRIGGER_EVENTS.iter().map(|(name, _)| *name))?,
-                offset,
-                at,
-            }),
+            (None, None, Some(event)) => {
+                let word = self.known(event, "event", TRIGGER_EVENTS.iter().map(|known| known.word))?;
+                let each = if each.is_round() { Each::Round } else { Each::Country };
+                if TRIGGER_EVENTS.iter().any(|known| known.word == word && known.each != each) {
+                    let (whose, other) =
+                        if each == Each::Round { ("a country's", "country") } else { ("the round's", "round") };
+                    let message = format!("the event `{word}` is {whose}: `each = \"{other}\"`");
+                    return Err(self.problem(&event.span(), message));
+                }
+                Ok(Trigger::Event { event: word, offset, at })
+            }
             _ => {
                 Err(self.problem(&when.span(), "`when` has exactly one of `cron`, `milestone` and `event`".to_owned()))
             }
