@@ -61,6 +61,9 @@ fn questions_about_what_is_not_there() {
     of(&["figure", "history", "LAO/MNA_OEMP_SEX_CDS_NB/2023"], 2, &["has no SEX"]);
     of(&["round", "pause", "ilms-asean-2025", "--reason", "x", "--as", "nobody-here"], 4, &["nobody is known as"]);
     of(&["round", "pause", "ilms-asean-2025", "--reason", " ", "--as", "ilo-coordinator"], 2, &["reason"]);
+    of(&["task", "done", "ilms-asean-2025/LAO/call-head", "--text", "x", "--as", "ilo-coordinator"], 5, &["no task"]);
+    of(&["task", "done", "ilms-asean-2025/MMR/call-head", "--text", "x", "--as", "ilo-coordinator"], 6, &["settled"]);
+    of(&["task", "done", "call-head", "--text", "x", "--as", "ilo-coordinator"], 2, &["ROUND/COUNTRY/STEP"]);
     of(&["round", "show"], 2, &["Usage"]);
 }
 
@@ -152,7 +155,8 @@ fn workflow_files_with_mistakes() {
     let escalated = "mail = \"task-overdue\"\nto = [\"collection-manager\"";
     let observer = "mail = \"task-overdue\"\nto = [\"observer\"";
     broken("workflow.toml", escalated, observer, &["can own no task"]);
-    broken("workflow.toml", "time-limit-hours = 480", "retries = 1", &["needs `time-limit-hours`"]);
+    broken("workflow.toml", "why = \"the round begins", "why = \"\\u202e the round begins", &["none of them hidden"]);
+    broken("workflow.toml", "time-limit-hours = 168", "retries = 1", &["needs `time-limit-hours`"]);
     broken("workflow.toml", "settled-by = \"release-approved\"", "people = 12", &["between 1 and 9 people"]);
     broken("participants.toml", "\"LAO\"", "\"LAX\"", &["participants.toml:", "LAX has no calendar"]);
     broken("calendar/countries.toml", "\"Sunday\"", "\"Sonday\"", &["did you mean `Sunday`?"]);
@@ -212,6 +216,26 @@ fn directories_and_addresses_that_others_have() {
         &["holds no log of Rondo", "nothing was changed"],
     );
     refused(&["--data", &elsewhere, "round", "list"], 5, &["no log", "rondo up"]);
+}
+
+#[test]
+fn a_demonstration_is_not_played_into_what_is_real() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let people = data.join("people.toml");
+    std::fs::write(&people, "[person.anna]\nname = \"Anna\"\nemail = \"anna@example.org\"\n").unwrap();
+    let real = data.display().to_string();
+    let args = ["up", "--demo", "--until-done", "--pace", "0", "--data", &real];
+    refused(&args, 6, &["no demonstration made", "nothing was changed", "--data"]);
+    assert!(std::fs::read_to_string(&people).unwrap().contains("Anna"));
+    // A log that no demonstration made: a played one whose mark is taken away.
+    let (_copied, played) = copy();
+    std::fs::remove_file(Path::new(&played).join("demonstration")).unwrap();
+    let before = journal(&played);
+    let args = ["up", "--demo", "--until-done", "--pace", "0", "--data", &played];
+    refused(&args, 6, &["no demonstration made"]);
+    assert_eq!(journal(&played), before);
 }
 
 #[test]

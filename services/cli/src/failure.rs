@@ -31,6 +31,10 @@ impl Failure {
         Self { status: 5, sentence: sentence.into(), code: None }
     }
 
+    pub(crate) fn conflict(sentence: impl Into<String>) -> Self {
+        Self { status: 6, sentence: sentence.into(), code: None }
+    }
+
     pub(crate) fn try_later(sentence: impl Into<String>) -> Self {
         Self { status: 75, sentence: sentence.into(), code: None }
     }

@@ -1,9 +1,11 @@
 //! What the program prints: a table for people, JSON for programs, CSV for spreadsheets. Data goes to standard output.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table, TableComponent};
+use rondo_domain::reason::is_hidden;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -36,7 +38,7 @@ pub(crate) struct Listing {
 
 /// Prints a line to standard output; a reader that has gone away is not an error.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout(), "{text}") {
+    match writeln!(io::stdout(), "{}", seen(text)) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!("cannot print: {e}"))),
         _ => Ok(()),
     }
@@ -45,7 +47,13 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 /// Prints a hint to standard error.
 pub(crate) fn hint(text: &str) {
     // A closed standard error leaves nobody to tell.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", seen(text));
+}
+
+/// The text as a terminal may show it: what would be obeyed instead of shown, or would hide the rest, stands as a mark.
+fn seen(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| is_hidden(c) && c != '\n' && c != '\t';
+    if text.contains(hidden) { Cow::Owned(text.replace(hidden, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// Prints one document.

@@ -31,6 +31,9 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     config.mail.base_url = format!("http://{}", bound.address);
     let cast = if args.demo { Some(demo::Cast::builtin()?) } else { None };
     if args.demo {
+        demo::may_play(&config)?;
+    }
+    if args.demo || demo::is_marked(&config.ledger.data) {
         config.gateway.notice = demo::NOTICE.to_owned();
         config.mail.notice = demo::NOTICE.to_owned();
         hint(demo::NOTICE);
@@ -53,6 +56,7 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
         hint(note);
     }
     if let Some(cast) = &cast {
+        demo::mark(&config.ledger.data)?;
         cast.write_people(&config.in_data(&config.mail.people))?;
     }
     let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());

@@ -180,6 +180,7 @@ fn fill(
         contact => mail.contact,
         notice => mail.notice,
         reason => brief.reason,
+        task => brief.task.as_ref().map(|task| task.what.as_str()),
     };
     let template = |source| ComposeError::Template { name: facts.text.clone(), source };
     environment.render_str(text, values).map_err(template)

@@ -78,7 +78,7 @@ impl<'a> Delivery<'a> {
         }
         if let (Work::Send(_), Some(task)) = (work, &brief.task)
             && let Some((_, Stage::Completed { .. })) =
-                world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrences.get(task))
+                world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrences.get(&task.occurrence))
         {
             let suppress = NoticeCommand::Suppress { reason: "its task is settled".to_owned() };
             return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| None);

@@ -6,7 +6,7 @@ use minijinja::Environment;
 use rondo_domain::workflow::{Bundle, Definition, Problem};
 
 /// What a text may speak of.
-pub(crate) const VARIABLES: [&str; 12] = [
+pub(crate) const VARIABLES: [&str; 13] = [
     "name",
     "round",
     "country",
@@ -18,6 +18,7 @@ pub(crate) const VARIABLES: [&str; 12] = [
     "link",
     "contact",
     "reason",
+    "task",
     "notice",
 ];
 

@@ -1,8 +1,8 @@
 //! What a fired step does: the commands of its action, and the one that completes it with what came of it.
 
 use jiff::Timestamp;
-use rondo_domain::notice::{About, NoticeBrief, NoticeCommand, NoticeState, Refusal};
-use rondo_domain::participation::{ParticipationCommand, SubmissionState};
+use rondo_domain::notice::{About, NoticeBrief, NoticeCommand, NoticeState, Refusal, TaskBrief};
+use rondo_domain::participation::{ParticipationCommand, SubmissionState, TableState};
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::round::{RoundCommand, RoundState};
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
@@ -17,13 +17,12 @@ use crate::knowledge::RunKey;
 
 pub(crate) type Commands = Vec<Option<Command>>;
 
-/// A mail to be raised: its text, to the holders of which roles, and why.
+/// A mail to be raised: its text, and to the holders of which roles.
 pub(crate) struct Mailing<'a> {
     pub(crate) text: &'a str,
     pub(crate) to: &'a [Role],
-    pub(crate) reason: &'a str,
-    /// The task it tells of.
-    pub(crate) task: Option<&'a Occurrence>,
+    /// The task it tells of: whose, and in a sentence.
+    pub(crate) task: Option<(&'a Occurrence, &'a str)>,
 }
 
 /// The commands of a fired occurrence; none while it has to wait for people.
@@ -58,22 +57,21 @@ pub(crate) fn act(
                 None => return Vec::new(),
             }
         }
-        Action::Mail { text, to } => {
-            raise(world, step, key, occurrence, &Mailing { text, to, reason: &step.why, task: None })
-        }
+        Action::Mail { text, to } => raise(world, step, key, occurrence, &Mailing { text, to, task: None }),
         Action::Validate => validate(world, key),
         Action::Publish => match publish(world, step, key, occurrence, now) {
             Some(done) => done,
             None => return Vec::new(),
         },
         Action::Ask => (vec![ask(key, occurrence)], ran("the failed rules were put to the country")),
-        Action::PrepareRelease => prepare_release(world, key, occurrence),
-        Action::Launch => of_round(key, occurrence, RoundCommand::Launch, "the round was launched"),
-        Action::BeginClosing => {
-            of_round(key, occurrence, RoundCommand::BeginClosing, "late answers are late from now on")
-        }
-        Action::Close => of_round(key, occurrence, RoundCommand::Close, "the round takes no more submissions"),
-        Action::Finalise => of_round(key, occurrence, RoundCommand::Finalise, "confirmation and release began"),
+        Action::PrepareRelease => match prepare_release(world, step, key, occurrence, now) {
+            Some(done) => done,
+            None => return Vec::new(),
+        },
+        Action::Launch => of_round(world, key, occurrence, RoundCommand::Launch),
+        Action::BeginClosing => of_round(world, key, occurrence, RoundCommand::BeginClosing),
+        Action::Close => of_round(world, key, occurrence, RoundCommand::Close),
+        Action::Finalise => of_round(world, key, occurrence, RoundCommand::Finalise),
     };
     commands.push(complete(key, occurrence, outcome));
     commands
@@ -105,8 +103,32 @@ pub(crate) fn complete(key: &RunKey, occurrence: &Occurrence, outcome: Outcome) 
     command(&["complete", occurrence.step.as_str(), &occurrence.of], wish(key, done))
 }
 
-/// A step of the round itself. Its id names the occurrence, so that two steps that wish the same are two commands.
-fn of_round(key: &RunKey, occurrence: &Occurrence, wished: RoundCommand, what: &str) -> (Commands, Outcome) {
+/// Whether a step moves the round itself on, so that what else is due is judged after it.
+pub(crate) fn moves_round(step: &Step) -> bool {
+    matches!(step.action, Action::Launch | Action::BeginClosing | Action::Close | Action::Finalise)
+}
+
+/// A step of the round itself; one that a person has taken already is carried out. Its id names the occurrence, so that two
+/// steps that wish the same are two commands.
+fn of_round(world: &World, key: &RunKey, occurrence: &Occurrence, wished: RoundCommand) -> (Commands, Outcome) {
+    use RoundState as S;
+    let state = world.round(&key.0).map_or(S::Unplanned, |round| round.state);
+    let (what, taken) = match wished {
+        RoundCommand::Launch => {
+            ("the round was launched", !matches!(state, S::Unplanned | S::Planned | S::Configured | S::Cancelled))
+        }
+        RoundCommand::BeginClosing => (
+            "late answers are late from now on",
+            matches!(state, S::Closing | S::Closed | S::Finalising | S::Published),
+        ),
+        RoundCommand::Close => {
+            ("the round takes no more submissions", matches!(state, S::Closed | S::Finalising | S::Published))
+        }
+        _ => ("confirmation and release began", matches!(state, S::Finalising | S::Published)),
+    };
+    if taken {
+        return (Vec::new(), ran(&format!("{what}; that was done already")));
+    }
     let cause = ["step", occurrence.step.as_str(), &occurrence.of];
     (vec![command(&cause, Wish::Round { round: key.0.clone(), command: wished })], ran(what))
 }
@@ -142,7 +164,7 @@ pub(crate) fn raise(
     occurrence: &Occurrence,
     mailing: &Mailing<'_>,
 ) -> (Commands, Outcome) {
-    let Mailing { text, to, reason, task } = *mailing;
+    let Mailing { text, to, task } = *mailing;
     let country = key.1.as_ref();
     let bounced = country.and_then(|country| world.participation(&key.0, country)).map(|part| &part.bounced);
     let due = world.run(&key.0, country).and_then(|run| run.occurrences.get(occurrence)).map(|(due, _)| due.at);
@@ -162,8 +184,8 @@ pub(crate) fn raise(
                 role: *role,
                 step: step.id.clone(),
                 due_at: due.unwrap_or(Timestamp::UNIX_EPOCH),
-                reason: reason.to_owned(),
-                task: task.cloned(),
+                reason: step.why.clone(),
+                task: task.map(|(of, what)| TaskBrief { occurrence: of.clone(), what: what.to_owned() }),
                 guards: step.guards.clone(),
             };
             let wished = Wish::Notice { round: key.0.clone(), notice, command: NoticeCommand::Raise { brief } };
@@ -213,17 +235,29 @@ pub(crate) fn release_id(round: &RoundId) -> Option<ReleaseId> {
     format!("{round}.1").parse().ok()
 }
 
-fn prepare_release(world: &World, key: &RunKey, occurrence: &Occurrence) -> (Commands, Outcome) {
+fn prepare_release(
+    world: &World,
+    step: &Step,
+    key: &RunKey,
+    occurrence: &Occurrence,
+    now: Timestamp,
+) -> Option<(Commands, Outcome)> {
     let round = world.round(&key.0);
     let time = round.and_then(|round| round.milestones.iter().find(|(id, _)| id.as_str() == "release"));
     let (Some(round), Some((_, moment)), Some(release)) = (round, time, release_id(&key.0)) else {
-        return (Vec::new(), Outcome::Skipped { reason: "the round has no release date".to_owned() });
+        return Some((Vec::new(), Outcome::Skipped { reason: "the round has no release date".to_owned() }));
     };
+    let mut parts = round.participants.keys().filter_map(|country| world.participation(&key.0, country));
+    let confirmed = |state| matches!(state, TableState::Confirmed | TableState::Published);
+    if step.time_limit_hours.is_some() && !parts.any(|part| part.tables.values().any(|table| confirmed(table.state))) {
+        let over = asking::over(world, step, key, occurrence, now, "no country had confirmed a table");
+        return over.map(|outcome| (Vec::new(), outcome));
+    }
     let countries: Vec<Country> = round.participants.keys().cloned().collect();
     let wished = ReleaseCommand::Prepare { round: key.0.clone(), countries, not_before: moment.at };
     let what = format!("the release {release} was put together");
     let cause = ["prepare", occurrence.step.as_str(), &occurrence.of];
-    (vec![command(&cause, Wish::Release { release, command: wished })], Outcome::Ran { what })
+    Some((vec![command(&cause, Wish::Release { release, command: wished })], Outcome::Ran { what }))
 }
 
 fn publish(
@@ -295,7 +329,8 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         // A refusal of ours (a wrong password, a full server) says nothing about the contact.
         NoticeState::Bounced { hard: true, .. }
         | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
-            if !part.bounced.contains(&person) =>
+            // Mail to one of us that comes back says nothing about the country's contact.
+            if brief.role.is_national() && !part.bounced.contains(&person) =>
         {
             let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
             of_country(&key, &["bounced", id.as_str()], wished)

@@ -187,13 +187,31 @@ fn fire(knowledge: &mut Knowledge, _: &Definitions, now: Timestamp) -> Vec<Optio
         .collect()
 }
 
+/// The fired occurrences in the order of their times.
+fn in_turn(knowledge: &Knowledge) -> Vec<&(RunKey, Occurrence)> {
+    let due = |(key, occurrence): &(RunKey, Occurrence)| {
+        let run = knowledge.world.run(&key.0, key.1.as_ref())?;
+        run.occurrences.get(occurrence).map(|(due, _)| due.at)
+    };
+    let mut all: Vec<_> = knowledge.fired.iter().collect();
+    // The round's own steps come before its countries' of the same instant.
+    all.sort_by_cached_key(|fired| (due(fired), fired.0.1.is_some()));
+    all
+}
+
+/// What the fired occurrences ask for now. After a time of rest many are due at once: what moves the round itself on is done
+/// alone, so that everything behind it is judged by what came of it.
 fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> Vec<Option<Command>> {
     let (mut commands, mut wake) = (Vec::new(), None);
-    for (key, occurrence) in &knowledge.fired {
+    for (key, occurrence) in in_turn(knowledge) {
         // A pause holds what would be done; a cancelled round has nothing to be done any more, and is told so.
         let acts = |round: &&Round| !round.paused || round.state == RoundState::Cancelled;
         let Some(round) = knowledge.world.round(&key.0).filter(acts) else { continue };
         let Some(ready) = ready(definitions, round) else { continue };
+        let moves = ready.definition.step(&occurrence.step).is_some_and(actions::moves_round);
+        if moves && !commands.is_empty() {
+            break;
+        }
         let wished = actions::act(&knowledge.world, &ready.definition, key, occurrence, now);
         if wished.is_empty() {
             let turn = actions::next_turn(&knowledge.world, &ready.definition, key, occurrence, now);
@@ -206,6 +224,9 @@ fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> 
                 let outcome = Outcome::Skipped { reason: format!("it was refused: {why}") };
                 commands.push(actions::complete(key, occurrence, outcome));
             }
+        }
+        if moves && !commands.is_empty() {
+            break;
         }
     }
     knowledge.wake = wake;

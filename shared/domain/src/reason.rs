@@ -112,11 +112,18 @@ impl Reason {
     }
 }
 
-/// Whether a free text of a person says something, is not too long and holds no control characters but line ends.
+/// Whether a free text of a person says something, is not too long and holds nothing that hides or overwrites what it says:
+/// no control characters but line ends and tabs, no marks that turn the direction of writing (Unicode UAX 9, 2.1 to 2.5).
 pub fn text_is_well_formed(text: &str) -> bool {
-    !text.trim().is_empty()
+    text.chars().any(char::is_alphanumeric)
         && text.chars().count() <= Reason::MAX_TEXT
-        && !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
+        && !text.chars().any(|c| is_hidden(c) && c != '\n' && c != '\t')
+}
+
+/// Whether a character is not seen and changes how others are.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
 }
 
 #[cfg(test)]

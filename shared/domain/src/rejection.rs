@@ -127,7 +127,7 @@ pub enum Rejection {
     },
     /// A change of a figure, or a decision, has no reason.
     #[serde(rename = "reason.required")]
-    #[error("a reason with code and text is required{}", list(figures))]
+    #[error("{}", list(figures))]
     ReasonRequired {
         /// The figures that would change.
         figures: Vec<String>,
@@ -224,7 +224,11 @@ impl Rejection {
 }
 
 fn list(figures: &[String]) -> String {
-    if figures.is_empty() { String::new() } else { format!(": {} would change", figures.join(", ")) }
+    if figures.is_empty() {
+        "a reason is required, in your own words: at most 2,000 characters, none of them hidden".to_owned()
+    } else {
+        format!("a reason with code and text is required: {} would change", figures.join(", "))
+    }
 }
 
 fn conflicts_in_words(conflicts: &[FigureConflict]) -> String {

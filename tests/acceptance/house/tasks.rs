@@ -1,9 +1,12 @@
 //! Steps that wait for people: opened, answered, declined, escalated, given up, and closed when their ground is gone.
 
+use rondo_domain::notice::NoticeState;
 use rondo_domain::participation::{Declaration, ParticipationCommand};
 use rondo_domain::round::RoundCommand;
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage, TaskAnswer};
 use rondo_domain::{Country, Role, Wish};
+
+use rondo_runtime::config::MailSection;
 
 use crate::fixture::{House, lao, round};
 
@@ -64,7 +67,8 @@ async fn a_step_waits_for_people_and_says_what_came_of_it() {
     let mails = house.notices().await;
     let told = mails.iter().filter_map(|notice| notice.brief.as_ref()).find(|brief| brief.kind == "task").unwrap();
     assert_eq!((told.person.as_str(), told.role), ("manager", Role::CollectionManager));
-    assert!(told.reason.starts_with("Approve the letter"), "{}", told.reason);
+    let asked = told.task.as_ref().map(|task| task.what.as_str()).unwrap_or_default();
+    assert!(asked.starts_with("Approve the letter"), "{asked}");
     assert_eq!(house.outcome("LAO", "approve-letter").await, None);
     house.answer("manager", "LAO", "approve-letter", TaskAnswer::Approved).await;
     house.answer("manager", "KHM", "approve-letter", TaskAnswer::Declined).await;
@@ -76,7 +80,9 @@ async fn a_step_waits_for_people_and_says_what_came_of_it() {
     house.skipped("KHM", "letter-to-head", "declined by manager").await;
     assert_eq!(house.outcome("IDN", "letter-to-head").await, None);
     house.move_to("2025-12-05T03:00:00Z").await;
-    house.skipped("IDN", "letter-to-head", "approve-letter was still open 72 hours after its time").await;
+    house
+        .skipped("IDN", "letter-to-head", "approve-letter that it needs was not carried out: nobody had settled it 144")
+        .await;
     house.skipped("IDN", "approve-letter", "nobody had settled it 144 hours after its time").await;
 
     // The calls: one is not needed any more, one is escalated and then made, one is never made.
@@ -94,6 +100,31 @@ async fn a_step_waits_for_people_and_says_what_came_of_it() {
     house.ran("IDN", "call-head", "done by manager").await;
     house.move_to("2025-12-12T09:00:00Z").await;
     house.skipped("SGP", "call-head", "nobody had settled it 168 hours after its time").await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fell_due_in_a_time_of_rest_is_judged_one_after_the_other() {
+    let house = House::before_launch(MailSection::default()).await;
+    // The program was not running at the launch, nor two hours later when every focal point is invited.
+    house.clock.advance("2025-09-15T06:00:00Z".parse().unwrap());
+    house.rest().await;
+    let kinds: Vec<String> = house.notices().await.into_iter().filter_map(|n| Some(n.brief?.kind)).collect();
+    assert!(kinds.iter().any(|kind| kind == "invitation"), "{kinds:?}");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_to_one_of_us_that_comes_back_says_nothing_about_a_country() {
+    let house = House::open().await;
+    let path = house.data().join("people.toml");
+    let people = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, people.replace("[person.manager]", "[person.another]")).unwrap();
+    house.move_to("2025-11-28T03:00:00Z").await;
+    let refused = house.notices().await.into_iter().find(|notice| matches!(notice.state, NoticeState::Refused { .. }));
+    assert_eq!(refused.and_then(|notice| notice.brief).unwrap().person.as_str(), "manager");
+    assert!(house.participation().await.bounced.is_empty());
+    assert_eq!(house.owners("LAO", "approve-letter").await, [Role::CollectionManager], "the task is open all the same");
     house.close().await;
 }
 

@@ -7,6 +7,8 @@ mod conductor;
 pub(crate) use cast::Cast;
 pub(crate) use conductor::{Conductor, Hands, Mover, Watch};
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use rondo_eventlog::codec;
 use rondo_ledger::journal::JournalReader;
@@ -16,6 +18,34 @@ use crate::failure::Failure;
 
 /// What stands under every page and mail of a demonstration.
 pub(crate) const NOTICE: &str = "This is a demonstration: its figures were published (ILOSTAT); its dates, people, questions and corrections are invented.";
+
+/// The file by which a data directory is known to be a demonstration's.
+const MARK: &str = "demonstration";
+
+/// Whether a data directory is a demonstration's.
+pub(crate) fn is_marked(data: &Path) -> bool {
+    data.join(MARK).exists()
+}
+
+/// Marks a data directory as a demonstration's.
+pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
+    let path = data.join(MARK);
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
+    std::fs::write(&path, format!("{NOTICE}\n")).map_err(failed)
+}
+
+/// That a demonstration may be played here: nothing real is there that it would write into.
+pub(crate) fn may_play(config: &Config) -> Result<(), Failure> {
+    let data = &config.ledger.data;
+    let people = config.in_data(&config.mail.people);
+    if is_marked(data) || (!data.join("log.json").exists() && !people.exists()) {
+        return Ok(());
+    }
+    Err(Failure::conflict(format!(
+        "{} holds a log or a register of people that no demonstration made; nothing was changed. Play it elsewhere: --data DIR",
+        data.display()
+    )))
+}
 
 /// When the clock begins: with the first act, or where a log that was begun left off.
 pub(crate) fn resume_at(config: &Config, cast: &Cast) -> Result<Timestamp, Failure> {

@@ -1,8 +1,9 @@
 //! `rondo release`.
 
+use jiff::Timestamp;
 use rondo_domain::release::{Release, ReleaseCommand};
 use rondo_domain::world::World;
-use rondo_domain::{ReleaseId, Wish};
+use rondo_domain::{ReleaseId, RoundId, Wish};
 use serde_json::{Value, json};
 
 use crate::args::ReleaseVerb;
@@ -49,12 +50,19 @@ fn known<'w>(world: &'w World, release: &ReleaseId) -> Result<&'w Release, Failu
 
 async fn prepare(desk: &Desk, release: &ReleaseId) -> Result<(), Failure> {
     let world = desk.world(&["release/", "round/"]).await?;
-    let found = known(&world, release)?;
-    let (Some(round), Some(not_before)) = (found.round.clone(), found.not_before) else {
-        return Err(Failure::not_found(format!("the release {release} was never put together")));
-    };
+    let found = world.release(release).and_then(|found| Some((found.round.clone()?, found.not_before?)));
+    let (round, not_before) = found.or_else(|| first(&world, release)).ok_or_else(|| {
+        Failure::not_found(format!("there is neither a release `{release}` nor a round of which it could be the first"))
+    })?;
     let countries = world.round(&round).into_iter().flat_map(|round| round.participants.keys().cloned()).collect();
-    act(desk, release, ReleaseCommand::Prepare { round, countries, not_before }, "put together again").await
+    act(desk, release, ReleaseCommand::Prepare { round, countries, not_before }, "put together").await
+}
+
+/// The round of which a release can be put together for the first time, and when it may go out.
+fn first(world: &World, release: &ReleaseId) -> Option<(RoundId, Timestamp)> {
+    let id: RoundId = release.as_str().strip_suffix(".1")?.parse().ok()?;
+    let (_, moment) = world.round(&id)?.milestones.iter().find(|(milestone, _)| milestone.as_str() == "release")?;
+    Some((id, moment.at))
 }
 
 async fn publish(desk: &Desk, release: &ReleaseId) -> Result<(), Failure> {
@@ -68,7 +76,9 @@ async fn publish(desk: &Desk, release: &ReleaseId) -> Result<(), Failure> {
 }
 
 async fn act(desk: &Desk, release: &ReleaseId, command: ReleaseCommand, told: &str) -> Result<(), Failure> {
-    known(&desk.world(&["release/"]).await?, release)?;
+    if !matches!(command, ReleaseCommand::Prepare { .. }) {
+        known(&desk.world(&["release/"]).await?, release)?;
+    }
     desk.submit(&[told], Wish::Release { release: release.clone(), command }).await?;
     line(&format!("The release {release} is {told}."))
 }

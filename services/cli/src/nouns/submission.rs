@@ -1,7 +1,10 @@
 //! `rondo submission`.
 
-use rondo_domain::participation::{Channel, MAX_FILE};
+use std::time::Duration;
+
+use rondo_domain::participation::{Channel, MAX_FILE, ReceivedSubmission, SubmissionState};
 use rondo_domain::{Country, Reason, ReasonCode, RoundId, SubmissionId};
+use rondo_runtime::clock::Stopwatch;
 use serde_json::{Value, json};
 
 use super::remark;
@@ -19,14 +22,57 @@ pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: 
                 reason_code.as_deref().zip(reason.clone()).map(|(code, text)| reason_of(code, text)).transpose()?;
             let (id, sha256) = desk.send(round, country, &name, &bytes, Channel::Upload, reason).await?;
             let told = format!("Received as {id}, {} bytes, SHA-256 {sha256}.", bytes.len());
-            document(form, json!({"submission": id, "sha256": sha256, "bytes": bytes.len()}), &told)?;
+            let found = if served { checked(desk, round, country, &id).await? } else { None };
+            let state = found.as_ref().map_or(SubmissionState::Received, |found| found.state);
+            document(form, json!({"submission": id, "sha256": sha256, "bytes": bytes.len(), "state": state}), &told)?;
             remark(served);
             hint(&format!("Next: rondo submission show {round} {country} {id}"));
-            Ok(())
+            found.map_or(Ok(()), |found| judged(&found))
         }
         SubmissionVerb::List { round } => list(desk, round, form).await,
         SubmissionVerb::Show { round, country, submission } => show(desk, round, country, submission, form).await,
     }
+}
+
+/// How long the check of a file that was just sent is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A submission once it was checked; nothing where that takes long.
+async fn checked(
+    desk: &Desk,
+    round: &RoundId,
+    country: &Country,
+    id: &SubmissionId,
+) -> Result<Option<ReceivedSubmission>, Failure> {
+    let waiting = Stopwatch::start();
+    while waiting.elapsed() < PATIENCE {
+        let head = desk.ledger.head().await?;
+        let part = desk.participation(round, country).await?;
+        if let Some(found) = part.submissions.get(id).filter(|found| !found.state.is_open()) {
+            return Ok(Some(found.clone()));
+        }
+        desk.ledger.wait(head.size).await?;
+    }
+    Ok(None)
+}
+
+/// What the check of a file says, in a sentence; a file that was not loaded is a failure.
+fn judged(found: &ReceivedSubmission) -> Result<(), Failure> {
+    let findings = || found.findings.iter().flat_map(|group| &group.findings).filter(|finding| finding.needs_answer());
+    let count = findings().count();
+    if found.state == SubmissionState::Rejected {
+        let first: Vec<String> =
+            findings().take(3).map(|finding| format!("{}: {}", finding.rule, finding.message)).collect();
+        let sentence = format!("the file was kept and could not be loaded; {}", first.join("; "));
+        return Err(Failure::findings(sentence));
+    }
+    let questions = match count {
+        0 => "no questions".to_owned(),
+        1 => "1 question".to_owned(),
+        more => format!("{more} questions"),
+    };
+    hint(&format!("Checked: {} figures loaded, {questions}.", found.figures));
+    Ok(())
 }
 
 async fn list(desk: &Desk, round: &RoundId, form: Form) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use rondo_domain::participation::{Participation, QueryState, TableState};
 use rondo_domain::{Country, RoundId};
 use rondo_eventlog::{Ledger, ledger};
 
-use super::tasks::{self, OpenTask};
+use super::tasks::{self, OpenTask, SettledTask};
 use super::{page, words};
 use crate::problem::Problem;
 use crate::projection::Texts;
@@ -28,6 +28,7 @@ struct CountryPage {
     explanation: String,
     closed: String,
     asked: Vec<OpenTask>,
+    settled: Vec<SettledTask>,
     tables: Vec<TableLine>,
     submissions: Vec<SubmissionLine>,
     queries: Vec<QueryLine>,
@@ -55,8 +56,8 @@ struct SubmissionLine {
 
 struct QueryLine {
     table: String,
-    /// The first figure it is about: address and name.
-    about: Option<(String, String)>,
+    /// The first figure it is about: its address, if it was ever recorded, and its name.
+    about: Option<(Option<String>, String)>,
     question: String,
     repair: String,
     state: &'static str,
@@ -89,9 +90,10 @@ pub(crate) async fn country(
             explanation: participant.deadline.explanation(),
             closed: part.closed.clone().or_else(|| part.declined.clone()).unwrap_or_default(),
             asked: tasks::open(world, &round, Some(&country), &texts),
+            settled: tasks::settled(world, &round, &country),
             tables: tables(&part, &country, &texts, &recorded),
             submissions: submissions(&part),
-            queries: queries(&part),
+            queries: queries(&part, &recorded),
             live: true,
             notice: Arc::clone(&shared.notice),
         })
@@ -188,19 +190,17 @@ fn submissions(part: &Participation) -> Vec<SubmissionLine> {
         .collect()
 }
 
-fn queries(part: &Participation) -> Vec<QueryLine> {
+fn queries(part: &Participation, recorded: &BTreeSet<String>) -> Vec<QueryLine> {
     let mut queries: Vec<_> = part.queries.values().collect();
     queries.sort_by_key(|query| (query.table, query.finding.keys.first().cloned(), query.finding.rule.clone()));
     queries
         .into_iter()
         .map(|query| QueryLine {
             table: query.table.to_string(),
-            about: query
-                .finding
-                .keys
-                .first()
-                .and_then(|key| key.parse::<FigureKey>().ok())
-                .map(|key| (format!("/figures/{key}"), format!("{}, {}", key.year, key.cell))),
+            about: query.finding.keys.first().and_then(|key| key.parse::<FigureKey>().ok()).map(|key| {
+                let known = recorded.contains(&FigureKey { source: None, ..key.clone() }.to_string());
+                (known.then(|| format!("/figures/{key}")), format!("{}, {}", key.year, key.cell))
+            }),
             question: format!("{}: {}", query.finding.rule, query.finding.message),
             repair: query
                 .finding

@@ -1,6 +1,6 @@
 //! What a round or a country waits for people to do.
 
-use rondo_domain::run::TaskName;
+use rondo_domain::run::{Outcome, Stage, TaskName};
 use rondo_domain::world::World;
 use rondo_domain::{Country, Role, RoundId};
 
@@ -43,4 +43,30 @@ pub(super) fn open(world: &World, id: &RoundId, only: Option<&Country>, texts: &
     }
     open.sort_by(|a, b| (a.0.is_none(), a.0, &a.1.country).cmp(&(b.0.is_none(), b.0, &b.1.country)));
     open.into_iter().map(|(_, line)| line).collect()
+}
+
+/// A task that is settled.
+pub(super) struct SettledTask {
+    pub(super) what: String,
+    pub(super) outcome: String,
+    /// Who said what.
+    pub(super) words: String,
+}
+
+/// The settled tasks of a country, in the order of their times.
+pub(super) fn settled(world: &World, id: &RoundId, country: &Country) -> Vec<SettledTask> {
+    let Some(run) = world.run(id, Some(country)) else { return Vec::new() };
+    let mut settled = Vec::new();
+    for (occurrence, task) in &run.tasks {
+        let Some((due, Stage::Completed { outcome })) = run.occurrences.get(occurrence) else { continue };
+        let outcome = match outcome {
+            Outcome::Ran { what } => what.clone(),
+            Outcome::Skipped { reason } => format!("not carried out: {reason}"),
+        };
+        let words = task.answers.iter().map(|answered| format!("{}: {}", answered.person, answered.words));
+        let words = words.collect::<Vec<_>>().join("; ");
+        settled.push((due.at, SettledTask { what: task.task.what.clone(), outcome, words }));
+    }
+    settled.sort_by_key(|(at, _)| *at);
+    settled.into_iter().map(|(_, line)| line).collect()
 }

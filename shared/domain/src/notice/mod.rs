@@ -59,10 +59,19 @@ pub struct NoticeBrief {
     pub reason: String,
     /// The task it tells of; once that is settled, it is not sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<Occurrence>,
+    pub task: Option<TaskBrief>,
     /// The guards that must still hold when it is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<String>,
+}
+
+/// The task that a notice tells of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskBrief {
+    /// Whose occurrence asks.
+    pub occurrence: Occurrence,
+    /// What is asked, in a sentence.
+    pub what: String,
 }
 
 /// What can be wished of a notice.

@@ -130,9 +130,11 @@ impl TaskState {
     /// The command by which a person answers it, where it is called by this name.
     pub fn answer_with(&self, name: &TaskName) -> String {
         match &self.task.settlement {
-            Settlement::Work => format!("rondo task done {name} --text …"),
-            Settlement::Approval { .. } => format!("rondo task approve {name} --reason …"),
-            Settlement::Decision { release, decision } => format!("rondo release {} {release}", decision.as_str()),
+            Settlement::Work => format!("rondo task done {name} --text … --as YOU"),
+            Settlement::Approval { .. } => format!("rondo task approve {name} --reason … --as YOU"),
+            Settlement::Decision { release, decision } => {
+                format!("rondo release {} {release} --as YOU", decision.as_str())
+            }
         }
     }
 
@@ -256,8 +258,9 @@ pub(super) fn answer(
     if !text_is_well_formed(words) {
         return Err(Rejection::ReasonRequired { figures: Vec::new() });
     }
-    if task.answers.iter().any(|answered| answered.person == context.actor.id) {
-        return Err(context.same_person("the one who approved already", "the second who does"));
+    // Consent may be taken back, and counts once.
+    if answer == TaskAnswer::Approved && task.answers.iter().any(|answered| answered.person == context.actor.id) {
+        return Err(context.same_person("the one who approved already", "the next who does"));
     }
     let (occurrence, words) = (occurrence.clone(), words.to_owned());
     let mut events = vec![RunEvent::TaskAnswered { occurrence: occurrence.clone(), answer, words }];

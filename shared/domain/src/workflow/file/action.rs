@@ -12,9 +12,6 @@ use crate::{Role, StepId};
 /// The most people whose consent one step may need.
 const MAX_PEOPLE: u8 = 9;
 
-/// The longest sentence in which a task is put, in characters.
-const MAX_TASK: usize = 300;
-
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ActionWord {
@@ -73,7 +70,7 @@ impl Reader<'_> {
                 return Err(self.problem(&entry.action.span(), format!("`{name}` does not go with this `do`")));
             }
             if !is_written && needed.contains(&name) {
-                return Err(self.problem(&entry.action.span(), format!("this `do` needs `{}`", needed.join("`, `"))));
+                return Err(self.problem(&entry.action.span(), format!("this `do` needs `{name}`")));
             }
         }
         let waits = !entry.needs.is_empty()
@@ -115,11 +112,10 @@ impl Reader<'_> {
     }
 
     fn asked(&self, entry: &StepEntry, mail: Option<String>) -> Result<Asked, Problem> {
-        let task = entry.task.clone().unwrap_or_default();
-        if task.trim().is_empty() || task.chars().count() > MAX_TASK {
-            let message = format!("a `task` says in a sentence of at most {MAX_TASK} characters what is to be done");
-            return Err(self.problem(&entry.action.span(), message));
-        }
+        let task = match &entry.task {
+            Some(task) => self.sentence(task)?,
+            None => String::new(),
+        };
         self.owners(entry, &entry.owner)?;
         Ok(Asked { task, owners: entry.owner.clone(), mail })
     }

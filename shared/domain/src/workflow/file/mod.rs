@@ -15,6 +15,7 @@ use action::{ActionWord, DecisionWord};
 use super::definition::{Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger};
 use super::{Bundle, Problem, parse_toml};
 use crate::calendar::{Offset, Roll};
+use crate::reason::is_hidden;
 use crate::table::TableNo;
 use crate::{Country, MilestoneId, Role, StepId};
 
@@ -23,6 +24,9 @@ const PARTICIPANTS: &str = "participants.toml";
 
 /// The most steps a workflow may have.
 const MAX_STEPS: usize = 200;
+
+/// The longest sentence in a workflow, in characters.
+const MAX_SENTENCE: usize = 300;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +40,7 @@ struct WorkflowFile {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Head {
     id: Spanned<String>,
-    title: String,
+    title: Spanned<String>,
     home: Spanned<String>,
     reference_years: Spanned<u8>,
     #[serde(default = "three")]
@@ -84,7 +88,7 @@ struct StepEntry {
     mail: Option<Spanned<String>>,
     #[serde(default)]
     to: Vec<Role>,
-    task: Option<String>,
+    task: Option<Spanned<String>>,
     #[serde(default)]
     owner: Vec<Role>,
     people: Option<u8>,
@@ -94,7 +98,7 @@ struct StepEntry {
     roll: Roll,
     time_limit_hours: Option<u32>,
     retries: Option<u32>,
-    why: String,
+    why: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -178,7 +182,7 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
     }
     Ok(Definition {
         id: reader.parsed(&head.id)?,
-        title: head.title.clone(),
+        title: reader.sentence(&head.title)?,
         home: reader.parsed(&head.home)?,
         reference_years: years,
         retries: head.retries,
@@ -196,6 +200,17 @@ impl Reader<'_> {
 
     fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, value: &Spanned<String>) -> Result<T, Problem> {
         value.get_ref().parse().map_err(|e: T::Err| self.problem(&value.span(), e.to_string()))
+    }
+
+    /// A sentence that people will read.
+    fn sentence(&self, written: &Spanned<String>) -> Result<String, Problem> {
+        let text = written.get_ref();
+        let length = text.chars().count();
+        if !text.chars().any(char::is_alphanumeric) || length > MAX_SENTENCE || text.chars().any(is_hidden) {
+            let message = format!("this is no sentence: between 1 and {MAX_SENTENCE} characters, none of them hidden");
+            return Err(self.problem(&written.span(), message));
+        }
+        Ok(text.clone())
     }
 
     fn known<'w>(
@@ -256,7 +271,7 @@ impl Reader<'_> {
             roll: entry.roll,
             time_limit_hours: entry.time_limit_hours,
             retries: entry.retries.unwrap_or(retries),
-            why: entry.why.clone(),
+            why: self.sentence(&entry.why)?,
         })
     }
 
