@@ -127,7 +127,8 @@ fn of_round(world: &World, key: &RunKey, occurrence: &Occurrence, wished: RoundC
         _ => ("confirmation and release began", matches!(state, S::Finalising | S::Published)),
     };
     if taken {
-        return (Vec::new(), ran(&format!("{what}; that was done already")));
+        // By a person, or by us before an end of ours: what is said of it is the same.
+        return (Vec::new(), ran(what));
     }
     let cause = ["step", occurrence.step.as_str(), &occurrence.of];
     (vec![command(&cause, Wish::Round { round: key.0.clone(), command: wished })], ran(what))
