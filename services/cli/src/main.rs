@@ -8,6 +8,7 @@ mod failure;
 mod nouns;
 mod output;
 mod reach;
+mod receipts;
 mod remote;
 mod run;
 mod task;
@@ -19,7 +20,7 @@ use clap::Parser;
 use rondo_runtime::config::Config;
 use rondo_runtime::telemetry;
 
-use crate::args::{Cli, Command};
+use crate::args::{AuditVerb, Cli, Command};
 use crate::failure::Failure;
 use crate::output::{Form, hint};
 
@@ -73,7 +74,7 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         Command::Workflow(verb) => nouns::workflow::run(verb, cli.output),
         Command::Config(verb) => nouns::config::run(verb, &config, cli.output),
         Command::Doctor => nouns::doctor::run(&config, cli.output),
-        Command::Audit(_) => nouns::audit::verify_directory(&config.ledger.data, cli.output),
+        Command::Audit(verb @ AuditVerb::Verify { .. }) => nouns::audit::verify(verb, &config, cli.output),
         _ => nouns::with_log(&cli, &config).await,
     }
 }

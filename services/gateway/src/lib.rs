@@ -4,6 +4,7 @@
 //! It must never listen beyond this machine while it has no sign-in, nor change anything on a GET.
 
 mod access;
+mod log;
 mod pages;
 mod port;
 mod problem;

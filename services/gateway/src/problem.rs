@@ -51,7 +51,10 @@ impl Problem {
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        Self::internal("the log could not be read", &fault)
+        match fault {
+            Fault::NotFound(what) => Self::not_found(&format!("There is no such thing here: {what}.")),
+            fault => Self::internal("the log could not be read", &fault),
+        }
     }
 }
 

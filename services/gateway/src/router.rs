@@ -21,7 +21,7 @@ use serde_json::json;
 use tower_http::compression::CompressionLayer;
 
 use crate::projection::Projection;
-use crate::{GatewayError, Parts, access, pages, port};
+use crate::{GatewayError, Parts, access, log, pages, port};
 
 /// How often a page is told that something has changed, at the most.
 const PULSE: Duration = Duration::from_millis(500);
@@ -72,6 +72,9 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         .route("/rounds/{round}/mail", get(pages::mail))
         .route("/rounds/{round}/{country}", get(pages::country))
         .route("/figures/{*key}", get(pages::figure))
+        .route("/log/checkpoint", get(log::checkpoint))
+        .route("/log/log.vkey", get(log::key))
+        .route("/log/tile/{*path}", get(log::tile))
         .route("/health", get(health))
         .route("/metrics", get(numbers))
         .route("/changes", get(changes))

@@ -102,6 +102,16 @@ pub(crate) enum SubmissionVerb {
     List { round: RoundId },
     /// Show a submission with its findings.
     Show { round: RoundId, country: Country, submission: SubmissionId },
+    /// Write the receipt of a submission, by which its sender can prove years later what was received and when.
+    #[command(after_help = "Example: rondo submission receipt ilms-asean-2025 LAO lao-0a1b2c3d4e --out .")]
+    Receipt {
+        round: RoundId,
+        country: Country,
+        submission: SubmissionId,
+        /// The folder into which the receipt and its record are written.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -205,6 +215,14 @@ pub(crate) enum ReleaseVerb {
     Show { release: ReleaseId },
     /// Put a release together again, after a table in it has changed; approval and clearance begin anew.
     Prepare { release: ReleaseId },
+    /// Write the receipts of a release's approval, clearance and publication.
+    #[command(after_help = "Example: rondo release receipt ilms-asean-2025.1 --out .")]
+    Receipt {
+        release: ReleaseId,
+        /// The folder into which the receipts and their records are written.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+    },
     /// Approve a prepared release.
     Approve { release: ReleaseId },
     /// Clear an approved release for publication.
@@ -215,9 +233,46 @@ pub(crate) enum ReleaseVerb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditVerb {
-    /// Hash every record again and compare with what was signed.
-    #[command(after_help = "Example: rondo audit verify --data ./rondo-data")]
-    Verify,
+    /// Hash every record again and compare with what was signed: of a data directory, an export or a receipt.
+    #[command(
+        after_help = "Examples:\n  rondo audit verify --data ./rondo-data --saved checkpoint-of-last-year\n  rondo audit verify ./export --key log.vkey\n  rondo audit verify lao-0a1b2c.tlog-proof --key log.vkey"
+    )]
+    Verify {
+        /// The folder of an export, or a receipt; without it the data directory.
+        path: Option<PathBuf>,
+        /// A checkpoint that you saved earlier; the log must extend it.
+        #[arg(long, value_name = "FILE")]
+        saved: Option<PathBuf>,
+        /// The log's public key, from elsewhere than the log; without it the one that stands beside the log.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// The record of a receipt; without it the file beside it that ends in `.record`.
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
+    },
+    /// Print the newest signed checkpoint; keep it elsewhere, and the log cannot be rewritten unseen.
+    #[command(after_help = "Example: rondo audit checkpoint > checkpoint-of-this-year")]
+    Checkpoint,
+    /// Write the signed log as the folder that others' tools read (C2SP tlog-tiles).
+    #[command(after_help = "Example: rondo audit export --out ./export")]
+    Export {
+        /// A folder that is empty or does not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Prove that a record is in the log (C2SP tlog-proof), or that the log extends what it was.
+    #[command(after_help = "Examples:\n  rondo audit proof 1024 --out .\n  rondo audit proof --since 512")]
+    Proof {
+        /// The record's position.
+        #[arg(required_unless_present = "since")]
+        record: Option<u64>,
+        /// How many records the log had.
+        #[arg(long, conflicts_with = "record", value_name = "RECORDS")]
+        since: Option<u64>,
+        /// The folder into which the receipt and its record are written.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

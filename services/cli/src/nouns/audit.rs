@@ -1,53 +1,211 @@
-//! `rondo audit`: four separate answers, never one word for all.
+//! `rondo audit`: four separate answers, never one word for all; and what others need to find the same.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rondo_ledger::inspect;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rondo_eventlog::merkle::{Receipt, Verifier};
+use rondo_ledger::inspect::{self, Inspection};
+use rondo_runtime::config::Config;
 use serde_json::json;
 
+use crate::args::AuditVerb;
+use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, document};
+use crate::output::{Form, document, hint, line};
+use crate::receipts;
+
+/// What is said of every log that verifies.
+const LIMITS: &str = "A history that was rewritten and signed again passes 1 and 2; only a checkpoint, receipt or witness kept elsewhere shows it.";
+
+/// Runs a verb that needs no ledger: files are enough.
+pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<(), Failure> {
+    let AuditVerb::Verify { path, saved, key, record } = verb else {
+        return Err(Failure::usage("this verb needs the log"));
+    };
+    let saved = saved.as_deref().map(text).transpose()?;
+    let key = key.as_deref().map(text).transpose()?;
+    let path = path.as_deref().unwrap_or(&config.ledger.data);
+    if path.is_file() {
+        return verify_receipt(path, record.as_deref(), key.as_deref(), form);
+    }
+    let found = if inspect::is_export(path) {
+        inspect::export(path, key.as_deref(), saved.as_deref())?
+    } else {
+        inspect::inspect(path, key.as_deref(), saved.as_deref())?
+    };
+    tell(&found, form)
+}
 
 /// Hashes every record of a data directory again.
 pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
-    let found = inspect::inspect(data, None, None)?;
-    let signed = found.checkpoint.as_ref().map(|checkpoint| checkpoint.head.size).ok();
-    let signature = match &found.checkpoint {
-        Ok(checkpoint) => format!("good: signed by {} at {} records", checkpoint.origin, checkpoint.head.size),
-        Err(error) => format!("BAD: {error}"),
-    };
-    let bytes = match (&found.damage, found.misplaced, found.hashes_to_root()) {
-        (Some(damage), ..) => format!("BAD: {damage}"),
-        (None, Some(position), _) => format!("BAD: record {position} says that it stands elsewhere"),
-        (None, None, true) => match signed {
-            Some(size) if size < found.records => {
-                format!(
-                    "good: all {size} signed records hash to the signed root; {} newer ones are whole, not yet signed",
-                    found.records - size
-                )
-            }
-            _ => format!("good: all {} records hash to the signed root", found.records),
-        },
-        (None, None, false) if signed.is_none() => {
-            format!("not comparable: {} records are whole, and no accepted checkpoint says their root", found.records)
+    tell(&inspect::inspect(data, None, None)?, form)
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))
+}
+
+/// Runs a verb that reads the log.
+pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
+    let ledger = &*desk.ledger;
+    match verb {
+        AuditVerb::Verify { .. } => Err(Failure::usage("this verb needs no log")),
+        AuditVerb::Checkpoint => line(ledger.checkpoint().await?.trim_end()),
+        AuditVerb::Export { out } => {
+            let told = |done: u64, all: u64| {
+                if done.is_multiple_of(1 << 16) {
+                    hint(&format!("{done} of {all} records are written"));
+                }
+            };
+            let exported = rondo_ledger::export::export(ledger, out, told).await.map_err(|e| match e {
+                rondo_ledger::export::ExportError::NotEmpty(_) => Failure::conflict(e.to_string()),
+                other => Failure::of(&other),
+            })?;
+            let (size, root) = (exported.head.size, hex::encode(exported.head.root));
+            let told = format!(
+                "{size} records of {} are exported to {}, {} files.",
+                exported.origin,
+                out.display(),
+                exported.files
+            );
+            let value =
+                json!({"origin": exported.origin, "records": size, "root": root, "files": exported.files, "out": out});
+            document(form, value, &told)?;
+            hint(&format!("Next: rondo audit verify {}", out.display()));
+            Ok(())
         }
-        (None, None, false) => "BAD: the records do not hash to the signed root".to_owned(),
+        AuditVerb::Proof { record, since, out } => match (record, since) {
+            (Some(position), _) => {
+                let (receipt, record) = receipts::receipt(ledger, *position).await?;
+                let path = receipts::write(out, &format!("record-{position}"), &receipt, &record)?;
+                written(&[path])
+            }
+            (None, Some(since)) => {
+                let (checkpoint, proof) = receipts::consistency(ledger, *since).await?;
+                let hashes: Vec<String> = proof.iter().map(|hash| STANDARD.encode(hash)).collect();
+                let head = checkpoint.head;
+                let value = json!({
+                    "origin": checkpoint.origin, "old_size": since, "size": head.size, "root": STANDARD.encode(head.root),
+                    "consistency": hashes,
+                });
+                let told = format!("The log of {} records extends that of {since}:\n{}", head.size, hashes.join("\n"));
+                document(form, value, &told)
+            }
+            (None, None) => Err(Failure::usage("name a record, or --since a number of records")),
+        },
+    }
+}
+
+/// Says where receipts were written.
+pub(crate) fn written(paths: &[PathBuf]) -> Result<(), Failure> {
+    for path in paths {
+        line(&format!("Written: {}, with its record beside it.", path.display()))?;
+    }
+    if let Some(first) = paths.first() {
+        hint(&format!("Next: rondo audit verify {}", first.display()));
+    }
+    Ok(())
+}
+
+fn verify_receipt(path: &Path, record: Option<&Path>, key: Option<&str>, form: Form) -> Result<(), Failure> {
+    let receipt = Receipt::read(&text(path)?).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
+    let beside = path.with_extension("record");
+    let record = record.unwrap_or(&beside);
+    let bytes = std::fs::read(record).map_err(|e| {
+        Failure::usage(format!("cannot read the record {}: {e}; name it with --record", record.display()))
+    })?;
+    let Some(key) = key else {
+        return Err(Failure::usage(
+            "a receipt is held against a key that you have from elsewhere: --key FILE (log.vkey)",
+        ));
     };
-    let extends = "not asked: no checkpoint saved elsewhere was given";
-    let witnessed = "not witnessed: no witness is set up";
-    let told = format!(
-        "Log {}\n1. signature:  {signature}\n2. bytes:      {bytes}\n3. extends:    {extends}\n4. witnessed:  {witnessed}\n\
-         A history that was rewritten and signed again passes 1 and 2; only a checkpoint, receipt or witness kept elsewhere shows it.",
-        found.origin
-    );
-    let good = found.checkpoint.is_ok() && found.hashes_to_root();
+    let verifier = Verifier::from_vkey(key).map_err(|e| Failure::usage(e.to_string()))?;
+    let checked = receipt.check(&bytes, &verifier);
+    let told = match &checked {
+        Ok(checkpoint) => format!(
+            "good: the record stands at {} of the {} records that {} signed",
+            receipt.index, checkpoint.head.size, checkpoint.origin
+        ),
+        Err(error) => format!("BAD: {}", rondo_runtime::lifecycle::with_sources(error)),
+    };
     let value = json!({
-        "origin": found.origin, "vkey": found.vkey, "records": found.records, "signed_records": signed,
-        "root": hex::encode(found.head.root), "signature": found.checkpoint.is_ok(), "bytes": found.hashes_to_root(),
-        "extends_saved_checkpoint": null, "witnessed": false,
-        "damage": found.damage.as_ref().map(ToString::to_string), "first_bad_record": found.misplaced,
-        "limits": "a rewritten and re-signed history verifies on its own; only a saved checkpoint, a receipt or a witness catches it",
+        "receipt": checked.is_ok(), "index": receipt.index, "origin": checked.as_ref().ok().map(|signed| &signed.origin),
+        "size": checked.as_ref().ok().map(|signed| signed.head.size), "witnessed": false,
     });
     document(form, value, &told)?;
+    checked.map(|_| ()).map_err(|_| Failure::findings("the receipt does not verify; see above"))
+}
+
+fn signature(found: &Inspection) -> String {
+    match &found.checkpoint {
+        Ok(checkpoint) => format!("good: signed by {} at {} records", checkpoint.origin, checkpoint.head.size),
+        Err(error) => format!("BAD: {error}"),
+    }
+}
+
+fn bytes(found: &Inspection) -> String {
+    let signed = found.checkpoint.as_ref().map(|checkpoint| checkpoint.head.size).ok();
+    let records = found.records;
+    if let Some(position) = found.altered {
+        return format!("BAD: record {position} is not what was hashed when it was written");
+    }
+    if let Some(damage) = &found.damage {
+        return format!("BAD: {damage}");
+    }
+    if let Some(position) = found.misplaced {
+        return format!("BAD: record {position} says that it stands elsewhere");
+    }
+    match signed {
+        None => format!("not comparable: {records} records are whole, and no accepted checkpoint says their root"),
+        Some(_) if !found.hashes_to_root() => "BAD: the records do not hash to the signed root".to_owned(),
+        Some(size) if size < records => {
+            let newer = records - size;
+            format!(
+                "good: all {size} signed records hash to the signed root; {newer} newer ones are whole, not yet signed"
+            )
+        }
+        Some(_) => format!("good: all {records} records hash to the signed root"),
+    }
+}
+
+fn extends(found: &Inspection) -> String {
+    match &found.saved {
+        None => "not asked: give a checkpoint that you saved with --saved FILE".to_owned(),
+        Some(Err(error)) => format!("BAD: the checkpoint that was saved is not accepted: {error}"),
+        Some(Ok((saved, Some(root)))) if *root == saved.head.root => {
+            format!("good: the first {} records are those of the checkpoint that was saved", saved.head.size)
+        }
+        Some(Ok((saved, Some(_)))) => {
+            format!("BAD: the first {} records are not those of the checkpoint that was saved", saved.head.size)
+        }
+        Some(Ok((saved, None))) => {
+            format!(
+                "BAD: the log has {} records, and the checkpoint that was saved signs {}",
+                found.records, saved.head.size
+            )
+        }
+    }
+}
+
+fn tell(found: &Inspection, form: Form) -> Result<(), Failure> {
+    let witnessed = "not witnessed: no witness is set up";
+    let told = format!(
+        "Log {}\n1. signature:  {}\n2. bytes:      {}\n3. extends:    {}\n4. witnessed:  {witnessed}\n{LIMITS}",
+        found.origin,
+        signature(found),
+        bytes(found),
+        extends(found),
+    );
+    let value = json!({
+        "origin": found.origin, "vkey": found.vkey, "records": found.records,
+        "signed_records": found.checkpoint.as_ref().map(|checkpoint| checkpoint.head.size).ok(),
+        "root": hex::encode(found.head.root), "signature": found.checkpoint.is_ok(), "bytes": found.hashes_to_root(),
+        "extends_saved_checkpoint": found.extends_saved(), "witnessed": false,
+        "damage": found.damage.as_ref().map(ToString::to_string), "first_bad_record": found.altered.or(found.misplaced),
+        "limits": LIMITS,
+    });
+    document(form, value, &told)?;
+    let good = found.checkpoint.is_ok() && found.hashes_to_root() && found.extends_saved() != Some(false);
     if good { Ok(()) } else { Err(Failure::findings("the log does not verify; see the answers above")) }
 }

@@ -1,15 +1,19 @@
 //! `rondo release`.
 
 use jiff::Timestamp;
-use rondo_domain::release::{Release, ReleaseCommand};
+use rondo_domain::event::Event;
+use rondo_domain::release::{Release, ReleaseCommand, ReleaseEvent};
 use rondo_domain::world::World;
-use rondo_domain::{ReleaseId, RoundId, Wish};
+use rondo_domain::{ReleaseId, RoundId, StreamId, Wish};
+use rondo_eventlog::ledger;
 use serde_json::{Value, json};
 
+use super::audit;
 use crate::args::ReleaseVerb;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, document, line};
+use crate::receipts;
 
 pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
     match verb {
@@ -38,6 +42,28 @@ pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(
         }
         ReleaseVerb::Prepare { release } => prepare(desk, release).await,
         ReleaseVerb::Approve { release } => act(desk, release, ReleaseCommand::Approve, "approved").await,
+        ReleaseVerb::Receipt { release, out } => {
+            let mut paths = Vec::new();
+            let stream = StreamId::release(release);
+            for record in ledger::read_all(&*desk.ledger, stream.as_str()).await? {
+                let act = match &record.event {
+                    Event::Release(ReleaseEvent::ReleaseApproved {}) => "approved",
+                    Event::Release(ReleaseEvent::ReleaseCleared {}) => "cleared",
+                    Event::Release(ReleaseEvent::ReleasePublished { .. }) => "published",
+                    _ => continue,
+                };
+                if record.stream == stream {
+                    let (receipt, record) = receipts::receipt(&*desk.ledger, record.position).await?;
+                    let name = format!("{release}.{act}-{}", record.position);
+                    paths.push(receipts::write(out, &name, &receipt, &record)?);
+                }
+            }
+            if paths.is_empty() {
+                let sentence = format!("nothing was approved, cleared or published of a release `{release}`");
+                return Err(Failure::not_found(sentence));
+            }
+            audit::written(&paths)
+        }
         ReleaseVerb::Clear { release } => act(desk, release, ReleaseCommand::Clear, "cleared for publication").await,
         ReleaseVerb::Publish { release } => publish(desk, release).await,
     }

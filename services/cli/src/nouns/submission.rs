@@ -7,11 +7,12 @@ use rondo_domain::{Country, Reason, ReasonCode, RoundId, SubmissionId};
 use rondo_runtime::clock::Stopwatch;
 use serde_json::{Value, json};
 
-use super::remark;
+use super::{audit, remark};
 use crate::args::SubmissionVerb;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, document, hint};
+use crate::receipts;
 
 pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
     match verb {
@@ -28,6 +29,14 @@ pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: 
             remark(served);
             hint(&format!("Next: rondo submission show {round} {country} {id}"));
             found.map_or(Ok(()), |found| judged(&found))
+        }
+        SubmissionVerb::Receipt { round, country, submission, out } => {
+            let part = desk.participation(round, country).await?;
+            let found = part.submissions.get(submission).ok_or_else(|| {
+                Failure::from(rondo_domain::Rejection::UnknownSubmission { submission: submission.to_string() })
+            })?;
+            let (receipt, record) = receipts::receipt(&*desk.ledger, found.position).await?;
+            audit::written(&[receipts::write(out, submission.as_str(), &receipt, &record)?])
         }
         SubmissionVerb::List { round } => list(desk, round, form).await,
         SubmissionVerb::Show { round, country, submission } => show(desk, round, country, submission, form).await,
