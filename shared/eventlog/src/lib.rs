@@ -5,6 +5,7 @@
 pub mod codec;
 pub mod files;
 pub mod ledger;
+pub mod life;
 pub mod merkle;
 pub mod record;
 pub mod upcaster;

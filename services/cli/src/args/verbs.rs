@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use rondo_domain::calendar::Offset;
 use rondo_domain::figure::FigureKey;
@@ -138,13 +139,45 @@ pub(crate) enum QueryVerb {
     },
 }
 
+/// As of when a figure is asked about.
+#[derive(Debug, Args)]
+pub(crate) struct When {
+    /// As it was known at this instant.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<Timestamp>,
+    /// As the public saw it, at that instant or now.
+    #[arg(long)]
+    pub(crate) published: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum FigureVerb {
     /// Show a figure's value.
-    Show { key: FigureKey },
+    #[command(
+        after_help = "Example: rondo figure show LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR --as-of 2025-10-01T00:00Z"
+    )]
+    Show {
+        /// REF_AREA/INDICATOR/TIME/SEX[/CLASSIF1[/CLASSIF2]][@SOURCE]
+        key: FigureKey,
+        #[command(flatten)]
+        when: When,
+    },
     /// Show every value a figure had.
     #[command(after_help = "Example: rondo figure history LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR")]
-    History { key: FigureKey },
+    History {
+        /// REF_AREA/INDICATOR/TIME/SEX[/CLASSIF1[/CLASSIF2]][@SOURCE]
+        key: FigureKey,
+        #[command(flatten)]
+        when: When,
+    },
+    /// Tell how each value came to be, from the release back to the cell of the received file.
+    #[command(after_help = "Example: rondo figure explain LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR")]
+    Explain {
+        /// REF_AREA/INDICATOR/TIME/SEX[/CLASSIF1[/CLASSIF2]][@SOURCE]
+        key: FigureKey,
+        #[command(flatten)]
+        when: When,
+    },
     /// Load figures that were published before this log began.
     LoadPublished {
         file: PathBuf,

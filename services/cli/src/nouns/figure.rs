@@ -1,15 +1,19 @@
 //! `rondo figure`.
 
+use jiff::Timestamp;
+use rondo_domain::ReleaseId;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{FigureKey, FiguresEvent};
+use rondo_domain::table::TableNo;
+use rondo_eventlog::life::{self, AsOf, Value};
 use rondo_eventlog::{Record, ledger};
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
 use super::submission::read;
-use crate::args::FigureVerb;
+use crate::args::{FigureVerb, When};
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, line};
+use crate::output::{Form, Listing, document, line};
 
 pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
     match verb {
@@ -17,8 +21,8 @@ pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<()
             let count = desk.load_published(&read(file)?, reason).await?;
             line(&format!("{count} published figures are loaded."))
         }
-        FigureVerb::History { key } => {
-            let entries = history(desk, key).await?;
+        FigureVerb::History { key, when } => {
+            let entries = life(desk, key, when).await?.iter().map(entry).collect();
             let columns = &[
                 ("/recorded_at", "When"),
                 ("/actor", "Who"),
@@ -29,15 +33,14 @@ pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<()
                 ("/reason_code", "Why"),
                 ("/reason", "In words"),
                 ("/evidence/cell", "Place"),
+                ("/round", "Round"),
+                ("/releases", "Released in"),
                 ("/position", "Record"),
             ];
-            Listing { name: "history", columns, entries, empty: "" }.print(form)
+            Listing { name: "history", columns, entries, empty: NOTHING }.print(form)
         }
-        FigureVerb::Show { key } => {
-            let mut newest: std::collections::BTreeMap<String, Value> = std::collections::BTreeMap::new();
-            for entry in history(desk, key).await? {
-                newest.insert(entry["key"].as_str().unwrap_or_default().to_owned(), entry);
-            }
+        FigureVerb::Show { key, when } => {
+            let newest = newest(&life(desk, key, when).await?);
             let columns = &[
                 ("/key", "Figure"),
                 ("/is_text", "Value"),
@@ -45,56 +48,100 @@ pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<()
                 ("/actor", "By"),
                 ("/role", "Role"),
             ];
-            Listing { name: "figures", columns, entries: newest.into_values().collect(), empty: "" }.print(form)
+            let entries = newest.iter().map(entry).collect();
+            Listing { name: "figures", columns, entries, empty: NOTHING }.print(form)
+        }
+        FigureVerb::Explain { key, when } => {
+            let life = life(desk, key, when).await?;
+            let mut told = String::new();
+            for value in life.iter().rev() {
+                told.push_str(&value.explained().join("\n  "));
+                told.push_str("\n\n");
+            }
+            if told.is_empty() {
+                told.push_str(NOTHING);
+            }
+            document(form, json!({"key": key, "values": life}), &told)
         }
     }
 }
 
-/// Every value of a figure, oldest first.
-async fn history(desk: &Desk, key: &FigureKey) -> Result<Vec<Value>, Failure> {
-    let prefix = format!("figures/{}/{}/{}/", key.country, key.indicator, key.year);
-    let records = ledger::read_all(&*desk.ledger, &prefix).await?;
-    let mut entries: Vec<Value> = records.iter().flat_map(|record| changes(record, key)).collect();
-    entries.sort_by_key(|entry| entry["position"].as_u64());
-    if entries.is_empty() {
-        return Err(Failure::not_found(unknown(key, &records)));
+/// What is said where a figure had no value at the instant asked about.
+const NOTHING: &str = "This figure had no value then; its first one came later. Ask without a date to see every value.";
+
+/// The newest value of each source.
+fn newest(life: &[Value]) -> Vec<Value> {
+    let mut newest: std::collections::BTreeMap<String, &Value> = std::collections::BTreeMap::new();
+    for value in life {
+        newest.insert(value.key.to_string(), value);
     }
-    Ok(entries)
+    newest.into_values().cloned().collect()
 }
 
-fn changes(record: &Record, key: &FigureKey) -> Vec<Value> {
-    let Event::Figures(FiguresEvent::FiguresRecorded { submission, reason, evidence, cells, round }) = &record.event
-    else {
-        return Vec::new();
+/// Every value of a figure, oldest first, as of the instant asked about.
+async fn life(desk: &Desk, key: &FigureKey, when: &When) -> Result<Vec<Value>, Failure> {
+    let as_of = match (when.as_of, when.published) {
+        (Some(at), true) => AsOf::Published(at),
+        (Some(at), false) => AsOf::Known(at),
+        (None, true) => AsOf::Published(Timestamp::MAX),
+        (None, false) => AsOf::Now,
     };
-    let Some(sheet) =
-        record.stream.sheet().filter(|sheet| key.source.as_ref().is_none_or(|source| *source == sheet.source))
-    else {
-        return Vec::new();
-    };
-    let entry = |change: &rondo_domain::figure::CellChange| {
-        json!({
-            "key": FigureKey::new(&sheet, &change.key),
-            "position": record.position,
-            "recorded_at": record.recorded_at,
-            "actor": record.actor.id,
-            "role": record.actor.role,
-            "institution": record.actor.institution,
-            "on_behalf_of": record.on_behalf_of,
-            "was": change.was,
-            "is": change.is,
-            "was_text": change.was.as_ref().map(ToString::to_string),
-            "is_text": change.is.to_string(),
-            "status": change.is.status,
-            "reason_code": reason.code,
-            "reason": reason.text,
-            "evidence": {"sha256": evidence.sha256, "sheet": evidence.sheet, "cell": change.cell},
-            "round": round,
-            "submission": submission,
-            "event": record.name,
-        })
-    };
-    cells.iter().filter(|change| change.key == key.cell).map(entry).collect()
+    let table = table(desk, key).await?;
+    let told = life::read(&*desk.ledger, key, table, as_of).await?;
+    if told.is_empty() {
+        let prefix = format!("figures/{}/{}/{}/", key.country, key.indicator, key.year);
+        let records = ledger::read_all(&*desk.ledger, &prefix).await?;
+        let recorded = records.iter().any(|record| life::speaks_of(record, key));
+        if !recorded {
+            return Err(Failure::not_found(unknown(key, &records)));
+        }
+    }
+    Ok(told)
+}
+
+/// The questionnaire table of a figure, by the newest round that knows its indicator.
+async fn table(desk: &Desk, key: &FigureKey) -> Result<Option<TableNo>, Failure> {
+    let world = desk.world(&["round/"]).await?;
+    for (_, round) in world.rounds().into_iter().rev() {
+        let Ok((bundle, _)) = desk.definition(round).await else { continue };
+        let Ok(questionnaire) = rondo_questionnaire::read_questionnaire(&bundle) else { continue };
+        if let Some(layout) = questionnaire.layouts.get(&key.indicator) {
+            return Ok(Some(layout.table));
+        }
+    }
+    Ok(None)
+}
+
+fn entry(value: &Value) -> Json {
+    let change = &value.change;
+    let releases: Vec<&ReleaseId> = value.releases.iter().map(|released| &released.release).collect();
+    let act = |act: &Option<life::Act>| act.as_ref().map(|act| json!(act));
+    json!({
+        "key": value.key,
+        "position": value.recorded.position,
+        "recorded_at": value.recorded.at,
+        "actor": value.recorded.by,
+        "role": value.recorded.role,
+        "institution": value.institution,
+        "on_behalf_of": value.on_behalf_of,
+        "was": change.was,
+        "is": change.is,
+        "was_text": change.was.as_ref().map(ToString::to_string),
+        "is_text": change.is.to_string(),
+        "status": change.is.status,
+        "reason_code": value.reason.code,
+        "reason": value.reason.text,
+        "evidence": {"sha256": value.sha256, "sheet": value.sheet, "cell": change.cell},
+        "round": value.round,
+        "submission": value.submission,
+        "file": value.received.as_ref().map(|(file, _)| &file.name),
+        "event": value.event,
+        "findings": value.findings,
+        "allowances": value.allowances,
+        "accepted": act(&value.accepted),
+        "confirmed": act(&value.confirmed),
+        "releases": releases,
+    })
 }
 
 fn unknown(key: &FigureKey, records: &[Record]) -> String {

@@ -1,0 +1,332 @@
+//! A figure's life: every value it had, with who, why, from which place of which file, what the rules said, who accepted,
+//! confirmed and released it. Put together from the log alone, as it is or as it was at an instant.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rondo_domain::event::Event;
+use rondo_domain::figure::{CellChange, FigureKey, FiguresEvent};
+use rondo_domain::finding::Finding;
+use rondo_domain::participation::{ParticipationEvent, ReceivedFile, TableFindings};
+use rondo_domain::release::ReleaseEvent;
+use rondo_domain::table::TableNo;
+use rondo_domain::{
+    FileHash, InstitutionId, PersonId, QueryId, Reason, ReleaseId, Role, RoundId, StreamId, SubmissionId,
+};
+use serde::Serialize;
+
+use crate::ledger::{Fault, Ledger, read_all};
+use crate::record::Record;
+
+/// Who did something, in which role, when, and in which record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Act {
+    /// Who.
+    pub by: PersonId,
+    /// In which role.
+    pub role: Role,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The record's position.
+    pub position: u64,
+}
+
+impl Act {
+    fn of(record: &Record) -> Self {
+        let (by, role) = (record.actor.id.clone(), record.actor.role);
+        Self { by, role, at: record.recorded_at, position: record.position }
+    }
+}
+
+/// A failed rule that was allowed to stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Allowance {
+    /// The rule.
+    pub rule: String,
+    /// Why it may stand.
+    pub reason: String,
+    /// By whom.
+    pub act: Act,
+}
+
+/// A release in which a value stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Released {
+    /// Which.
+    pub release: ReleaseId,
+    /// Who approved it.
+    pub approved: Option<Act>,
+    /// Who cleared it.
+    pub cleared: Option<Act>,
+    /// When it went out.
+    pub published: Act,
+}
+
+/// One value of a figure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Value {
+    /// The figure, with its source.
+    pub key: FigureKey,
+    /// The change as it was recorded.
+    pub change: CellChange,
+    /// The record by which it was: who and when.
+    pub recorded: Act,
+    /// The event's name.
+    pub event: String,
+    /// The actor's institution.
+    pub institution: Option<InstitutionId>,
+    /// The institution for which the actor acted.
+    pub on_behalf_of: Option<InstitutionId>,
+    /// Why.
+    pub reason: Reason,
+    /// The file it came from.
+    pub sha256: FileHash,
+    /// The sheet of that file.
+    pub sheet: Option<String>,
+    /// The round; absent for figures published before the first one.
+    pub round: Option<RoundId>,
+    /// The submission that brought it, and its file.
+    pub submission: Option<SubmissionId>,
+    /// That file, and who sent it when.
+    pub received: Option<(ReceivedFile, Act)>,
+    /// What the rules said of this figure in that submission.
+    pub findings: Vec<Finding>,
+    /// What of it was allowed to stand.
+    pub allowances: Vec<Allowance>,
+    /// Who accepted the table while it had this value.
+    pub accepted: Option<Act>,
+    /// Who confirmed the country's tables while it had this value.
+    pub confirmed: Option<Act>,
+    /// The releases in which it stood.
+    pub releases: Vec<Released>,
+}
+
+/// As of when a life is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AsOf {
+    /// All that the log holds.
+    #[default]
+    Now,
+    /// What was known at an instant: what was recorded by then.
+    Known(Timestamp),
+    /// What the public saw at an instant: values that stood in a release that was out by then.
+    Published(Timestamp),
+}
+
+impl AsOf {
+    fn instant(self) -> Timestamp {
+        match self {
+            Self::Now => Timestamp::MAX,
+            Self::Known(at) | Self::Published(at) => at,
+        }
+    }
+}
+
+/// The life of a figure, oldest value first. `table` is the questionnaire table it belongs to, where that is known.
+///
+/// # Errors
+/// The ledger's fault.
+pub async fn read(
+    ledger: &dyn Ledger,
+    key: &FigureKey,
+    table: Option<TableNo>,
+    as_of: AsOf,
+) -> Result<Vec<Value>, Fault> {
+    let until = as_of.instant();
+    let prefix = format!("figures/{}/{}/{}/", key.country, key.indicator, key.year);
+    let records = read_all(ledger, &prefix).await?;
+    let mut life: Vec<Value> =
+        records.iter().filter(|record| record.recorded_at <= until).flat_map(|record| values(record, key)).collect();
+    life.sort_by_key(|value| value.recorded.position);
+    let rounds: BTreeSet<RoundId> = life.iter().filter_map(|value| value.round.clone()).collect();
+    for round in rounds {
+        let stream = StreamId::participation(&round, &key.country);
+        let mut part = read_all(ledger, stream.as_str()).await?;
+        part.retain(|record| record.stream == stream && record.recorded_at <= until);
+        in_round(&mut life, &round, &part, table);
+    }
+    if let Some(table) = table {
+        let mut releases = read_all(ledger, "release/").await?;
+        releases.retain(|record| record.recorded_at <= until);
+        released(&mut life, &releases, &key.country, table);
+    }
+    if let AsOf::Published(_) = as_of {
+        life.retain(|value| !value.releases.is_empty());
+    }
+    Ok(life)
+}
+
+/// Whether a record changes a figure.
+pub fn speaks_of(record: &Record, key: &FigureKey) -> bool {
+    !values(record, key).is_empty()
+}
+
+fn values(record: &Record, key: &FigureKey) -> Vec<Value> {
+    let Event::Figures(FiguresEvent::FiguresRecorded { round, submission, reason, evidence, cells }) = &record.event
+    else {
+        return Vec::new();
+    };
+    let wanted = |source| key.source.as_ref().is_none_or(|wanted| *wanted == source);
+    let Some(sheet) = record.stream.sheet().filter(|sheet| wanted(sheet.source.clone())) else { return Vec::new() };
+    let value = |change: &CellChange| Value {
+        key: FigureKey::new(&sheet, &change.key),
+        change: change.clone(),
+        recorded: Act::of(record),
+        event: record.name.clone(),
+        institution: record.actor.institution.clone(),
+        on_behalf_of: record.on_behalf_of.clone(),
+        reason: reason.clone(),
+        sha256: evidence.sha256.clone(),
+        sheet: evidence.sheet.clone(),
+        round: round.clone(),
+        submission: submission.clone(),
+        received: None,
+        findings: Vec::new(),
+        allowances: Vec::new(),
+        accepted: None,
+        confirmed: None,
+        releases: Vec::new(),
+    };
+    cells.iter().filter(|change| change.key == key.cell).map(value).collect()
+}
+
+/// The position at which each value of its source was followed by another.
+fn ends(life: &[Value]) -> Vec<u64> {
+    let next = |(at, value): (usize, &Value)| {
+        let later = life[at + 1..].iter().find(|other| other.key == value.key);
+        later.map_or(u64::MAX, |other| other.recorded.position)
+    };
+    life.iter().enumerate().map(next).collect()
+}
+
+/// What happened in the round to the values that it brought.
+fn in_round(life: &mut [Value], round: &RoundId, part: &[Record], table: Option<TableNo>) {
+    use ParticipationEvent as P;
+    let ends = ends(life);
+    let mut asked: BTreeMap<&QueryId, &Finding> = BTreeMap::new();
+    for record in part {
+        let Event::Participation(event) = &record.event else { continue };
+        if let P::QueryOpened { query, finding, .. } = event {
+            asked.insert(query, finding);
+        }
+        for (value, end) in life.iter_mut().zip(&ends).filter(|(value, _)| value.round.as_ref() == Some(round)) {
+            let stands = (value.recorded.position..*end).contains(&record.position);
+            let about = |finding: &Finding| finding.keys.contains(&value.key.to_string());
+            match event {
+                P::SubmissionReceived { submission, file, .. } if value.submission.as_ref() == Some(submission) => {
+                    value.received = Some((file.clone(), Act::of(record)));
+                }
+                P::FindingsRecorded { submission, findings: TableFindings { findings, .. } }
+                    if value.submission.as_ref() == Some(submission) =>
+                {
+                    value.findings.extend(findings.iter().filter(|finding| about(finding)).cloned());
+                }
+                P::AllowanceGranted { query, reason } if stands => {
+                    if let Some(finding) = asked.get(query).filter(|finding| about(finding)) {
+                        let (rule, reason) = (finding.rule.clone(), reason.clone());
+                        value.allowances.push(Allowance { rule, reason, act: Act::of(record) });
+                    }
+                }
+                P::TablesAccepted { tables } if stands && table.is_some_and(|table| tables.contains(&table)) => {
+                    value.accepted = Some(Act::of(record));
+                }
+                P::CountryConfirmed {} if stands && value.accepted.is_some() => value.confirmed = Some(Act::of(record)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// In which releases each value stood: the last one recorded before a release was put together.
+fn released(life: &mut [Value], releases: &[Record], country: &rondo_domain::Country, table: TableNo) {
+    #[derive(Default)]
+    struct Prepared {
+        at: Option<u64>,
+        approved: Option<Act>,
+        cleared: Option<Act>,
+    }
+    let ends = ends(life);
+    let mut prepared: BTreeMap<StreamId, Prepared> = BTreeMap::new();
+    for record in releases {
+        let Event::Release(event) = &record.event else { continue };
+        let standing = prepared.entry(record.stream.clone()).or_default();
+        match event {
+            ReleaseEvent::ReleasePrepared { contents, .. } => {
+                let holds = contents.iter().any(|part| part.country == *country && part.tables.contains(&table));
+                *standing = Prepared { at: holds.then_some(record.position), ..Prepared::default() };
+            }
+            ReleaseEvent::ReleaseApproved {} => standing.approved = Some(Act::of(record)),
+            ReleaseEvent::ReleaseCleared {} => standing.cleared = Some(Act::of(record)),
+            ReleaseEvent::ReleaseBegun {} => {}
+            ReleaseEvent::ReleasePublished { .. } => {
+                let release = record.stream.part(0).and_then(|id| id.parse::<ReleaseId>().ok());
+                let (Some(at), Some(release)) = (standing.at, release) else { continue };
+                for (value, end) in life.iter_mut().zip(&ends) {
+                    if value.recorded.position < at && *end >= at {
+                        value.releases.push(Released {
+                            release: release.clone(),
+                            approved: standing.approved.clone(),
+                            cleared: standing.cleared.clone(),
+                            published: Act::of(record),
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn when(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y, %H:%M UTC").to_string()
+}
+
+fn who(act: &Act) -> String {
+    format!("{} ({}) on {}, record {}", act.by, act.role, when(act.at), act.position)
+}
+
+impl Value {
+    /// How it came to be and what became of it, from the release back to the cell of the received file, in sentences.
+    pub fn explained(&self) -> Vec<String> {
+        let mut told = vec![format!("{} was {} from {} on.", self.key, self.change.is, when(self.recorded.at))];
+        for release in &self.releases {
+            let by = |act: &Option<Act>| act.as_ref().map_or_else(|| "nobody".to_owned(), who);
+            told.push(format!(
+                "It stands in the release {}, published on {}, record {}: approved by {}; cleared by {}.",
+                release.release,
+                when(release.published.at),
+                release.published.position,
+                by(&release.approved),
+                by(&release.cleared)
+            ));
+        }
+        if let Some(act) = &self.confirmed {
+            told.push(format!("The country confirmed it: {}.", who(act)));
+        }
+        if let Some(act) = &self.accepted {
+            told.push(format!("Its table was accepted by {}.", who(act)));
+        }
+        for allowance in &self.allowances {
+            let Allowance { rule, reason, act } = allowance;
+            told.push(format!("Rule {rule} does not hold and was allowed to stand by {}: {reason}.", who(act)));
+        }
+        for finding in &self.findings {
+            told.push(format!("The check said ({}, {}): {}", finding.rule, finding.severity.as_str(), finding.message));
+        }
+        let place = self.change.cell.as_deref().unwrap_or("a place that was not recorded");
+        let sheet = self.sheet.as_ref().map(|sheet| format!(" of the sheet {sheet}")).unwrap_or_default();
+        let file = match &self.received {
+            Some((file, act)) => format!("{}, received from {}", file.name, who(act)),
+            None => "a file that was loaded".to_owned(),
+        };
+        told.push(format!("It comes from {place}{sheet} of {file}; SHA-256 {}.", self.sha256));
+        let was = self.change.was.as_ref().map(|was| format!(" in place of {was}")).unwrap_or_default();
+        let behalf = self.on_behalf_of.as_ref().map(|of| format!(", for {of}")).unwrap_or_default();
+        told.push(format!(
+            "It was recorded by {}{behalf}{was}, because: {} ({}).",
+            who(&self.recorded),
+            self.reason.text,
+            self.reason.code.as_str()
+        ));
+        told
+    }
+}
