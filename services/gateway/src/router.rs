@@ -72,6 +72,7 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         .route("/rounds/{round}/mail", get(pages::mail))
         .route("/rounds/{round}/{country}", get(pages::country))
         .route("/figures/{*key}", get(pages::figure))
+        .route("/api/figures/{*key}", get(pages::figure_json))
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/log.vkey", get(log::key))
         .route("/log/tile/{*path}", get(log::tile))

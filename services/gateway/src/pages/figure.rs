@@ -1,16 +1,23 @@
 //! One figure, its whole life: every value it had, who gave it, why, from where.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::Json;
+use axum::extract::{Path, Query, State};
 use axum::response::Html;
-use rondo_domain::event::Event;
-use rondo_domain::figure::{FigureKey, FiguresEvent};
-use rondo_eventlog::ledger;
+use jiff::Timestamp;
+use rondo_domain::RoundId;
+use rondo_domain::figure::{FigureKey, Sex};
+use rondo_eventlog::life::{self, AsOf, Value};
+use rondo_eventlog::wire::Failure;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::{page, words};
-use crate::problem::Problem;
+use crate::problem::{PortFailure, Problem};
+use crate::projection::Texts;
 use crate::router::Shared;
 
 #[derive(Template)]
@@ -19,6 +26,10 @@ struct FigurePage {
     title: String,
     what: String,
     now: String,
+    /// The country's page in each round that changed it: address and name.
+    pages: Vec<(String, String)>,
+    /// How each value came to be, newest first, in sentences.
+    told: Vec<Vec<String>>,
     changes: Vec<Change>,
     live: bool,
     notice: Arc<str>,
@@ -32,7 +43,10 @@ struct Change {
     is: String,
     why: String,
     file: String,
+    sha256: String,
     cell: String,
+    checks: String,
+    releases: String,
     record: u64,
 }
 
@@ -40,64 +54,100 @@ struct Change {
 pub(crate) async fn figure(State(shared): State<Shared>, Path(key): Path<String>) -> Result<Html<String>, Problem> {
     let key: FigureKey =
         key.parse().map_err(|e: rondo_domain::figure::InvalidKey| Problem::bad_request(&e.to_string()))?;
-    let prefix = format!("figures/{}/{}/{}/", key.country, key.indicator, key.year);
-    let mut changes = Vec::new();
-    for record in ledger::read_all(&*shared.ledger, &prefix).await? {
-        let Event::Figures(FiguresEvent::FiguresRecorded { reason, evidence, cells, .. }) = &record.event else {
-            continue;
-        };
-        let source = record.stream.sheet().map(|sheet| sheet.source);
-        if key.source.is_some() && key.source != source {
-            continue;
-        }
-        for change in cells.iter().filter(|change| change.key == key.cell) {
-            changes.push(Change {
-                when: words::instant(record.recorded_at),
-                who: format!("{}, {}", record.actor.id, record.actor.role),
-                institution: record.actor.institution.as_ref().map(ToString::to_string).unwrap_or_default(),
-                was: change.was.as_ref().map(ToString::to_string).unwrap_or_default(),
-                is: change.is.to_string(),
-                why: format!("{}: {}", reason.code.as_str(), reason.text),
-                file: evidence.sha256.to_string(),
-                cell: change.cell.clone().unwrap_or_default(),
-                record: record.position,
-            });
-        }
-    }
-    changes.sort_by_key(|change| change.record);
-    let Some(last) = changes.last() else {
+    let texts = newest_texts(&shared);
+    let table = texts.questionnaire.layouts.get(&key.indicator).map(|layout| layout.table);
+    let life = life::read(&*shared.ledger, &key, table, AsOf::Now).await?;
+    let Some(last) = life.last() else {
         return Err(Problem::not_found(
             "No value of this figure was ever recorded. Look at the country's page for the figures it has.",
         ));
     };
-    let pins = shared.projection.with(|world| {
-        world.rounds().into_iter().filter_map(|(_, round)| Some(round.pin.as_ref()?.bundle.clone())).next_back()
-    });
-    let texts = shared.projection.texts(pins.as_ref());
-    let layout = texts.questionnaire.layouts.get(&key.indicator);
-    let what = layout.map(|layout| {
-        let label = |dimension: u8, code: &Option<rondo_domain::Code>| {
-            let classification = texts.questionnaire.classification(&layout.indicator, dimension)?;
-            classification.item(code.as_ref()?).map(|item| item.label.clone())
-        };
-        let labels: Vec<String> =
-            [label(1, &key.cell.classif1), label(2, &key.cell.classif2)].into_iter().flatten().collect();
-        let name = words::country(&texts, &key.country);
-        format!(
-            "{name}, {}: {}, {}, {} ({})",
-            key.year,
-            layout.title,
-            key.cell.sex.as_str(),
-            labels.join(", "),
-            layout.unit
-        )
-    });
+    let rounds: BTreeSet<&RoundId> = life.iter().filter_map(|value| value.round.as_ref()).collect();
+    let pages = rounds.iter().map(|round| (format!("/rounds/{round}/{}", key.country), round.to_string())).collect();
     page(&FigurePage {
         title: key.to_string(),
-        what: what.unwrap_or_default(),
-        now: format!("{} since {}", last.is, last.when),
-        changes,
+        what: in_words(&key, &texts),
+        now: format!("{} since {}", last.change.is, words::instant(last.recorded.at)),
+        pages,
+        changes: life.iter().map(Change::of).collect(),
+        told: life.iter().rev().map(Value::explained).collect(),
         live: false,
         notice: shared.notice,
     })
+}
+
+/// As of when a figure is asked about.
+#[derive(Debug, Deserialize)]
+pub(crate) struct When {
+    as_of: Option<Timestamp>,
+    #[serde(default)]
+    published: bool,
+}
+
+/// A figure's history for programs: every value, oldest first, as it is or as it was at an instant.
+pub(crate) async fn figure_json(
+    State(shared): State<Shared>,
+    Path(key): Path<String>,
+    Query(when): Query<When>,
+) -> Result<Json<serde_json::Value>, PortFailure> {
+    let refused = |e: rondo_domain::figure::InvalidKey| PortFailure(Failure::Refused { what: e.to_string() });
+    let key: FigureKey = key.parse().map_err(refused)?;
+    let as_of = match (when.as_of, when.published) {
+        (None, false) => AsOf::Now,
+        (Some(at), false) => AsOf::Known(at),
+        (at, true) => AsOf::Published(at.unwrap_or(Timestamp::MAX)),
+    };
+    let texts = newest_texts(&shared);
+    let table = texts.questionnaire.layouts.get(&key.indicator).map(|layout| layout.table);
+    let values = life::read(&*shared.ledger, &key, table, as_of).await?;
+    Ok(Json(json!({"version": 1, "key": key, "values": values})))
+}
+
+/// The texts of the newest round.
+fn newest_texts(shared: &Shared) -> Arc<Texts> {
+    let pins = shared.projection.with(|world| {
+        world.rounds().into_iter().filter_map(|(_, round)| Some(round.pin.as_ref()?.bundle.clone())).next_back()
+    });
+    shared.projection.texts(pins.as_ref())
+}
+
+/// What a figure is, in words.
+fn in_words(key: &FigureKey, texts: &Texts) -> String {
+    let Some(layout) = texts.questionnaire.layouts.get(&key.indicator) else { return String::new() };
+    let label = |dimension: u8, code: &Option<rondo_domain::Code>| {
+        let classification = texts.questionnaire.classification(&layout.indicator, dimension)?;
+        classification.item(code.as_ref()?).map(|item| item.label.clone())
+    };
+    let labels: Vec<String> =
+        [label(1, &key.cell.classif1), label(2, &key.cell.classif2)].into_iter().flatten().collect();
+    let name = words::country(texts, &key.country);
+    let sex = match key.cell.sex {
+        Sex::Total => "both sexes",
+        Sex::Male => "men",
+        Sex::Female => "women",
+    };
+    format!("{name}, {}: {}, {sex}, {} ({})", key.year, layout.title, labels.join(", "), layout.unit)
+}
+
+impl Change {
+    fn of(value: &Value) -> Self {
+        let file = value.received.as_ref().map(|(file, _)| file.name.clone());
+        let releases = value.releases.iter().map(|released| released.release.to_string());
+        let mut checks: Vec<String> = value.findings.iter().map(|finding| finding.rule.clone()).collect();
+        checks.dedup();
+        Self {
+            when: words::instant(value.recorded.at),
+            who: format!("{}, {}", value.recorded.by, value.recorded.role),
+            institution: value.institution.as_ref().map(ToString::to_string).unwrap_or_default(),
+            was: value.change.was.as_ref().map(ToString::to_string).unwrap_or_default(),
+            is: value.change.is.to_string(),
+            why: format!("{}: {}", value.reason.code.as_str(), value.reason.text),
+            file: file.unwrap_or_else(|| format!("{}…", value.sha256.as_str().get(..12).unwrap_or_default())),
+            sha256: value.sha256.to_string(),
+            cell: value.change.cell.clone().unwrap_or_default(),
+            checks: checks.join(", "),
+            releases: releases.collect::<Vec<_>>().join(", "),
+            record: value.recorded.position,
+        }
+    }
 }

@@ -9,7 +9,7 @@ mod tasks;
 mod words;
 
 pub(crate) use country::country;
-pub(crate) use figure::figure;
+pub(crate) use figure::{figure, figure_json};
 pub(crate) use mail::mail;
 pub(crate) use round::{round, rounds};
 

@@ -1,0 +1,69 @@
+//! A figure's life, asked by the command line and over HTTP: complete, as of any instant, back to the cell of the file.
+
+use std::process::Command;
+
+use rondo_tests::program;
+use serde_json::Value;
+
+const KEY: &str = "LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR";
+
+fn played() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let played = Command::new(program())
+        .args(["up", "--demo", "--until-done", "--pace", "0", "--data", &data])
+        .output()
+        .unwrap();
+    assert!(played.status.success());
+    (folder, data)
+}
+
+fn ask(data: &str, args: &[&str]) -> Value {
+    let done = Command::new(program()).args(["--data", data, "--output", "json"]).args(args).output().unwrap();
+    assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+fn values(answer: &Value, list: &str) -> Vec<String> {
+    answer[list].as_array().unwrap().iter().map(|entry| entry["is_text"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_value_is_told_with_who_why_whence_and_whither() {
+    let (_folder, data) = played();
+    let history = ask(&data, &["figure", "history", KEY]);
+    assert_eq!(values(&history, "history"), ["1.702", "1.072"]);
+    let [first, last] = &history["history"].as_array().unwrap()[..] else { panic!("two values") };
+    let rules: Vec<&str> =
+        first["findings"].as_array().unwrap().iter().map(|finding| finding["rule"].as_str().unwrap()).collect();
+    assert_eq!(rules, ["R20", "R21", "R26"], "the rules that failed at the time");
+    assert_eq!(first["releases"], serde_json::json!([]), "the wrong value was never published");
+    assert_eq!(last["releases"], serde_json::json!(["ilms-asean-2025.1"]));
+    assert_eq!((last["reason_code"].as_str(), last["actor"].as_str()), (Some("error-in-entry"), Some("lao-focal")));
+    assert_eq!(last["file"], "lao-corrected.csv");
+    assert_eq!(last["evidence"]["cell"], "row 5");
+    assert_eq!(last["accepted"]["by"], "ilo-validator");
+    assert_eq!(last["confirmed"]["by"], "lao-coordinator");
+    let told = Command::new(program()).args(["--data", &data, "figure", "explain", KEY]).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    for words in
+        ["was 1.072", "approved by ilo-manager", "cleared by ilo-publisher", "row 5 of lao-corrected.csv", "was 1.702"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+#[test]
+fn what_was_known_and_what_the_public_saw_at_an_instant() {
+    let (_folder, data) = played();
+    let shown = |args: &[&str]| values(&ask(&data, &[&["figure", "show", KEY], args].concat()), "figures");
+    let none: [&str; 0] = [];
+    assert_eq!(shown(&[]), ["1.072"]);
+    assert_eq!(shown(&["--as-of", "2025-10-01T00:00Z"]), none, "before its first value");
+    assert_eq!(shown(&["--as-of", "2025-10-24T08:30:00Z"]), ["1.702"]);
+    assert_eq!(shown(&["--as-of", "2025-11-05T02:49:59Z"]), ["1.702"], "a second before the correction");
+    assert_eq!(shown(&["--as-of", "2025-11-05T02:50:00Z"]), ["1.072"]);
+    assert_eq!(shown(&["--published", "--as-of", "2026-01-30T08:59:59Z"]), none, "a second before the release");
+    assert_eq!(shown(&["--published", "--as-of", "2026-01-30T09:00:00Z"]), ["1.072"]);
+    assert_eq!(shown(&["--published"]), ["1.072"]);
+}
