@@ -67,3 +67,28 @@ fn what_was_known_and_what_the_public_saw_at_an_instant() {
     assert_eq!(shown(&["--published", "--as-of", "2026-01-30T09:00:00Z"]), ["1.072"]);
     assert_eq!(shown(&["--published"]), ["1.072"]);
 }
+
+#[test]
+fn the_ready_questions_of_an_auditor_are_answered() {
+    let (_folder, data) = played();
+    let found = |args: &[&str]| {
+        let answer = ask(&data, &[&["audit", "search"], args].concat());
+        answer["records"].as_array().unwrap().clone()
+    };
+    assert!(found(&["--question", "extensions"]).is_empty(), "nobody had more time in the demonstration");
+    let admitted = found(&["--country", "TLS", "--event", "CountryAdmitted", "--reason", "eleventh member"]);
+    assert_eq!((admitted.len(), admitted[0]["actor"].as_str()), (1, Some("ilo-coordinator")));
+    assert!(!found(&["--question", "allowances"]).is_empty());
+    assert!(found(&["--question", "same-person"]).is_empty(), "the domain refuses it");
+    let loaded = found(&["--question", "last-by-another"]);
+    assert!(loaded.iter().all(|entry| entry["role"] != "focal-point"));
+    let changes = found(&["--person", "lao-focal", "--event", "FiguresRecorded", "--reason", "transposed"]);
+    assert_eq!(changes.len(), 1);
+    assert!(changes[0]["what"].as_str().unwrap().contains("1.702 became 1.072"), "{}", changes[0]["what"]);
+    let table = found(&["--country", "LAO", "--table", "17", "--event", "TablesAccepted"]);
+    assert_eq!(table.len(), 1);
+    assert!(found(&["--person", "nobody-at-all"]).is_empty());
+    let before = found(&["--country", "LAO", "--until", "2025-09-15T01:59:59Z"]).len();
+    let all = found(&["--country", "LAO"]).len();
+    assert!(before < all, "{before} of {all}");
+}

@@ -38,10 +38,8 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
         config.mail.notice = demo::NOTICE.to_owned();
         hint(demo::NOTICE);
     }
-    let paced = match &cast {
-        Some(cast) => Some(PacedClock::new(demo::resume_at(&config, cast)?)),
-        None => None,
-    };
+    let begin = cast.as_ref().map(|cast| demo::resume_at(&config, cast)).transpose()?;
+    let paced = begin.map(PacedClock::new);
     let clock: Arc<dyn Clock> = match &paced {
         Some(paced) => Arc::new(paced.clone()),
         None => Arc::new(SystemClock),

@@ -1,5 +1,6 @@
 //! The command line: noun, then verb; an example first in every help.
 
+mod audit;
 mod verbs;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use rondo_domain::{Country, PersonId, Role};
 
 use crate::output::Form;
+pub(crate) use audit::*;
 pub(crate) use verbs::*;
 
 /// Runs rounds of official-statistics collection and keeps an event-sourced audit trail of every figure.

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rondo_domain::calendar::Offset;
 use rondo_domain::figure::FigureKey;
 use rondo_domain::run::TaskName;
-use rondo_domain::{Country, NoticeId, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Year};
+use rondo_domain::{Country, InstitutionId, NoticeId, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Year};
 
 use super::role;
 
@@ -265,50 +265,6 @@ pub(crate) enum ReleaseVerb {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum AuditVerb {
-    /// Hash every record again and compare with what was signed: of a data directory, an export or a receipt.
-    #[command(
-        after_help = "Examples:\n  rondo audit verify --data ./rondo-data --saved checkpoint-of-last-year\n  rondo audit verify ./export --key log.vkey\n  rondo audit verify lao-0a1b2c.tlog-proof --key log.vkey"
-    )]
-    Verify {
-        /// The folder of an export, or a receipt; without it the data directory.
-        path: Option<PathBuf>,
-        /// A checkpoint that you saved earlier; the log must extend it.
-        #[arg(long, value_name = "FILE")]
-        saved: Option<PathBuf>,
-        /// The log's public key, from elsewhere than the log; without it the one that stands beside the log.
-        #[arg(long, value_name = "FILE")]
-        key: Option<PathBuf>,
-        /// The record of a receipt; without it the file beside it that ends in `.record`.
-        #[arg(long, value_name = "FILE")]
-        record: Option<PathBuf>,
-    },
-    /// Print the newest signed checkpoint; keep it elsewhere, and the log cannot be rewritten unseen.
-    #[command(after_help = "Example: rondo audit checkpoint > checkpoint-of-this-year")]
-    Checkpoint,
-    /// Write the signed log as the folder that others' tools read (C2SP tlog-tiles).
-    #[command(after_help = "Example: rondo audit export --out ./export")]
-    Export {
-        /// A folder that is empty or does not exist.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
-    /// Prove that a record is in the log (C2SP tlog-proof), or that the log extends what it was.
-    #[command(after_help = "Examples:\n  rondo audit proof 1024 --out .\n  rondo audit proof --since 512")]
-    Proof {
-        /// The record's position.
-        #[arg(required_unless_present = "since")]
-        record: Option<u64>,
-        /// How many records the log had.
-        #[arg(long, conflicts_with = "record", value_name = "RECORDS")]
-        since: Option<u64>,
-        /// The folder into which the receipt and its record are written.
-        #[arg(long, value_name = "DIR", default_value = ".")]
-        out: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum PersonVerb {
     /// List people by id, with their roles.
     List,
@@ -332,7 +288,7 @@ pub(crate) enum PersonVerb {
         #[arg(long)]
         country: Option<Country>,
         #[arg(long)]
-        institution: Option<rondo_domain::InstitutionId>,
+        institution: Option<InstitutionId>,
     },
 }
 

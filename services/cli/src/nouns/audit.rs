@@ -51,6 +51,7 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, form: Form) -> Result<(),
     let ledger = &*desk.ledger;
     match verb {
         AuditVerb::Verify { .. } => Err(Failure::usage("this verb needs no log")),
+        AuditVerb::Search(args) => super::search::run(args, desk, form).await,
         AuditVerb::Checkpoint => line(ledger.checkpoint().await?.trim_end()),
         AuditVerb::Export { out } => {
             let told = |done: u64, all: u64| {

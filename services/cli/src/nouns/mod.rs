@@ -11,6 +11,7 @@ mod query;
 mod release;
 mod reminder;
 mod round;
+mod search;
 mod submission;
 mod task;
 pub(crate) mod workflow;

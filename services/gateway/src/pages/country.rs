@@ -133,6 +133,7 @@ fn tables(part: &Participation, country: &Country, texts: &Texts, recorded: &BTr
     let line = |(no, table): (&rondo_domain::table::TableNo, &rondo_domain::participation::OwedTable)| {
         let declared = table.declaration.map(|d| format!(" ({})", d.as_str())).unwrap_or_default();
         let state = match table.state {
+            TableState::Expected if part.closed.is_some() || part.declined.is_some() => "closed without an answer",
             TableState::Expected => "expected",
             TableState::Received => "received",
             TableState::WithErrors => "with questions",
