@@ -64,10 +64,10 @@ fn refuses(args: &[&str]) {
     assert!(!good && said.starts_with("refused:") && !said.contains("ModuleNotFound"), "{args:?}: {said}");
 }
 
-fn flip(path: PathBuf, at: usize) {
-    let mut bytes = std::fs::read(&path).unwrap();
+fn flip(path: &Path, at: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
     bytes[at] ^= 0x20;
-    std::fs::write(&path, bytes).unwrap();
+    std::fs::write(path, bytes).unwrap();
 }
 
 #[test]
@@ -78,10 +78,10 @@ fn an_export_is_accepted_by_them_and_by_us_and_an_altered_one_by_nobody() {
     let told = rondo(&["audit", "verify", &export, "--key", &vkey]);
     assert!(told.contains("1. signature:  good") && told.contains("2. bytes:      good"), "{told}");
     let twins = [
-        ("entry", played.twin("entry", |twin| flip(twin.join("tile/entries/002"), 400)), Some("record 51")),
-        ("tile", played.twin("tile", |twin| flip(twin.join("tile/0/001"), 40)), None),
-        ("upper", played.twin("upper", |twin| flip(twin.join("tile/1/000.p/6"), 3)), None),
-        ("checkpoint", played.twin("checkpoint", |twin| flip(twin.join("checkpoint"), 30)), None),
+        ("entry", played.twin("entry", |twin| flip(&twin.join("tile/entries/002"), 400)), Some("record 51")),
+        ("tile", played.twin("tile", |twin| flip(&twin.join("tile/0/001"), 40)), None),
+        ("upper", played.twin("upper", |twin| flip(&twin.join("tile/1/000.p/6"), 3)), None),
+        ("checkpoint", played.twin("checkpoint", |twin| flip(&twin.join("checkpoint"), 30)), None),
         ("short", played.twin("short", |twin| std::fs::remove_file(twin.join("tile/entries/004")).unwrap()), None),
     ];
     for (name, twin, place) in &twins {
@@ -122,7 +122,7 @@ fn a_receipt_is_accepted_by_them_and_by_us_and_proves_nothing_else() {
     refuses(&["receipt-aics", &text, &record, &vkey]);
     let ours = run(&["audit", "verify", &text, "--key", &vkey, "--record", &record]);
     assert_eq!(ours.status.code(), Some(3));
-    flip(proof.with_extension("record"), 20);
+    flip(&proof.with_extension("record"), 20);
     refuses(&["receipt", &text, &proof.with_extension("record").display().to_string(), &policy]);
 }
 

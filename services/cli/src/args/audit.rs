@@ -10,8 +10,8 @@ use rondo_domain::{Country, Indicator, InstitutionId, PersonId, RoundId, Year};
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
     /// Done by this person or service.
-    #[arg(long)]
-    pub(crate) person: Option<PersonId>,
+    #[arg(long = "person", value_name = "PERSON")]
+    pub(crate) by: Option<PersonId>,
     /// Done by somebody of this institution, or on its behalf.
     #[arg(long)]
     pub(crate) institution: Option<InstitutionId>,
@@ -43,7 +43,7 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<Timestamp>,
     /// A ready question, of the whole log.
-    #[arg(long, value_enum, conflicts_with_all = ["person", "institution", "country", "round", "indicator", "table", "period", "event", "reason", "since", "until"])]
+    #[arg(long, value_enum, conflicts_with_all = ["by", "institution", "country", "round", "indicator", "table", "period", "event", "reason", "since", "until"])]
     pub(crate) question: Option<Question>,
 }
 

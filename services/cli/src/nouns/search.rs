@@ -77,7 +77,7 @@ fn fits(record: &Record, args: &SearchArgs, questionnaire: &Questionnaire) -> bo
     };
     let figures = |holds: &dyn Fn(&SheetKey) -> bool| sheet.as_ref().is_some_and(holds);
     let held = [
-        args.person.as_ref().is_none_or(|person| record.actor.id == *person),
+        args.by.as_ref().is_none_or(|person| record.actor.id == *person),
         args.institution.as_ref().is_none_or(by),
         args.country.as_ref().is_none_or(|country| country_of(record).as_ref() == Some(country)),
         args.round.as_ref().is_none_or(|round| round_of(record).as_ref() == Some(round)),
