@@ -73,6 +73,8 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         Command::Check(args) => nouns::check::check(args, cli.output),
         Command::Workflow(verb) => nouns::workflow::run(verb, cli.output),
         Command::Config(verb) => nouns::config::run(verb, &config, cli.output),
+        Command::Backup { out } => nouns::backup::backup(&config.ledger.data, out, cli.output),
+        Command::Restore { from } => nouns::backup::restore(from, &config.ledger.data, cli.output),
         Command::Doctor => nouns::doctor::run(&config, cli.output),
         Command::Audit(verb @ AuditVerb::Verify { .. }) => nouns::audit::verify(verb, &config, cli.output),
         _ => nouns::with_log(&cli, &config).await,

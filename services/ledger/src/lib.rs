@@ -4,6 +4,7 @@
 //! It must never answer before the journal is on disk, nor write anywhere but in its data directory.
 
 mod backlog;
+pub mod backup;
 mod committer;
 mod directory;
 mod evidence;

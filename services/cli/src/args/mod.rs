@@ -92,6 +92,20 @@ pub(crate) enum Command {
     /// The configuration page.
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Copy the log and its files into an empty folder, while a server runs or not; keys and people are kept apart.
+    #[command(after_help = "Example: rondo backup --out /mnt/backup/rondo-2026-11-24")]
+    Backup {
+        /// A folder that is empty or does not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Copy a backup into an empty data directory, after it has verified.
+    #[command(after_help = "Example: rondo restore --from /mnt/backup/rondo-2026-11-24 --data ./rondo-data")]
+    Restore {
+        /// The backup.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+    },
     /// Say in words what is wrong with an installation.
     #[command(after_help = "Example: rondo doctor --data ./rondo-data")]
     Doctor,

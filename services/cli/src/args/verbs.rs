@@ -279,6 +279,28 @@ pub(crate) enum PersonVerb {
         #[arg(long, default_value = "en")]
         language: String,
     },
+    /// End a role that a person holds.
+    #[command(
+        after_help = "Example: rondo person end lao-focal focal-point --country LAO --reason 'moved to another office'"
+    )]
+    End {
+        who: PersonId,
+        #[arg(value_parser = role)]
+        ended: Role,
+        #[arg(long)]
+        country: Option<Country>,
+        #[arg(long)]
+        institution: Option<InstitutionId>,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Forget a person: every role ends, and name, address and mails that hold them are removed; the log still verifies.
+    #[command(after_help = "Example: rondo person erase lao-focal --reason 'asked for it'")]
+    Erase {
+        who: PersonId,
+        #[arg(long)]
+        reason: String,
+    },
     /// Give a person a role.
     #[command(after_help = "Example: rondo person grant lao-focal focal-point --country LAO")]
     Grant {

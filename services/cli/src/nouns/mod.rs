@@ -1,6 +1,7 @@
 //! One file a noun; this one opens the log for those that need it.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod doctor;

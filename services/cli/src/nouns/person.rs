@@ -1,7 +1,9 @@
 //! `rondo person`.
 
-use rondo_domain::Wish;
+use std::path::Path;
+
 use rondo_domain::network::{Grant, NetworkCommand};
+use rondo_domain::{PersonId, Wish};
 use rondo_runtime::config::Config;
 use rondo_runtime::people::{People, Person};
 use serde_json::json;
@@ -9,7 +11,7 @@ use serde_json::json;
 use crate::args::PersonVerb;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, line};
+use crate::output::{Form, Listing, hint, line};
 
 pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
     match verb {
@@ -41,6 +43,13 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             people.write(&path).map_err(|e| Failure::usage(rondo_runtime::lifecycle::with_sources(&e)))?;
             line(&format!("{person} is in the register {}.", path.display()))
         }
+        PersonVerb::End { who: person, ended, country, institution, reason } => {
+            let grant = Grant { role: *ended, country: country.clone(), institution: institution.clone() };
+            let command = NetworkCommand::EndRole { person: person.clone(), grant, reason: reason.clone() };
+            desk.submit(&["end"], Wish::Network { command }).await?;
+            line(&format!("{person} no longer holds the role {ended}."))
+        }
+        PersonVerb::Erase { who: person, reason } => erase(person, reason, desk, config).await,
         PersonVerb::Grant { who: person, granted: role, country, institution } => {
             let grant = Grant { role: *role, country: country.clone(), institution: institution.clone() };
             let command = NetworkCommand::GrantRole { person: person.clone(), grant };
@@ -48,4 +57,50 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             line(&format!("{person} holds the role {role}."))
         }
     }
+}
+
+/// Records the erasure, then removes what stands outside the log. Cut off in between, the same again finishes it.
+async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config) -> Result<(), Failure> {
+    let path = config.in_data(&config.mail.people);
+    let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
+    let world = desk.world(&["network"]).await?;
+    let known = people.person.get(person).cloned();
+    if known.is_none() && !world.network().grants.contains_key(person) {
+        return Err(Failure::not_found(format!(
+            "nobody is known as `{person}`, neither in the register nor by a role"
+        )));
+    }
+    let command = NetworkCommand::ErasePerson { person: person.clone(), reason: reason.to_owned() };
+    desk.submit(&["erase"], Wish::Network { command }).await?;
+    let mut mails = 0;
+    if let Some(known) = known {
+        mails = remove_mails(&config.in_data(&config.mail.folder), &known)?;
+        people.person.remove(person);
+        people.write(&path).map_err(|e| Failure::of(&e))?;
+    }
+    line(&format!(
+        "{person} is erased: every role has ended, the register forgets the name, {mails} mails in the folder are removed."
+    ))?;
+    hint("Backups of the register and mails that have left are elsewhere; a received file may hold a name as well.");
+    Ok(())
+}
+
+/// Removes the mails of the folder that hold a person's name or address.
+fn remove_mails(folder: &Path, person: &Person) -> Result<usize, Failure> {
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot remove mails from {}: {e}", folder.display()));
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let text = String::from_utf8_lossy(&std::fs::read(&path).map_err(failed)?).into_owned();
+        if text.contains(&person.email) || text.contains(&person.name) {
+            std::fs::remove_file(&path).map_err(failed)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }

@@ -50,6 +50,13 @@ pub enum NetworkCommand {
         /// Why.
         reason: String,
     },
+    /// Forget who a person is: every role ends, and the register outside the log loses name and address. The id stays.
+    ErasePerson {
+        /// The person.
+        person: PersonId,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What happened in the network.
@@ -82,6 +89,13 @@ pub enum NetworkEvent {
         /// Why.
         reason: String,
     },
+    /// A person was erased: the id remains, and nothing says any more whose it was.
+    PersonErased {
+        /// The person.
+        person: PersonId,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// The network as it stands.
@@ -107,6 +121,9 @@ impl Network {
                 if let Some(grants) = self.grants.get_mut(person) {
                     grants.retain(|held| held != grant);
                 }
+            }
+            NetworkEvent::PersonErased { person, .. } => {
+                self.grants.remove(person);
             }
         }
     }
@@ -197,6 +214,18 @@ pub fn decide(
                 return Err(Rejection::UnknownActor { actor: person.to_string() });
             }
             Ok(vec![NetworkEvent::RoleEnded { person: person.clone(), grant: grant.clone(), reason: reason.clone() }])
+        }
+        NetworkCommand::ErasePerson { person, reason } => {
+            if !administers {
+                return Err(context.not_allowed("erase a person"));
+            }
+            if Actor::is_service(person) {
+                return Err(Rejection::Malformed { what: format!("`{person}` is a service, and nobody") });
+            }
+            if !text_is_well_formed(reason) {
+                return Err(Rejection::ReasonRequired { figures: Vec::new() });
+            }
+            Ok(vec![NetworkEvent::PersonErased { person: person.clone(), reason: reason.clone() }])
         }
     }
 }

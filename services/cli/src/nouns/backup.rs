@@ -1,0 +1,48 @@
+//! `rondo backup` and `rondo restore`.
+
+use std::path::Path;
+
+use rondo_ledger::backup::{self, BackupError, Copied};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{Form, document, hint};
+
+pub(crate) fn backup(data: &Path, out: &Path, form: Form) -> Result<(), Failure> {
+    tell(&backup::backup(data, out).map_err(failed)?, "are backed up to", out, form)?;
+    hint(
+        "The signing key, the memory of what was signed and the register of people are not in it: keep `keys` and `people.toml` apart.",
+    );
+    Ok(())
+}
+
+pub(crate) fn restore(from: &Path, data: &Path, form: Form) -> Result<(), Failure> {
+    tell(&backup::restore(from, data).map_err(failed)?, "are restored to", data, form)?;
+    hint(
+        "Next: put the newest `keys` and `people.toml` back into it. If more was signed than this backup holds, nothing is signed on: restore the newest journal.",
+    );
+    Ok(())
+}
+
+fn failed(error: BackupError) -> Failure {
+    match error {
+        BackupError::NotEmpty(_) => Failure::conflict(error.to_string()),
+        BackupError::Unverified { .. } => Failure::findings(error.to_string()),
+        BackupError::Open(error) => error.into(),
+    }
+}
+
+fn tell(copied: &Copied, what: &str, place: &Path, form: Form) -> Result<(), Failure> {
+    let size = copied.head.size;
+    let told = format!(
+        "{size} records of {} and {} files {what} {}, and verify.",
+        copied.origin,
+        copied.files,
+        place.display()
+    );
+    let value = json!({
+        "origin": copied.origin, "records": size, "root": hex::encode(copied.head.root), "files": copied.files,
+        "bytes": copied.bytes, "place": place,
+    });
+    document(form, value, &told)
+}

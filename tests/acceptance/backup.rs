@@ -1,0 +1,135 @@
+//! Backups are whole or refused, and an old one is not signed on.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rondo_tests::program;
+
+fn run(data: &str, args: &[&str]) -> Output {
+    Command::new(program()).args(["--data", data]).args(args).output().unwrap()
+}
+
+fn rondo(data: &str, args: &[&str]) -> String {
+    let done = run(data, args);
+    assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+fn refused(data: &str, args: &[&str], status: i32, words: &str) {
+    let done = run(data, args);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(status), "{args:?}: {said}");
+    assert!(said.contains(words), "{words}: {said}");
+}
+
+fn copy(from: &str, to: &str) {
+    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+}
+
+struct Places(tempfile::TempDir);
+
+impl Places {
+    fn of(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+}
+
+#[test]
+fn what_is_restored_is_the_same_log_and_an_old_one_is_not_signed_on() {
+    let places = Places(tempfile::tempdir().unwrap());
+    let (data, saved, again) = (places.of("data"), places.of("backup"), places.of("again"));
+    rondo(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
+    assert!(rondo(&data, &["backup", "--out", &saved]).contains("and verify"));
+    assert!(!Path::new(&saved).join("keys").exists() && !Path::new(&saved).join("people.toml").exists());
+    refused(&data, &["backup", "--out", &saved], 6, "is not empty");
+    refused(&data, &["restore", "--from", &saved], 6, "is not empty");
+    rondo(&again, &["restore", "--from", &saved]);
+    copy(&format!("{data}/keys"), &again);
+    let show = ["round", "show", "ilms-asean-2025", "--output", "json"];
+    assert_eq!(rondo(&again, &show), rondo(&data, &show));
+    let figure = ["figure", "explain", "LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR"];
+    assert_eq!(rondo(&again, &figure), rondo(&data, &figure));
+    assert!(rondo(&again, &["audit", "verify"]).contains("2. bytes:      good"));
+    assert!(rondo(&again, &["doctor"]).contains("all "), "every received file is there");
+
+    // The log goes on; then the disk is lost, and the old backup is all there is beside the keys.
+    rondo(&data, &["person", "grant", "anna", "auditor"]);
+    let old = places.of("old");
+    rondo(&old, &["restore", "--from", &saved]);
+    copy(&format!("{data}/keys"), &old);
+    refused(&old, &["person", "grant", "bo", "auditor"], 1, "does not extend");
+    refused(&old, &["round", "list"], 1, "Nothing is signed");
+}
+
+#[test]
+fn a_backup_that_was_altered_or_cut_is_not_restored() {
+    let places = Places(tempfile::tempdir().unwrap());
+    let (data, saved) = (places.of("data"), places.of("backup"));
+    rondo(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
+    rondo(&data, &["backup", "--out", &saved]);
+    let segment = |of: &str| Path::new(of).join("journal/00000000000000000000.journal");
+    let whole = std::fs::read(segment(&saved)).unwrap();
+    let mut altered = whole.clone();
+    altered[whole.len() / 2] ^= 1;
+    for (name, bytes) in [("altered", &altered[..]), ("cut", &whole[..whole.len() / 2])] {
+        let twin = places.of(name);
+        copy(&saved, &twin);
+        std::fs::write(segment(&twin), bytes).unwrap();
+        let target = places.of(&format!("from-{name}"));
+        refused(&target, &["restore", "--from", &twin], 3, "does not verify");
+        assert!(!Path::new(&target).exists(), "nothing is put in the place of a data directory");
+    }
+    refused(&places.of("nothing"), &["restore", "--from", &places.of("no-such")], 5, "there is no log");
+}
+
+#[test]
+fn a_backup_made_while_the_log_grows_is_whole() {
+    let places = Places(tempfile::tempdir().unwrap());
+    let data = places.of("data");
+    let mut playing = Command::new(program())
+        .args(["up", "--demo", "--until-done", "--pace", "3", "--data", &data])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    for _ in 0..400 {
+        if Path::new(&data).join("checkpoint").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let mut sizes = Vec::new();
+    for n in 0..5 {
+        let told = rondo(&data, &["backup", "--out", &places.of(&format!("backup-{n}")), "--output", "json"]);
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        sizes.push(told["records"].as_u64().unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(150));
+    }
+    assert!(playing.wait().unwrap().success());
+    assert!(sizes.is_sorted() && sizes[0] < sizes[4], "{sizes:?}");
+}
+
+#[test]
+fn an_erased_person_is_nowhere_and_the_log_still_verifies() {
+    let places = Places(tempfile::tempdir().unwrap());
+    let data = places.of("data");
+    rondo(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
+    let register = std::fs::read_to_string(Path::new(&data).join("people.toml")).unwrap();
+    let entry = register.split("[person.").find(|entry| entry.starts_with("lao-focal]")).unwrap();
+    let field = |name: &str| entry.split(&format!("{name} = \"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let (name, email) = (field("name"), field("email"));
+    let holds = |words: &str| {
+        let found = Command::new("grep").args(["-r", "-l", "-F", words, &data]).output().unwrap();
+        String::from_utf8(found.stdout).unwrap().lines().count()
+    };
+    assert!(holds(&email) > 5, "the register and the mails hold the address");
+    refused(&data, &["person", "erase", "lao-focal", "--reason", " "], 2, "reason");
+    refused(&data, &["person", "erase", "nobody-at-all", "--reason", "x"], 5, "nobody is known");
+    refused(&data, &["person", "erase", "lao-focal", "--reason", "x", "--as", "ilo-coordinator"], 6, "may not");
+    assert!(holds(&email) > 5, "nothing was removed by what was refused");
+    rondo(&data, &["person", "erase", "lao-focal", "--reason", "asked for it"]);
+    assert_eq!((holds(&email), holds(&name)), (0, 0));
+    assert!(rondo(&data, &["audit", "verify"]).contains("2. bytes:      good"));
+    let history = rondo(&data, &["figure", "history", "LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR"]);
+    assert!(history.contains("lao-focal"), "who did it is still told by the id");
+}
