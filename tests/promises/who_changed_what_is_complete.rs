@@ -11,7 +11,7 @@ use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::participation::{Channel, CheckedTable, ParticipationCommand as P, ReceivedFile};
 use rondo_domain::round::{Participant, Pin, RoundCommand, RoundPlan};
 use rondo_domain::table::TableNo;
-use rondo_domain::{Command, CommandId, FileHash, Reason, ReasonCode, Role, Wish};
+use rondo_domain::{Command, CommandId, FileHash, Reason, ReasonCode, Role, RoundId, Wish};
 use rondo_eventlog::life::{self, AsOf};
 use rondo_eventlog::{Ledger, files};
 use rondo_ledger::LedgerConfig;
@@ -22,6 +22,8 @@ const COUNTRIES: [&str; 3] = ["LAO", "THA", "VNM"];
 const INDICATORS: [&str; 2] = ["MNA_OEMP_SEX_CDS_NB", "MST_TEMP_SEX_CBR_NB"];
 const SOURCES: [&str; 2] = ["EB:1", "FX:2"];
 const TABLE: TableNo = TableNo(17);
+/// Edits of one round; a country sends at most 500 files in each.
+const IN_A_ROUND: u64 = 1_000;
 
 /// One change as it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +55,7 @@ struct Log {
     ledger: Arc<dyn Ledger>,
     clock: PacedClock,
     acts: u64,
+    round: RoundId,
 }
 
 impl Log {
@@ -65,16 +68,16 @@ impl Log {
     }
 
     async fn in_round(&mut self, person: &str, command: RoundCommand) {
-        self.act(person, Wish::Round { round: "r".parse().unwrap(), command }).await;
+        self.act(person, Wish::Round { round: self.round.clone(), command }).await;
     }
 
     async fn of(&mut self, person: &str, country: &str, command: P) {
         let country = country.parse().unwrap();
-        self.act(person, Wish::Participation { round: "r".parse().unwrap(), country, command }).await;
+        self.act(person, Wish::Participation { round: self.round.clone(), country, command }).await;
     }
 
-    /// A launched round in which three countries take part.
-    async fn set_up(&mut self) {
+    /// A focal point in each country, and a coordinator.
+    async fn people(&mut self) {
         let focal =
             COUNTRIES.map(|country| (format!("{}-focal", country.to_lowercase()), Role::FocalPoint, Some(country)));
         let coordinator = ("coordinator".to_owned(), Role::RegionalCoordinator, None);
@@ -83,6 +86,11 @@ impl Log {
             let command = NetworkCommand::GrantRole { person: person.parse().unwrap(), grant };
             self.act("operator", Wish::Network { command }).await;
         }
+    }
+
+    /// A launched round in which three countries take part.
+    async fn begin_round(&mut self, n: u64) {
+        self.round = format!("r{n}").parse().unwrap();
         let bundle = files::store(&*self.ledger, b"a workflow").await.unwrap();
         let pin = Pin { workflow: "w".parse().unwrap(), bundle };
         self.in_round("coordinator", RoundCommand::Plan { pin, year: 2025, title: "A round".into() }).await;
@@ -137,7 +145,7 @@ impl Log {
         self.of("scheduler", country, P::RequestCheck { submission: submission.clone() }).await;
         let reason = Some(Reason { code: ReasonCode::ErrorInEntry, text: text.clone() });
         let evidence = Evidence { sha256: FileHash::of(&bytes), sheet: None };
-        let (round, wishes) = ("r".parse().unwrap(), cells.values().cloned().collect());
+        let (round, wishes) = (self.round.clone(), cells.values().cloned().collect());
         let command = FiguresCommand::Record { round, submission: submission.clone(), reason, evidence, cells: wishes };
         self.act(&person, Wish::Figures { sheet: sheet.clone(), command }).await;
         for wish in cells.into_values().filter(|wish| wish.was.as_ref() != Some(&wish.is)) {
@@ -179,11 +187,14 @@ async fn every_figures_history_and_every_as_of_view_is_that_of_a_plain_list() {
         chance: Arc::new(SystemChance),
     })
     .unwrap();
-    let mut log = Log { ledger: Arc::new(opened.handle.clone()), clock, acts: 0 };
-    log.set_up().await;
+    let mut log = Log { ledger: Arc::new(opened.handle.clone()), clock, acts: 0, round: "r".parse().unwrap() };
+    log.people().await;
     let (mut dice, mut oracle) = (Dice(seed | 1), BTreeMap::new());
     let begin = log.clock.now();
     for n in 0..edits {
+        if n % IN_A_ROUND == 0 {
+            log.begin_round(n / IN_A_ROUND).await;
+        }
         log.edit(n, &mut dice, &mut oracle).await;
     }
     let span = log.clock.now().duration_since(begin).as_secs() as u64;
