@@ -1,0 +1,72 @@
+//! Promise 18: every version reads all history. `tests/compatibility` holds a record of every event name and schema number
+//! as it was stored; each is read, and what is read says the same as what was stored. A new event needs a file here, and a
+//! changed one a new schema number, an upcaster and a second file beside the first, which stays.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use rondo_eventlog::codec;
+use rondo_tests::root;
+use serde_json::Value;
+
+/// Every event's name, as the domain writes them: the variants of its enums of events.
+fn names() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut folders = vec![root().join("shared/domain/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut inside = false;
+            for line in text.lines() {
+                if line.starts_with("pub enum ") && line.ends_with("Event {") && line != "pub enum Event {" {
+                    inside = true;
+                } else if line == "}" {
+                    inside = false;
+                } else if inside && line.starts_with("    ") && line[4..].starts_with(|c: char| c.is_ascii_uppercase())
+                {
+                    let name: String = line[4..].chars().take_while(char::is_ascii_alphanumeric).collect();
+                    names.insert(name);
+                }
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn a_stored_record_of_every_event_is_read_as_it_was_written() {
+    let mut seen = BTreeSet::new();
+    for entry in std::fs::read_dir(root().join("tests/compatibility")).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let bytes = Bytes::from(std::fs::read(&path).unwrap());
+        let record = codec::decode(&bytes).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert_eq!(format!("{}.{}.json", record.name, record.schema), file);
+        assert_eq!(record.bytes, bytes, "{file}: the stored bytes are not touched");
+        let stored: Value = serde_json::from_slice(&bytes).unwrap();
+        if record.schema == rondo_eventlog::upcaster::CURRENT {
+            assert_eq!(serde_json::to_value(&record.event).unwrap(), stored["event"], "{file} says the same");
+        }
+        seen.insert(record.name);
+    }
+    let names = names();
+    assert!(names.len() > 50, "{names:?}");
+    let missing: Vec<&String> = names.difference(&seen).collect();
+    assert!(missing.is_empty(), "no stored record in tests/compatibility of {missing:?}");
+    let unknown: Vec<&String> = seen.difference(&names).collect();
+    assert!(unknown.is_empty(), "events that the domain no longer has: {unknown:?}");
+}
+
+#[test]
+fn a_record_of_a_newer_program_is_refused_with_what_to_do() {
+    let path = root().join("tests/compatibility/RoundLaunched.1.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let newer = text.replace("\"schema\":1", &format!("\"schema\":{}", rondo_eventlog::upcaster::CURRENT + 1));
+    let refused = codec::decode(&Bytes::from(newer)).unwrap_err().to_string();
+    assert!(refused.contains("RoundLaunched") && refused.contains("use a newer one"), "{refused}");
+}
