@@ -64,6 +64,12 @@ fn questions_about_what_is_not_there() {
     of(&["task", "done", "ilms-asean-2025/LAO/call-head", "--text", "x", "--as", "ilo-coordinator"], 5, &["no task"]);
     of(&["task", "done", "ilms-asean-2025/MMR/call-head", "--text", "x", "--as", "ilo-coordinator"], 6, &["settled"]);
     of(&["task", "done", "call-head", "--text", "x", "--as", "ilo-coordinator"], 2, &["ROUND/COUNTRY/STEP"]);
+    of(&["figure", "show", "LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR", "--as-of", "yesterday"], 2, &["as-of"]);
+    of(&["audit", "proof", "999999"], 5, &["there is no record 999999", "records, from 0 on"]);
+    of(&["audit", "export", "--out", &data], 6, &["is not empty", "nothing was changed"]);
+    of(&["audit", "search", "--question", "who"], 2, &["changed-after-acceptance"]);
+    of(&["submission", "receipt", "ilms-asean-2025", "LAO", "lao-0"], 5, &["no submission"]);
+    of(&["release", "receipt", "ilms-asean-2025.7"], 5, &["nothing was approved"]);
     of(&["round", "show"], 2, &["Usage"]);
 }
 

@@ -122,6 +122,14 @@ fn a_receipt_is_accepted_by_them_and_by_us_and_proves_nothing_else() {
     refuses(&["receipt-aics", &text, &record, &vkey]);
     let ours = run(&["audit", "verify", &text, "--key", &vkey, "--record", &record]);
     assert_eq!(ours.status.code(), Some(3));
+    // A receipt of another log: its own record, and a key that is not that log's.
+    let stranger = played.path("stranger.vkey");
+    let vkey_text = std::fs::read_to_string(&vkey).unwrap();
+    let other = rondo_eventlog::merkle::Signer::new(vkey_text.split('+').next().unwrap(), &[9; 32]).unwrap();
+    std::fs::write(&stranger, other.verifier().vkey()).unwrap();
+    let ours = run(&["audit", "verify", &text, "--key", &stranger]);
+    assert_eq!(ours.status.code(), Some(3), "{}", String::from_utf8_lossy(&ours.stdout));
+    refuses(&["receipt-aics", &text, &proof.with_extension("record").display().to_string(), &stranger]);
     flip(&proof.with_extension("record"), 20);
     refuses(&["receipt", &text, &proof.with_extension("record").display().to_string(), &policy]);
 }
