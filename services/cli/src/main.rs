@@ -13,6 +13,7 @@ mod remote;
 mod run;
 mod task;
 mod up;
+mod witness;
 
 use std::process::ExitCode;
 

@@ -103,9 +103,13 @@ pub(crate) async fn receipt(ledger: &dyn Ledger, position: u64) -> Result<(Recei
 /// The proof that the log extends the tree of its first `old` records.
 pub(crate) async fn consistency(ledger: &dyn Ledger, old: u64) -> Result<(Checkpoint, Vec<Hash>), Failure> {
     let (_, checkpoint) = checkpoint(ledger, old).await?;
-    let size = checkpoint.head.size;
-    let proof = from_tiles(ledger, size, |tiles| proof::consistency(tiles, old, size)).await?;
+    let proof = consistency_up_to(ledger, old, checkpoint.head.size).await?;
     Ok((checkpoint, proof))
+}
+
+/// The proof that the tree of `size` signed records extends that of `old`.
+pub(crate) async fn consistency_up_to(ledger: &dyn Ledger, old: u64, size: u64) -> Result<Vec<Hash>, Failure> {
+    from_tiles(ledger, size, |tiles| proof::consistency(tiles, old, size)).await
 }
 
 /// Writes a receipt beside its record, as `NAME.tlog-proof` and `NAME.record`; files that are there are not written over.

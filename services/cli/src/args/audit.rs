@@ -77,6 +77,9 @@ pub(crate) enum AuditVerb {
         /// The log's public key, from elsewhere than the log; without it the one that stands beside the log.
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// A policy (C2SP tlog-policy): whose cosignatures have to be there.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
         /// The record of a receipt; without it the file beside it that ends in `.record`.
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
@@ -89,6 +92,13 @@ pub(crate) enum AuditVerb {
     /// Print the newest signed checkpoint; keep it elsewhere, and the log cannot be rewritten unseen.
     #[command(after_help = "Example: rondo audit checkpoint > checkpoint-of-this-year")]
     Checkpoint,
+    /// Have the witnesses of a policy cosign the newest checkpoint (C2SP tlog-witness), and keep it.
+    #[command(after_help = "Example: rondo audit witness --policy witnesses.policy")]
+    Witness {
+        /// A policy whose witnesses have addresses.
+        #[arg(long, value_name = "FILE")]
+        policy: PathBuf,
+    },
     /// Write the signed log as the folder that others' tools read (C2SP tlog-tiles).
     #[command(after_help = "Example: rondo audit export --out ./export")]
     Export {

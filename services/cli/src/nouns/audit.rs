@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rondo_eventlog::merkle::{Receipt, Verifier};
+use rondo_eventlog::merkle::{Policy, Receipt, Verifier};
 use rondo_ledger::inspect::{self, Inspection};
 use rondo_runtime::config::Config;
 use serde_json::json;
@@ -14,32 +14,83 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, document, hint, line};
 use crate::receipts;
+use crate::witness::{self, COSIGNED};
 
 /// What is said of every log that verifies.
 const LIMITS: &str = "A history that was rewritten and signed again passes 1 and 2; only a checkpoint, receipt or witness kept elsewhere shows it.";
 
 /// Runs a verb that needs no ledger: files are enough.
 pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<(), Failure> {
-    let AuditVerb::Verify { path, saved, key, record } = verb else {
+    let AuditVerb::Verify { path, saved, key, policy, record } = verb else {
         return Err(Failure::usage("this verb needs the log"));
     };
     let saved = saved.as_deref().map(text).transpose()?;
     let key = key.as_deref().map(text).transpose()?;
+    let policy = policy.as_deref().map(read_policy).transpose()?;
     let path = path.as_deref().unwrap_or(&config.ledger.data);
     if path.is_file() {
         return verify_receipt(path, record.as_deref(), key.as_deref(), form);
     }
-    let found = if inspect::is_export(path) {
-        inspect::export(path, key.as_deref(), saved.as_deref())?
-    } else {
-        inspect::inspect(path, key.as_deref(), saved.as_deref())?
+    let look = |saved: Option<&str>| {
+        if inspect::is_export(path) {
+            inspect::export(path, key.as_deref(), saved)
+        } else {
+            inspect::inspect(path, key.as_deref(), saved)
+        }
     };
-    tell(&found, form)
+    let found = look(saved.as_deref())?;
+    let witnessed = match &policy {
+        None => Answer::none("not asked: give the policy of your witnesses with --policy FILE"),
+        Some(policy) => {
+            let cosigned = path.join(COSIGNED);
+            let note = text(&if cosigned.exists() { cosigned } else { path.join("checkpoint") })?;
+            witnesses(policy, &note, look(Some(&note))?.extends_saved())
+        }
+    };
+    tell(&found, &witnessed, form)
+}
+
+fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    Policy::read(&text(path)?).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
+}
+
+/// An answer: whether it is good, where it was asked for, and in words.
+struct Answer {
+    good: Option<bool>,
+    told: String,
+}
+
+impl Answer {
+    fn none(told: &str) -> Self {
+        Self { good: None, told: told.to_owned() }
+    }
+}
+
+/// Whether the log is witnessed as the policy asks: enough of its witnesses cosigned a checkpoint that the log extends.
+fn witnesses(policy: &Policy, note: &str, extends: Option<bool>) -> Answer {
+    let found = match policy.judge(note) {
+        Ok(found) => found,
+        Err(error) => return Answer { good: Some(false), told: format!("BAD: {error}") },
+    };
+    let size = found.checkpoint.head.size;
+    let by: Vec<String> = found.witnesses.iter().map(|(name, at)| format!("{name} at {at}")).collect();
+    let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
+    if !found.asks {
+        return Answer::none(&format!("not witnessed: the policy asks for no witness (cosigned by {by})"));
+    }
+    let good = found.quorum && extends == Some(true);
+    let told = match (found.quorum, extends) {
+        (false, _) => format!("BAD: not as many witnesses as the policy asks cosigned {size} records: {by}"),
+        (true, Some(true)) => format!("good: the first {size} records are cosigned by {by}"),
+        (true, _) => format!("BAD: {by} cosigned {size} records that this log does not begin with"),
+    };
+    Answer { good: Some(good), told }
 }
 
 /// Hashes every record of a data directory again.
 pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
-    tell(&inspect::inspect(data, None, None)?, form)
+    let witnessed = Answer::none("not asked: give the policy of your witnesses with --policy FILE");
+    tell(&inspect::inspect(data, None, None)?, &witnessed, form)
 }
 
 fn text(path: &Path) -> Result<String, Failure> {
@@ -47,11 +98,26 @@ fn text(path: &Path) -> Result<String, Failure> {
 }
 
 /// Runs a verb that reads the log.
-pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
+pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) -> Result<(), Failure> {
     let ledger = &*desk.ledger;
     match verb {
         AuditVerb::Verify { .. } => Err(Failure::usage("this verb needs no log")),
         AuditVerb::Search(args) => super::search::run(args, desk, form).await,
+        AuditVerb::Witness { policy } => {
+            let policy = read_policy(policy)?;
+            let (note, asked) = witness::ask(ledger, &policy).await?;
+            for asked in &asked {
+                let outcome = asked.outcome.as_ref().map_or_else(Clone::clone, |_| "cosigned".to_owned());
+                line(&format!("{}: {outcome}", asked.name))?;
+            }
+            let judged = policy.judge(&note).map_err(|e| Failure::of(&e))?;
+            if !judged.quorum || judged.witnesses.is_empty() {
+                return Err(Failure::try_later("not as many witnesses cosigned as the policy asks; nothing was kept"));
+            }
+            let path = data.join(COSIGNED);
+            witness::keep(&path, &note)?;
+            line(&format!("{} records are cosigned; kept as {}.", judged.checkpoint.head.size, path.display()))
+        }
         AuditVerb::Checkpoint => line(ledger.checkpoint().await?.trim_end()),
         AuditVerb::Export { out } => {
             let told = |done: u64, all: u64| {
@@ -189,24 +255,27 @@ fn extends(found: &Inspection) -> String {
     }
 }
 
-fn tell(found: &Inspection, form: Form) -> Result<(), Failure> {
-    let witnessed = "not witnessed: no witness is set up";
+fn tell(found: &Inspection, witnessed: &Answer, form: Form) -> Result<(), Failure> {
     let told = format!(
-        "Log {}\n1. signature:  {}\n2. bytes:      {}\n3. extends:    {}\n4. witnessed:  {witnessed}\n{LIMITS}",
+        "Log {}\n1. signature:  {}\n2. bytes:      {}\n3. extends:    {}\n4. witnessed:  {}\n{LIMITS}",
         found.origin,
         signature(found),
         bytes(found),
         extends(found),
+        witnessed.told,
     );
     let value = json!({
         "origin": found.origin, "vkey": found.vkey, "records": found.records,
         "signed_records": found.checkpoint.as_ref().map(|checkpoint| checkpoint.head.size).ok(),
         "root": hex::encode(found.head.root), "signature": found.checkpoint.is_ok(), "bytes": found.hashes_to_root(),
-        "extends_saved_checkpoint": found.extends_saved(), "witnessed": false,
+        "extends_saved_checkpoint": found.extends_saved(), "witnessed": witnessed.good,
         "damage": found.damage.as_ref().map(ToString::to_string), "first_bad_record": found.altered.or(found.misplaced),
         "limits": LIMITS,
     });
     document(form, value, &told)?;
-    let good = found.checkpoint.is_ok() && found.hashes_to_root() && found.extends_saved() != Some(false);
+    let good = found.checkpoint.is_ok()
+        && found.hashes_to_root()
+        && found.extends_saved() != Some(false)
+        && witnessed.good != Some(false);
     if good { Ok(()) } else { Err(Failure::findings("the log does not verify; see the answers above")) }
 }

@@ -56,7 +56,7 @@ async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(
         Command::Figure(verb) => figure::run(verb, desk, form).await,
         Command::Reminder(verb) => reminder::run(verb, desk, form, served).await,
         Command::Task(verb) => task::run(verb, desk, form, served).await,
-        Command::Audit(verb) => audit::run(verb, desk, form).await,
+        Command::Audit(verb) => audit::run(verb, desk, &config.ledger.data, form).await,
         Command::Release(verb) => release::run(verb, desk, form).await,
         Command::Person(verb) => person::run(verb, desk, config, form).await,
         other => Err(Failure::usage(format!("{other:?} needs no log"))),

@@ -80,6 +80,25 @@ impl Signer {
     }
 }
 
+/// Signatures of a note: whose, and the bytes of key id and signature.
+type Signatures<'n> = Vec<(&'n str, Vec<u8>)>;
+
+/// The text of a note, its line end included, and its signatures: whose, and the bytes of key id and signature.
+///
+/// # Errors
+/// When it is no note.
+pub(super) fn signatures(note: &str) -> Result<(&str, Signatures<'_>), NoteError> {
+    let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
+    let text = &note[..=text.len()];
+    let mut found = Vec::new();
+    for line in lines.lines() {
+        let (name, signature) =
+            line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')).ok_or(NoteError::Malformed)?;
+        found.push((name, STANDARD.decode(signature).map_err(|_| NoteError::Malformed)?));
+    }
+    Ok((text, found))
+}
+
 /// A public key that checks notes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verifier {
@@ -121,18 +140,19 @@ impl Verifier {
         &self.name
     }
 
+    /// The bytes of the key.
+    pub fn public(&self) -> [u8; 32] {
+        self.key.to_bytes()
+    }
+
     /// The text of a note that this key signed.
     ///
     /// # Errors
     /// When it is no note, is not signed by this key, or the signature does not fit.
     pub fn open<'n>(&self, note: &'n str) -> Result<&'n str, NoteError> {
-        let (text, signatures) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
-        let text = &note[..=text.len()];
+        let (text, lines) = signatures(note)?;
         let id = key_id(&self.name, &self.key.to_bytes());
-        for line in signatures.lines() {
-            let (name, signature) =
-                line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')).ok_or(NoteError::Malformed)?;
-            let signature = STANDARD.decode(signature).map_err(|_| NoteError::Malformed)?;
+        for (name, signature) in lines {
             if name != self.name || signature.get(..4) != Some(&id[..]) {
                 continue;
             }

@@ -1,0 +1,109 @@
+//! Witnesses (C2SP tlog-witness): asked to cosign the newest checkpoint, each with the proof that it extends what it saw last.
+
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Client, StatusCode};
+use rondo_eventlog::Ledger;
+use rondo_eventlog::merkle::{Cosigner, Policy};
+
+use crate::failure::Failure;
+use crate::receipts;
+
+/// How long one witness may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The largest answer taken of a witness, in bytes.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// The file of the newest cosigned checkpoint, in the data directory.
+pub(crate) const COSIGNED: &str = "cosigned";
+
+/// What came of asking one witness.
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    /// Its signature line, or why there is none.
+    pub(crate) outcome: Result<String, String>,
+}
+
+/// Asks every witness of a policy that has an address, and gives the checkpoint with their cosignatures.
+pub(crate) async fn ask(ledger: &dyn Ledger, policy: &Policy) -> Result<(String, Vec<Asked>), Failure> {
+    let head = ledger.head().await?;
+    let (note, checkpoint) = receipts::checkpoint(ledger, head.size).await?;
+    let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(|e| Failure::of(&e))?;
+    let mut cosigned = note.clone();
+    let mut asked = Vec::new();
+    for (name, cosigner, url) in policy.to_be_asked() {
+        let outcome = one(ledger, &client, (url, cosigner), (&note, checkpoint.head.size)).await?;
+        if let Ok(line) = &outcome {
+            cosigned.push_str(line);
+        }
+        asked.push(Asked { name: name.to_owned(), outcome });
+    }
+    Ok((cosigned, asked))
+}
+
+/// Asks one witness: from the beginning, and once more from where it says that it stands.
+async fn one(
+    ledger: &dyn Ledger,
+    client: &Client,
+    (url, cosigner): (&str, &Cosigner),
+    (note, size): (&str, u64),
+) -> Result<Result<String, String>, Failure> {
+    let mut old = 0;
+    for _ in 0..2 {
+        let proof = receipts::consistency_up_to(ledger, old, size).await?;
+        let lines: String = proof.iter().map(|hash| format!("{}\n", STANDARD.encode(hash))).collect();
+        let body = format!("old {old}\n{lines}\n{note}");
+        let address = format!("{}/add-checkpoint", url.trim_end_matches('/'));
+        let answer = match client.post(address).body(body).send().await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(format!("it does not answer: {error}"))),
+        };
+        let status = answer.status();
+        let Ok(bytes) = answer.bytes().await else { return Ok(Err("its answer broke off".to_owned())) };
+        if bytes.len() > MAX_ANSWER {
+            return Ok(Err(format!("its answer has {} bytes", bytes.len())));
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        match status {
+            StatusCode::OK => return Ok(line_of(cosigner, note, &text)),
+            StatusCode::CONFLICT => match text.trim_end().parse::<u64>() {
+                Ok(seen) if seen != old && seen <= size => old = seen,
+                Ok(seen) if seen > size => {
+                    return Ok(Err(format!(
+                        "it has seen {seen} records, and this log has {size}: this is an older copy"
+                    )));
+                }
+                _ => return Ok(Err("it has cosigned another history of this log".to_owned())),
+            },
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                return Ok(Err("this log does not extend what it has cosigned".to_owned()));
+            }
+            StatusCode::NOT_FOUND => return Ok(Err("it does not know this log".to_owned())),
+            StatusCode::FORBIDDEN => return Ok(Err("it does not trust the key of this log".to_owned())),
+            other => return Ok(Err(format!("it answered {other}"))),
+        }
+    }
+    Ok(Err("it moves on while it is asked".to_owned()))
+}
+
+/// The line of the answer that is this witness's cosignature of the note; others in it are not believed.
+fn line_of(cosigner: &Cosigner, note: &str, answer: &str) -> Result<String, String> {
+    for line in answer.lines() {
+        let line = format!("{line}\n");
+        if matches!(cosigner.cosigned(&format!("{note}{line}")), Ok(Some(_))) {
+            return Ok(line);
+        }
+    }
+    Err("its answer holds no cosignature by its key".to_owned())
+}
+
+/// Keeps a cosigned checkpoint, all or nothing.
+pub(crate) fn keep(path: &Path, note: &str) -> Result<(), Failure> {
+    let beside = path.with_extension("new");
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
+    std::fs::write(&beside, note).map_err(failed)?;
+    std::fs::rename(&beside, path).map_err(failed)
+}

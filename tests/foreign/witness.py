@@ -1,0 +1,73 @@
+"""A witness (C2SP tlog-witness) out of aics-tlog's parts, for one log: witness.py LOG_VKEY_FILE
+
+Prints its address and its vkey on one line, then answers until it is ended. It remembers in memory.
+"""
+
+import base64
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from aics_tlog import (
+    cosignature_vkey,
+    format_vkey,
+    parse_checkpoint,
+    parse_note,
+    parse_vkey,
+    sign_cosignature,
+    verify_checkpoint,
+    verify_consistency,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+NAME = "witness.example.org/one"
+LOG = parse_vkey(Path(sys.argv[1]).read_text().strip())
+KEY = Ed25519PrivateKey.generate()
+LOCK = threading.Lock()
+SEEN = {"size": 0, "root": None}
+
+
+def judge(body):
+    head, note_text = body.split("\n\n", 1)
+    lines = head.split("\n")
+    old = int(lines[0].removeprefix("old "))
+    proof = [base64.b64decode(line) for line in lines[1:]]
+    note = parse_note(note_text)
+    checkpoint = parse_checkpoint(note.text)
+    if checkpoint.origin != LOG.name:
+        return 404, ""
+    if not verify_checkpoint(note, LOG).ok:
+        return 403, ""
+    if old > checkpoint.size:
+        return 400, ""
+    if old != SEEN["size"]:
+        return 409, f"{SEEN['size']}\n"
+    if old and not verify_consistency(old, checkpoint.size, SEEN["root"], checkpoint.root, proof):
+        return 422, ""
+    SEEN.update(size=checkpoint.size, root=checkpoint.root)
+    _, line = sign_cosignature(KEY, NAME, int(time.time()), checkpoint.origin, checkpoint.size, checkpoint.root)
+    signature = base64.b64encode(line.key_id + line.signature).decode()
+    return 200, f"\u2014 {line.name} {signature}\n"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        with LOCK:
+            status, answer = judge(body) if self.path == "/add-checkpoint" else (404, "")
+        answer = answer.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/x.tlog.size" if status == 409 else "text/plain")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args):
+        pass
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(f"http://127.0.0.1:{server.server_port} {format_vkey(cosignature_vkey(NAME, KEY.public_key()))}", flush=True)
+server.serve_forever()

@@ -1,0 +1,85 @@
+//! A witness made of other people's parts: it cosigns a log that goes on, and neither a branch nor an older copy of it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use rondo_tests::root;
+
+use crate::{Played, rondo, run};
+
+struct Witness {
+    child: Child,
+    url: String,
+    vkey: String,
+}
+
+impl Witness {
+    fn start(log: &str) -> Self {
+        let python = root().join("target/tools/foreign/bin/python");
+        let mut command = Command::new(python);
+        command.arg(root().join("tests/foreign/witness.py")).arg(log).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let (url, vkey) = said.trim().split_once(' ').expect("the witness says its address and key");
+        let (url, vkey) = (url.to_owned(), vkey.to_owned());
+        Self { child, url, vkey }
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_log_is_witnessed_as_it_goes_on_and_neither_a_branch_nor_an_older_copy_is() {
+    let played = Played::new();
+    let data = played.path("data");
+    let vkey = std::fs::read_to_string(played.path("export/log.vkey")).unwrap();
+    let witness = Witness::start(&played.path("export/log.vkey"));
+    let policy = played.path("policy");
+    let text = format!("log {}\nwitness one {} {}\nquorum one\n", vkey.trim(), witness.vkey, witness.url);
+    std::fs::write(&policy, &text).unwrap();
+    let verify = |data: &str| {
+        let done = run(&["--data", data, "audit", "verify", "--policy", &policy]);
+        (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned())
+    };
+    let (status, told) = verify(&data);
+    assert!(status == Some(3) && told.contains("4. witnessed:  BAD: not as many"), "{told}");
+    let copy = |name: &str| {
+        let to = played.path(name);
+        assert!(Command::new("cp").arg("-r").args([&data, &to]).status().unwrap().success());
+        to
+    };
+    let (older, branch) = (copy("older"), copy("branch"));
+    assert!(rondo(&["--data", &data, "audit", "witness", "--policy", &policy]).contains("one: cosigned"));
+    let (status, told) = verify(&data);
+    assert!(status == Some(0) && told.contains("4. witnessed:  good"), "{told}");
+
+    // The log goes on: the witness sees the new checkpoint after the one that it knows.
+    rondo(&["--data", &data, "person", "grant", "anna", "auditor"]);
+    assert!(rondo(&["--data", &data, "audit", "witness", "--policy", &policy]).contains("one: cosigned"));
+    assert_eq!(verify(&data).0, Some(0));
+
+    let refused = |data: &str, words: &str| {
+        let done = run(&["--data", data, "audit", "witness", "--policy", &policy]);
+        let told = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert_eq!(done.status.code(), Some(75), "{told}");
+        assert!(told.contains(words), "{told}");
+        assert!(!std::path::Path::new(data).join("cosigned").exists(), "nothing was kept");
+    };
+    refused(&older, "this is an older copy");
+    rondo(&["--data", &branch, "person", "grant", "bo", "auditor"]);
+    rondo(&["--data", &branch, "person", "grant", "chan", "auditor"]);
+    refused(&branch, "does not extend what it has cosigned");
+    // A branch with the other's cosigned checkpoint beside it: 1 and 2 are good, and the witness tells.
+    std::fs::copy(format!("{data}/cosigned"), format!("{branch}/cosigned")).unwrap();
+    let (status, told) = verify(&branch);
+    assert!(
+        status == Some(3) && told.contains("2. bytes:      good") && told.contains("does not begin with"),
+        "{told}"
+    );
+}
