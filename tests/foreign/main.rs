@@ -143,7 +143,7 @@ fn the_checkpoint_is_signed_as_openssl_checks_it() {
     let (text, line) = note.rsplit_once("\n\n").unwrap();
     let signature = STANDARD.decode(line.trim_end().rsplit(' ').next().unwrap()).unwrap();
     let vkey = std::fs::read_to_string(played.path("export/log.vkey")).unwrap();
-    let key = STANDARD.decode(vkey.trim_end().rsplit('+').next().unwrap()).unwrap();
+    let key = STANDARD.decode(vkey.trim_end().splitn(3, '+').nth(2).unwrap()).unwrap();
     // SubjectPublicKeyInfo of an Ed25519 key (RFC 8410, section 4).
     let mut der = hex::decode("302a300506032b6570032100").unwrap();
     der.extend(&key[1..]);
