@@ -88,7 +88,9 @@ type Signatures<'n> = Vec<(&'n str, Vec<u8>)>;
 /// # Errors
 /// When it is no note.
 pub(super) fn signatures(note: &str) -> Result<(&str, Signatures<'_>), NoteError> {
-    let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
+    // Each line of a note ends in a line end, the last one too.
+    let whole = note.strip_suffix('\n').ok_or(NoteError::Malformed)?;
+    let (text, lines) = whole.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
     let text = &note[..=text.len()];
     let mut found = Vec::new();
     for line in lines.lines() {
@@ -181,5 +183,6 @@ mod tests {
         let ours = Verifier::from_vkey(&signer.verifier().vkey()).unwrap();
         assert_eq!(ours.open(&note).unwrap(), "rondo.example/log\n5\nabc\n");
         assert_eq!(ours.open(&altered), Err(NoteError::BadSignature("rondo.example/log".to_owned())));
+        assert_eq!(ours.open(note.trim_end()), Err(NoteError::Malformed), "its last line end was cut off");
     }
 }
