@@ -10,6 +10,40 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the workspace").to_owned()
 }
 
+/// Chance that can be repeated (xorshift64*).
+pub struct Dice(u64);
+
+impl Dice {
+    /// Dice of the seed that `RONDO_SEED` names, or of the usual one; it is printed, so that a run can be repeated.
+    #[allow(clippy::disallowed_methods, reason = "the seed is told by the environment")]
+    pub fn of_this_run() -> Self {
+        let seed: u64 = std::env::var("RONDO_SEED").map_or(0x5EED, |seed| seed.parse().expect("a seed is a number"));
+        eprintln!("seed {seed}");
+        Self(seed | 1)
+    }
+
+    /// One of so many sides, from 0.
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % sides
+    }
+
+    /// One of these.
+    pub fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.roll(of.len())]
+    }
+}
+
+/// How long a long test is in this run: the full length with `tests/run --full`, which is printed.
+#[allow(clippy::disallowed_methods, reason = "the length is told by the environment")]
+pub fn length(usual: usize, full: usize) -> usize {
+    let length = if std::env::var("RONDO_FULL").is_ok() { full } else { usual };
+    eprintln!("{length} of {full}");
+    length
+}
+
 /// The files of a workflow folder, without its demonstration.
 pub fn bundle(workflow: &str) -> Bundle {
     let folder = root().join("workflows").join(workflow);

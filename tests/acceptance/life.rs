@@ -81,6 +81,7 @@ fn the_ready_questions_of_an_auditor_are_answered() {
     assert!(!found(&["--question", "allowances"]).is_empty());
     assert!(found(&["--question", "same-person"]).is_empty(), "the domain refuses it");
     let loaded = found(&["--question", "last-by-another"]);
+    assert!(!loaded.is_empty(), "what was published before this log began was loaded by us");
     assert!(loaded.iter().all(|entry| entry["role"] != "focal-point"));
     let changes = found(&["--person", "lao-focal", "--event", "FiguresRecorded", "--reason", "transposed"]);
     assert_eq!(changes.len(), 1);

@@ -11,6 +11,7 @@ use rondo_eventlog::Ledger;
 use rondo_ledger::LedgerConfig;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::SystemClock;
+use rondo_tests::Dice;
 
 const COMMANDS: u64 = 10_000;
 
@@ -28,19 +29,11 @@ fn command(n: u64) -> rondo_domain::Command {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[allow(clippy::disallowed_methods, reason = "the seed is told by the environment")]
 async fn ten_thousand_commands_delivered_up_to_five_times_have_ten_thousand_effects() {
-    let mut seed: u64 = std::env::var("RONDO_SEED").ok().map_or(0x5EED, |seed| seed.parse().unwrap());
-    eprintln!("{COMMANDS} commands, seed {seed}");
-    let mut roll = move |sides: u64| {
-        seed ^= seed >> 12;
-        seed ^= seed << 25;
-        seed ^= seed >> 27;
-        (seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides
-    };
-    let mut deliveries: Vec<u64> = (0..COMMANDS).flat_map(|n| vec![n; 1 + roll(5) as usize]).collect();
+    let mut dice = Dice::of_this_run();
+    let mut deliveries: Vec<u64> = (0..COMMANDS).flat_map(|n| vec![n; 1 + dice.roll(5)]).collect();
     for last in (1..deliveries.len()).rev() {
-        deliveries.swap(last, roll(last as u64 + 1) as usize);
+        deliveries.swap(last, dice.roll(last + 1));
     }
     let folder = tempfile::tempdir().unwrap();
     let opened = rondo_ledger::open(&LedgerConfig {

@@ -15,27 +15,7 @@ use rondo_ledger::{LedgerConfig, export};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::SystemClock;
 use rondo_runtime::lifecycle::Lifecycle;
-use rondo_tests::root;
-
-/// Chance that can be repeated (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % sides
-    }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the length and the seed are told by the environment")]
-fn length_and_dice(usual: usize, full: usize) -> (usize, Dice) {
-    let count = if std::env::var("RONDO_FULL").is_ok() { full } else { usual };
-    let seed: u64 = std::env::var("RONDO_SEED").ok().map_or(0x5EED, |seed| seed.parse().unwrap());
-    eprintln!("{count}, seed {seed}");
-    (count, Dice(seed | 1))
-}
+use rondo_tests::{Dice, length, root};
 
 /// A log of so many records, signed and exported.
 async fn log(folder: &Path, records: usize) -> (PathBuf, PathBuf) {
@@ -125,7 +105,7 @@ fn altered(path: &Path, bytes: &[u8], dice: &mut Dice, others: &[PathBuf]) -> Op
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mutation_of_an_export_is_found_by_us_and_by_others() {
-    let (count, mut dice) = length_and_dice(200, 1_000);
+    let (count, mut dice) = (length(200, 1_000), Dice::of_this_run());
     let folder = tempfile::tempdir().unwrap();
     let (_, out) = log(folder.path(), 700).await;
     let vkey = folder.path().join("log.vkey");
@@ -159,7 +139,7 @@ async fn every_mutation_of_an_export_is_found_by_us_and_by_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_flipped_bit_of_a_journal_is_found_with_its_place() {
-    let (count, mut dice) = length_and_dice(200, 1_000);
+    let (count, mut dice) = (length(200, 1_000), Dice::of_this_run());
     let folder = tempfile::tempdir().unwrap();
     let (data, _) = log(folder.path(), 700).await;
     let path = data.join("journal/00000000000000000000.journal");
@@ -179,7 +159,7 @@ async fn every_flipped_bit_of_a_journal_is_found_with_its_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_that_nobody_touched_raise_no_alarm() {
-    let (count, mut dice) = length_and_dice(10, 100);
+    let (count, mut dice) = (length(10, 100), Dice::of_this_run());
     let special = [1, 2, 255, 256, 257, 512, 513];
     for n in 0..count {
         let size = special.get(n).copied().unwrap_or_else(|| 1 + dice.roll(900));

@@ -17,6 +17,7 @@ use rondo_eventlog::{Ledger, files};
 use rondo_ledger::LedgerConfig;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, PacedClock};
+use rondo_tests::{Dice, length};
 
 const COUNTRIES: [&str; 3] = ["LAO", "THA", "VNM"];
 const INDICATORS: [&str; 2] = ["MNA_OEMP_SEX_CDS_NB", "MST_TEMP_SEX_CBR_NB"];
@@ -33,22 +34,6 @@ struct Made {
     was: Option<FigureValue>,
     is: FigureValue,
     reason: String,
-}
-
-/// Chance that can be repeated (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.roll(of.len() as u64) as usize]
-    }
 }
 
 struct Log {
@@ -127,8 +112,8 @@ impl Log {
         let text = format!("reason {n}");
         let mut cells: BTreeMap<CellKey, CellWish> = BTreeMap::new();
         for _ in 0..=dice.roll(4) {
-            let class = ["CDS_DES_KOR", "CDS_DES_JPN", "CDS_DES_THA"][dice.roll(3) as usize];
-            let sex = [Sex::Total, Sex::Male, Sex::Female][dice.roll(3) as usize];
+            let class = ["CDS_DES_KOR", "CDS_DES_JPN", "CDS_DES_THA"][dice.roll(3)];
+            let sex = [Sex::Total, Sex::Male, Sex::Female][dice.roll(3)];
             let key = CellKey { sex, classif1: Some(class.parse().unwrap()), classif2: None };
             let was =
                 oracle.get(&FigureKey::new(&sheet, &key)).and_then(|made| made.last()).map(|made| made.is.clone());
@@ -172,11 +157,8 @@ impl Log {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[allow(clippy::disallowed_methods, reason = "the length and the seed are told by the environment")]
 async fn every_figures_history_and_every_as_of_view_is_that_of_a_plain_list() {
-    let edits = if std::env::var("RONDO_FULL").is_ok() { 10_000 } else { 1_000 };
-    let seed: u64 = std::env::var("RONDO_SEED").ok().map_or(0x5EED, |seed| seed.parse().unwrap());
-    eprintln!("{edits} edits, seed {seed}");
+    let (edits, mut dice) = (length(1_000, 10_000) as u64, Dice::of_this_run());
     let folder = tempfile::tempdir().unwrap();
     let clock = PacedClock::new("2026-01-01T00:00:00Z".parse().unwrap());
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
@@ -189,7 +171,7 @@ async fn every_figures_history_and_every_as_of_view_is_that_of_a_plain_list() {
     .unwrap();
     let mut log = Log { ledger: Arc::new(opened.handle.clone()), clock, acts: 0, round: "r".parse().unwrap() };
     log.people().await;
-    let (mut dice, mut oracle) = (Dice(seed | 1), BTreeMap::new());
+    let mut oracle = BTreeMap::new();
     let begin = log.clock.now();
     for n in 0..edits {
         if n % IN_A_ROUND == 0 {
@@ -197,7 +179,7 @@ async fn every_figures_history_and_every_as_of_view_is_that_of_a_plain_list() {
         }
         log.edit(n, &mut dice, &mut oracle).await;
     }
-    let span = log.clock.now().duration_since(begin).as_secs() as u64;
+    let span = log.clock.now().duration_since(begin).as_secs() as usize;
     let mut changes = 0;
     for (key, made) in &oracle {
         assert_eq!(log.told(key, AsOf::Now).await, *made, "{key}");

@@ -114,6 +114,15 @@ pub enum AsOf {
 }
 
 impl AsOf {
+    /// As of an instant or now, by what was known or by what was published.
+    pub fn new(at: Option<Timestamp>, published: bool) -> Self {
+        match (at, published) {
+            (None, false) => Self::Now,
+            (Some(at), false) => Self::Known(at),
+            (at, true) => Self::Published(at.unwrap_or(Timestamp::MAX)),
+        }
+    }
+
     fn instant(self) -> Timestamp {
         match self {
             Self::Now => Timestamp::MAX,

@@ -1,6 +1,5 @@
 //! `rondo figure`.
 
-use jiff::Timestamp;
 use rondo_domain::ReleaseId;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{FigureKey, FiguresEvent};
@@ -80,12 +79,7 @@ fn newest(life: &[Value]) -> Vec<Value> {
 
 /// Every value of a figure, oldest first, as of the instant asked about.
 async fn life(desk: &Desk, key: &FigureKey, when: &When) -> Result<Vec<Value>, Failure> {
-    let as_of = match (when.as_of, when.published) {
-        (Some(at), true) => AsOf::Published(at),
-        (Some(at), false) => AsOf::Known(at),
-        (None, true) => AsOf::Published(Timestamp::MAX),
-        (None, false) => AsOf::Now,
-    };
+    let as_of = AsOf::new(when.as_of, when.published);
     let table = table(desk, key).await?;
     let told = life::read(&*desk.ledger, key, table, as_of).await?;
     if told.is_empty() {

@@ -264,3 +264,64 @@ impl Asked {
         self.last.into_values().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use rondo_eventlog::codec;
+
+    use super::*;
+
+    /// The stored record of an event, of this stream and by this person.
+    fn record(event: &str, stream: &str, by: &str) -> Record {
+        let path = format!("{}/../../tests/compatibility/{event}.1.json", env!("CARGO_MANIFEST_DIR"));
+        let mut stored: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        stored["stream"] = json!(stream);
+        stored["actor"]["id"] = json!(by);
+        if event == "FiguresRecorded" {
+            stored["event"]["data"]["round"] = json!("r-2025");
+        }
+        if event == "TablesAccepted" {
+            stored["event"]["data"]["tables"] = json!([17]);
+        }
+        codec::decode(&Bytes::from(serde_json::to_vec(&stored).unwrap())).unwrap()
+    }
+
+    const SHEET: &str = "figures/LAO/MNA_OEMP_SEX_CDS_NB/2024/EB:1";
+    const PART: &str = "participation/r-2025/LAO";
+
+    fn answered(question: Question, records: &[Record]) -> Vec<bool> {
+        let bundle = crate::builtin::bundle("ilms-asean").unwrap();
+        let questionnaire = rondo_questionnaire::read_questionnaire(&bundle).unwrap();
+        let mut asked = Asked::default();
+        records.iter().map(|record| asked.answer(question, record, &questionnaire).is_some()).collect()
+    }
+
+    #[test]
+    fn a_change_is_found_after_its_table_was_accepted_and_only_once_for_each_acceptance() {
+        let (change, accept) = (record("FiguresRecorded", SHEET, "a"), record("TablesAccepted", PART, "b"));
+        let elsewhere = record("FiguresRecorded", &SHEET.replace("LAO", "THA"), "a");
+        let records = [change.clone(), accept.clone(), elsewhere, change.clone(), change.clone(), accept, change];
+        let found = answered(Question::ChangedAfterAcceptance, &records);
+        assert_eq!(found, [false, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn acts_that_need_two_people_and_were_ones_are_found() {
+        let change = record("FiguresRecorded", SHEET, "a");
+        let accepted = |by: &str| record("TablesAccepted", PART, by);
+        assert_eq!(answered(Question::SamePerson, &[change.clone(), accepted("b")]), [false, false]);
+        assert_eq!(answered(Question::SamePerson, &[change, accepted("a")]), [false, true]);
+        let release = |event: &str, by: &str| record(event, "release/r-2025.1", by);
+        let (approved, cleared) = (release("ReleaseApproved", "c"), release("ReleaseCleared", "c"));
+        assert_eq!(answered(Question::SamePerson, &[approved.clone(), release("ReleaseCleared", "d")]), [false, false]);
+        assert_eq!(answered(Question::SamePerson, &[approved, cleared]), [false, true]);
+    }
+
+    #[test]
+    fn an_extension_is_found_with_its_country() {
+        let extended = record("DeadlineExtended", "round/r-2025", "coordinator");
+        assert_eq!(answered(Question::Extensions, std::slice::from_ref(&extended)), [true]);
+        assert_eq!(country_of(&extended).unwrap().as_str(), "LAO");
+    }
+}

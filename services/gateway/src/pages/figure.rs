@@ -92,11 +92,7 @@ pub(crate) async fn figure_json(
 ) -> Result<Json<serde_json::Value>, PortFailure> {
     let refused = |e: rondo_domain::figure::InvalidKey| PortFailure(Failure::Refused { what: e.to_string() });
     let key: FigureKey = key.parse().map_err(refused)?;
-    let as_of = match (when.as_of, when.published) {
-        (None, false) => AsOf::Now,
-        (Some(at), false) => AsOf::Known(at),
-        (at, true) => AsOf::Published(at.unwrap_or(Timestamp::MAX)),
-    };
+    let as_of = AsOf::new(when.as_of, when.published);
     let texts = newest_texts(&shared);
     let table = texts.questionnaire.layouts.get(&key.indicator).map(|layout| layout.table);
     let values = life::read(&*shared.ledger, &key, table, as_of).await?;

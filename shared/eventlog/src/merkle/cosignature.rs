@@ -1,13 +1,10 @@
 //! Cosignatures (C2SP tlog-cosignature, Ed25519): a witness says that, at a time, this was the newest tree it had seen of a
 //! log, and that it extends every one before.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
-use super::note::{NoteError, signatures};
+use super::note::{NoteError, key_id, read_vkey, signatures};
 
 /// The signature type of a timestamped Ed25519 cosignature.
 const COSIGNATURE: u8 = 0x04;
@@ -25,19 +22,8 @@ impl Cosigner {
     /// # Errors
     /// When it is none.
     pub fn from_vkey(vkey: &str) -> Result<Self, NoteError> {
-        let mut parts = vkey.trim_end().splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NoteError::BadKey);
-        };
-        let key = STANDARD.decode(key).map_err(|_| NoteError::BadKey)?;
-        let [COSIGNATURE, public @ ..] = &key[..] else { return Err(NoteError::BadKey) };
-        let public: [u8; 32] = public.try_into().map_err(|_| NoteError::BadKey)?;
-        let key = VerifyingKey::from_bytes(&public).map_err(|_| NoteError::BadKey)?;
-        let cosigner = Self { name: name.to_owned(), key };
-        if name.is_empty() || hex::encode(cosigner.id()) != id {
-            return Err(NoteError::BadKey);
-        }
-        Ok(cosigner)
+        let (name, key) = read_vkey(vkey, COSIGNATURE)?;
+        Ok(Self { name: name.to_owned(), key })
     }
 
     /// The witness's name.
@@ -51,9 +37,7 @@ impl Cosigner {
     }
 
     fn id(&self) -> [u8; 4] {
-        let hash = Sha256::new().chain_update(&self.name).chain_update(b"\n").chain_update([COSIGNATURE]);
-        let hash = hash.chain_update(self.key.to_bytes()).finalize();
-        [hash[0], hash[1], hash[2], hash[3]]
+        key_id(&self.name, COSIGNATURE, &self.key.to_bytes())
     }
 
     /// When this witness cosigned the note, if it did.
@@ -80,6 +64,8 @@ impl Cosigner {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use ed25519_dalek::{Signer as _, SigningKey};
 
     use super::*;

@@ -28,10 +28,30 @@ pub enum NoteError {
     BadSignature(String),
 }
 
-fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
+/// The id of a key of a signature type under a name.
+pub(super) fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> [u8; 4] {
     let hash =
-        Sha256::new().chain_update(name).chain_update(b"\n").chain_update([ED25519]).chain_update(public).finalize();
+        Sha256::new().chain_update(name).chain_update(b"\n").chain_update([kind]).chain_update(public).finalize();
     [hash[0], hash[1], hash[2], hash[3]]
+}
+
+/// Reads a vkey of a signature type: name, key id in hexadecimal and key in base64, joined by plus signs.
+///
+/// # Errors
+/// When it is none, or one of another type.
+pub(super) fn read_vkey(vkey: &str, kind: u8) -> Result<(&str, VerifyingKey), NoteError> {
+    let mut parts = vkey.trim_end().splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(NoteError::BadKey);
+    };
+    check_name(name)?;
+    let key = STANDARD.decode(key).map_err(|_| NoteError::BadKey)?;
+    let (found, public) = key.split_first().ok_or(NoteError::BadKey)?;
+    let public: [u8; 32] = public.try_into().map_err(|_| NoteError::BadKey)?;
+    if *found != kind || hex::encode(key_id(name, kind, &public)) != id {
+        return Err(NoteError::BadKey);
+    }
+    Ok((name, VerifyingKey::from_bytes(&public).map_err(|_| NoteError::BadKey)?))
 }
 
 fn check_name(name: &str) -> Result<(), NoteError> {
@@ -74,7 +94,7 @@ impl Signer {
     /// The note: the text, which ends in a line end, and a signature.
     pub fn sign(&self, text: &str) -> String {
         let public = self.key.verifying_key().to_bytes();
-        let mut signature = key_id(&self.name, &public).to_vec();
+        let mut signature = key_id(&self.name, ED25519, &public).to_vec();
         signature.extend(self.key.sign(text.as_bytes()).to_bytes());
         format!("{text}\n\u{2014} {} {}\n", self.name, STANDARD.encode(signature))
     }
@@ -114,18 +134,7 @@ impl Verifier {
     /// # Errors
     /// When it is none.
     pub fn from_vkey(vkey: &str) -> Result<Self, NoteError> {
-        let mut parts = vkey.trim_end().splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NoteError::BadKey);
-        };
-        check_name(name)?;
-        let key = STANDARD.decode(key).map_err(|_| NoteError::BadKey)?;
-        let [ED25519, public @ ..] = &key[..] else { return Err(NoteError::BadKey) };
-        let public: [u8; 32] = public.try_into().map_err(|_| NoteError::BadKey)?;
-        if hex::encode(key_id(name, &public)) != id {
-            return Err(NoteError::BadKey);
-        }
-        let key = VerifyingKey::from_bytes(&public).map_err(|_| NoteError::BadKey)?;
+        let (name, key) = read_vkey(vkey, ED25519)?;
         Ok(Self { name: name.to_owned(), key })
     }
 
@@ -134,7 +143,7 @@ impl Verifier {
         let public = self.key.to_bytes();
         let mut key = vec![ED25519];
         key.extend(public);
-        format!("{}+{}+{}", self.name, hex::encode(key_id(&self.name, &public)), STANDARD.encode(key))
+        format!("{}+{}+{}", self.name, hex::encode(key_id(&self.name, ED25519, &public)), STANDARD.encode(key))
     }
 
     /// The key's name.
@@ -153,7 +162,7 @@ impl Verifier {
     /// When it is no note, is not signed by this key, or the signature does not fit.
     pub fn open<'n>(&self, note: &'n str) -> Result<&'n str, NoteError> {
         let (text, lines) = signatures(note)?;
-        let id = key_id(&self.name, &self.key.to_bytes());
+        let id = key_id(&self.name, ED25519, &self.key.to_bytes());
         for (name, signature) in lines {
             if name != self.name || signature.get(..4) != Some(&id[..]) {
                 continue;
