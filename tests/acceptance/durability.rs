@@ -115,7 +115,7 @@ fn fifty_kills_lose_nothing_that_was_acknowledged() {
         last
     });
     assert!(inspection > 2_000);
-    let found = rondo_ledger::inspect::inspect(&data, None, None).unwrap();
+    let found = rondo_ledger::inspect::inspect(&data, None, &[]).unwrap();
     assert!(found.hashes_to_root(), "{found:?}");
 }
 

@@ -111,7 +111,7 @@ async fn every_mutation_of_an_export_is_found_by_us_and_by_others() {
     let vkey = folder.path().join("log.vkey");
     std::fs::copy(out.join("log.vkey"), &vkey).unwrap();
     let key = std::fs::read_to_string(&vkey).unwrap();
-    assert!(is_good(&inspect::export(&out, Some(&key), None).unwrap()) && foreign_accepts(&out, &vkey));
+    assert!(is_good(&inspect::export(&out, Some(&key), &[]).unwrap()) && foreign_accepts(&out, &vkey));
     // The key and the policy beside an export are not trusted, and so prove nothing when they change.
     let mut all = files(&out);
     all.retain(|path| !path.ends_with("log.vkey") && !path.ends_with("policy"));
@@ -124,7 +124,7 @@ async fn every_mutation_of_an_export_is_found_by_us_and_by_others() {
             Some(twin) => std::fs::write(path, twin).unwrap(),
             None => std::fs::remove_file(path).unwrap(),
         }
-        let found = inspect::export(&out, Some(&key), None);
+        let found = inspect::export(&out, Some(&key), &[]);
         assert!(!found.as_ref().is_ok_and(is_good), "mutation {done} of {} is not found", path.display());
         if done % 50 == 0 {
             assert!(!foreign_accepts(&out, &vkey), "mutation {done} of {} is not found by aics-tlog", path.display());
@@ -133,7 +133,7 @@ async fn every_mutation_of_an_export_is_found_by_us_and_by_others() {
         std::fs::write(path, &bytes).unwrap();
         done += 1;
     }
-    assert!(is_good(&inspect::export(&out, Some(&key), None).unwrap()), "it is as it was");
+    assert!(is_good(&inspect::export(&out, Some(&key), &[]).unwrap()), "it is as it was");
     eprintln!("{done} mutations found by us, {theirs} of {theirs} put before aics-tlog found by it");
 }
 
@@ -144,13 +144,13 @@ async fn every_flipped_bit_of_a_journal_is_found_with_its_place() {
     let (data, _) = log(folder.path(), 700).await;
     let path = data.join("journal/00000000000000000000.journal");
     let whole = std::fs::read(&path).unwrap();
-    assert!(is_good(&inspect::inspect(&data, None, None).unwrap()));
+    assert!(is_good(&inspect::inspect(&data, None, &[]).unwrap()));
     for n in 0..count {
         let mut bytes = whole.clone();
         let at = dice.roll(bytes.len());
         bytes[at] ^= 1 << dice.roll(8);
         std::fs::write(&path, &bytes).unwrap();
-        let found = inspect::inspect(&data, None, None).unwrap();
+        let found = inspect::inspect(&data, None, &[]).unwrap();
         assert!(!is_good(&found), "flip {n} at byte {at}");
         let said = found.damage.as_ref().map(ToString::to_string).unwrap_or_default();
         assert!(said.contains("byte"), "flip {n} at byte {at} is told with a place: {said}");
@@ -165,8 +165,8 @@ async fn logs_that_nobody_touched_raise_no_alarm() {
         let size = special.get(n).copied().unwrap_or_else(|| 1 + dice.roll(900));
         let folder = tempfile::tempdir().unwrap();
         let (data, out) = log(folder.path(), size).await;
-        assert!(is_good(&inspect::inspect(&data, None, None).unwrap()), "{size} records");
-        assert!(is_good(&inspect::export(&out, None, None).unwrap()), "{size} records");
+        assert!(is_good(&inspect::inspect(&data, None, &[]).unwrap()), "{size} records");
+        assert!(is_good(&inspect::export(&out, None, &[]).unwrap()), "{size} records");
         assert!(foreign_accepts(&out, &out.join("log.vkey")), "{size} records");
     }
 }

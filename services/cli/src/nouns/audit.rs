@@ -19,6 +19,9 @@ use crate::witness::{self, COSIGNED};
 /// What is said of every log that verifies.
 const LIMITS: &str = "A history that was rewritten and signed again passes 1 and 2; only a checkpoint, receipt or witness kept elsewhere shows it.";
 
+/// What is said where no policy was given.
+const NO_POLICY: &str = "not asked: give the policy of your witnesses with --policy FILE";
+
 /// Runs a verb that needs no ledger: files are enough.
 pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<(), Failure> {
     let AuditVerb::Verify { path, saved, key, policy, record } = verb else {
@@ -31,23 +34,25 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
     if path.is_file() {
         return verify_receipt(path, record.as_deref(), key.as_deref(), form);
     }
-    let look = |saved: Option<&str>| {
-        if inspect::is_export(path) {
-            inspect::export(path, key.as_deref(), saved)
-        } else {
-            inspect::inspect(path, key.as_deref(), saved)
+    let cosigned = match &policy {
+        None => None,
+        Some(_) => {
+            let kept = path.join(COSIGNED);
+            Some(text(&if kept.exists() { kept } else { path.join("checkpoint") })?)
         }
     };
-    let found = look(saved.as_deref())?;
-    let witnessed = match &policy {
-        None => Answer::none("not asked: give the policy of your witnesses with --policy FILE"),
-        Some(policy) => {
-            let cosigned = path.join(COSIGNED);
-            let note = text(&if cosigned.exists() { cosigned } else { path.join("checkpoint") })?;
-            witnesses(policy, &note, look(Some(&note))?.extends_saved())
-        }
+    // All that has to be extended is looked for in one reading of the log; what was saved comes first.
+    let asked: Vec<&str> = saved.as_deref().into_iter().chain(cosigned.as_deref()).collect();
+    let found = if inspect::is_export(path) {
+        inspect::export(path, key.as_deref(), &asked)?
+    } else {
+        inspect::inspect(path, key.as_deref(), &asked)?
     };
-    tell(&found, &witnessed, form)
+    let witnessed = match (&policy, &cosigned) {
+        (Some(policy), Some(note)) => witnesses(policy, note, found.extends(asked.len() - 1)),
+        _ => Answer::none(NO_POLICY),
+    };
+    tell(&found, saved.is_some(), &witnessed, form)
 }
 
 fn read_policy(path: &Path) -> Result<Policy, Failure> {
@@ -89,8 +94,7 @@ fn witnesses(policy: &Policy, note: &str, extends: Option<bool>) -> Answer {
 
 /// Hashes every record of a data directory again.
 pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
-    let witnessed = Answer::none("not asked: give the policy of your witnesses with --policy FILE");
-    tell(&inspect::inspect(data, None, None)?, &witnessed, form)
+    tell(&inspect::inspect(data, None, &[])?, false, &Answer::none(NO_POLICY), form)
 }
 
 fn text(path: &Path) -> Result<String, Failure> {
@@ -236,8 +240,8 @@ fn bytes(found: &Inspection) -> String {
     }
 }
 
-fn extends(found: &Inspection) -> String {
-    match &found.saved {
+fn extends(found: &Inspection, saved: bool) -> String {
+    match found.saved.first().filter(|_| saved) {
         None => "not asked: give a checkpoint that you saved with --saved FILE".to_owned(),
         Some(Err(error)) => format!("BAD: the checkpoint that was saved is not accepted: {error}"),
         Some(Ok((saved, Some(root)))) if *root == saved.head.root => {
@@ -255,27 +259,28 @@ fn extends(found: &Inspection) -> String {
     }
 }
 
-fn tell(found: &Inspection, witnessed: &Answer, form: Form) -> Result<(), Failure> {
+fn tell(found: &Inspection, saved: bool, witnessed: &Answer, form: Form) -> Result<(), Failure> {
+    let extends_saved = found.extends(0).filter(|_| saved);
     let told = format!(
         "Log {}\n1. signature:  {}\n2. bytes:      {}\n3. extends:    {}\n4. witnessed:  {}\n{LIMITS}",
         found.origin,
         signature(found),
         bytes(found),
-        extends(found),
+        extends(found, saved),
         witnessed.told,
     );
     let value = json!({
         "origin": found.origin, "vkey": found.vkey, "records": found.records,
         "signed_records": found.checkpoint.as_ref().map(|checkpoint| checkpoint.head.size).ok(),
         "root": hex::encode(found.head.root), "signature": found.checkpoint.is_ok(), "bytes": found.hashes_to_root(),
-        "extends_saved_checkpoint": found.extends_saved(), "witnessed": witnessed.good,
+        "extends_saved_checkpoint": extends_saved, "witnessed": witnessed.good,
         "damage": found.damage.as_ref().map(ToString::to_string), "first_bad_record": found.altered.or(found.misplaced),
         "limits": LIMITS,
     });
     document(form, value, &told)?;
     let good = found.checkpoint.is_ok()
         && found.hashes_to_root()
-        && found.extends_saved() != Some(false)
+        && extends_saved != Some(false)
         && witnessed.good != Some(false);
     if good { Ok(()) } else { Err(Failure::findings("the log does not verify; see the answers above")) }
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     let data = &config.ledger.data;
     let mut good = Vec::new();
     let mut bad = Vec::new();
-    match inspect::inspect(data, None, None) {
+    match inspect::inspect(data, None, &[]) {
         Ok(found) => {
             match &found.damage {
                 None => good.push(format!("the journal holds {} whole records", found.records)),

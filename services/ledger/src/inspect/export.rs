@@ -14,11 +14,11 @@ pub fn is_export(folder: &Path) -> bool {
     folder.join("tile").is_dir() || (folder.join("checkpoint").exists() && !folder.join("log.json").exists())
 }
 
-/// Looks at an export, with the key that stands beside it or another one, and a checkpoint that was saved earlier.
+/// Looks at an export, with the key that stands beside it or another one, and checkpoints that were saved earlier.
 ///
 /// # Errors
 /// When the key or the checkpoint cannot be read.
-pub fn export(folder: &Path, key: Option<&str>, saved: Option<&str>) -> Result<Inspection, OpenError> {
+pub fn export(folder: &Path, key: Option<&str>, saved: &[&str]) -> Result<Inspection, OpenError> {
     let mut read = Read::begin(folder, key, saved)?;
     let size = read.signed().map_or(0, |head| head.size);
     let mut levels = Levels::default();

@@ -61,8 +61,9 @@ pub struct Inspection {
     pub records: u64,
     /// The root that they hash to at the checkpoint's size.
     pub root_at_checkpoint: Option<Hash>,
-    /// A checkpoint saved earlier: whether the key signed it, what it says, and the root that the records have at its size.
-    pub saved: Option<Result<(Checkpoint, Option<Hash>), NoteError>>,
+    /// Checkpoints saved earlier, in the order asked: whether the key signed it, what it says, and the root that the records
+    /// have at its size.
+    pub saved: Vec<Result<(Checkpoint, Option<Hash>), NoteError>>,
     /// The root over all records.
     pub head: Head,
     /// The first record whose bytes are not those that were hashed when it was written.
@@ -84,9 +85,9 @@ impl Inspection {
             && self.checkpoint.as_ref().is_ok_and(|signed| Some(signed.head.root) == self.root_at_checkpoint)
     }
 
-    /// Whether the log extends the checkpoint that was saved; nothing where none was given.
-    pub fn extends_saved(&self) -> Option<bool> {
-        let saved = self.saved.as_ref()?;
+    /// Whether the log extends the saved checkpoint of this number; nothing where it was not given.
+    pub fn extends(&self, saved: usize) -> Option<bool> {
+        let saved = self.saved.get(saved)?;
         Some(saved.as_ref().is_ok_and(|(saved, root)| Some(saved.head.root) == *root))
     }
 }
@@ -98,7 +99,7 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    fn begin(folder: &Path, key: Option<&str>, saved: Option<&str>) -> Result<Self, OpenError> {
+    fn begin(folder: &Path, key: Option<&str>, saved: &[&str]) -> Result<Self, OpenError> {
         let read = |name: &str| {
             let path: PathBuf = folder.join(name);
             fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path, source })
@@ -111,7 +112,7 @@ impl Read {
         let mut inspection = Inspection {
             origin: verifier.as_ref().map(|verifier| verifier.name().to_owned()).unwrap_or_default(),
             checkpoint: open(&note),
-            saved: saved.map(|saved| open(saved).map(|saved| (saved, None))),
+            saved: saved.iter().map(|saved| open(saved).map(|saved| (saved, None))).collect(),
             vkey,
             records: 0,
             root_at_checkpoint: None,
@@ -139,14 +140,15 @@ impl Read {
             self.inspection.misplaced = Some(position);
         }
         self.frontier.push(leaf);
-        let asked = [self.signed().map(|head| head.size), self.saved_size()];
-        if asked.contains(&Some(self.frontier.size())) {
+        if self.is_asked(self.frontier.size()) {
             note_root(&mut self.inspection, Head { size: self.frontier.size(), root: self.frontier.root() });
         }
     }
 
-    fn saved_size(&self) -> Option<u64> {
-        self.inspection.saved.as_ref()?.as_ref().ok().map(|(saved, _)| saved.head.size)
+    /// Whether the root at this size is wanted.
+    fn is_asked(&self, size: u64) -> bool {
+        let saved = self.inspection.saved.iter().flatten().any(|(saved, _)| saved.head.size == size);
+        saved || self.signed().is_some_and(|head| head.size == size)
     }
 
     /// Notes damage; the first counts.
@@ -166,19 +168,19 @@ fn note_root(inspection: &mut Inspection, at: Head) {
     if inspection.checkpoint.as_ref().is_ok_and(|signed| signed.head.size == at.size) {
         inspection.root_at_checkpoint = Some(at.root);
     }
-    if let Some(Ok((saved, root))) = &mut inspection.saved
-        && saved.head.size == at.size
-    {
-        *root = Some(at.root);
+    for (saved, root) in inspection.saved.iter_mut().flatten() {
+        if saved.head.size == at.size {
+            *root = Some(at.root);
+        }
     }
 }
 
-/// Hashes every record of a data directory's journal again, with the key that stands beside it or another one, and a
-/// checkpoint that was saved earlier.
+/// Hashes every record of a data directory's journal again, with the key that stands beside it or another one, and
+/// checkpoints that were saved earlier.
 ///
 /// # Errors
 /// When the directory holds no log, or its key or checkpoint cannot be read.
-pub fn inspect(data: &Path, key: Option<&str>, saved: Option<&str>) -> Result<Inspection, OpenError> {
+pub fn inspect(data: &Path, key: Option<&str>, saved: &[&str]) -> Result<Inspection, OpenError> {
     let origin = crate::directory::origin_of(data)?;
     let mut read = Read::begin(data, key, saved)?;
     read.inspection.origin = origin;
