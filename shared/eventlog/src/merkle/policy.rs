@@ -21,7 +21,7 @@ enum Rule {
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    logs: Vec<(Verifier, Option<String>)>,
+    logs: Vec<Verifier>,
     rules: BTreeMap<String, Rule>,
     addresses: BTreeMap<String, String>,
     /// Nothing where no cosignature is asked for.
@@ -69,7 +69,7 @@ impl Policy {
             match words[..] {
                 [] => {}
                 [first, ..] if first.starts_with('#') => {}
-                ["log", vkey, ref url @ ..] if url.len() < 2 => policy.log(vkey, url.first(), wrong)?,
+                ["log", vkey, ref url @ ..] if url.len() < 2 => policy.log(vkey, wrong)?,
                 ["witness", name, vkey, ref url @ ..] if url.len() < 2 => {
                     policy.witness(name, vkey, url.first(), wrong)?;
                 }
@@ -94,12 +94,12 @@ impl Policy {
         }
     }
 
-    fn log(&mut self, vkey: &str, url: Option<&&str>, wrong: impl Fn(&str) -> PolicyError) -> Result<(), PolicyError> {
+    fn log(&mut self, vkey: &str, wrong: impl Fn(&str) -> PolicyError) -> Result<(), PolicyError> {
         let verifier = Verifier::from_vkey(vkey).map_err(|e| wrong(&e.to_string()))?;
-        if self.logs.iter().any(|(other, _)| other.public() == verifier.public()) {
+        if self.logs.iter().any(|other| other.public() == verifier.public()) {
             return Err(wrong("the same key twice"));
         }
-        self.logs.push((verifier, url.map(|url| (*url).to_owned())));
+        self.logs.push(verifier);
         Ok(())
     }
 
@@ -164,7 +164,7 @@ impl Policy {
     /// When no log of the policy signed it, or a cosignature of one of its witnesses does not fit.
     pub fn judge(&self, note: &str) -> Result<Witnessed, NoteError> {
         let mut refused = NoteError::Unsigned("any log of the policy".to_owned());
-        let opened = self.logs.iter().find_map(|(log, _)| match Checkpoint::open(note, log) {
+        let opened = self.logs.iter().find_map(|log| match Checkpoint::open(note, log) {
             Ok(checkpoint) => Some(checkpoint),
             Err(error) => {
                 refused = error;

@@ -1,7 +1,7 @@
 //! Tiles (C2SP tlog-tiles): the tree in files of 256 hashes, the entries in bundles of 256, and the paths of both.
 
 use super::proof::Subtrees;
-use super::tree::{Hash, leaf_hash, node_hash};
+use super::tree::{Hash, node_hash};
 
 /// Hashes in a full tile, entries in a full bundle.
 pub const WIDTH: u64 = 256;
@@ -163,15 +163,10 @@ pub fn entries(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     Some(entries)
 }
 
-/// The leaf hashes of entries.
-pub fn leaves(entries: &[&[u8]]) -> Vec<Hash> {
-    entries.iter().map(|entry| leaf_hash(entry)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::proof;
-    use super::super::tree::Frontier;
+    use super::super::tree::{Frontier, leaf_hash};
     use super::*;
 
     #[test]
