@@ -69,11 +69,11 @@ pub fn measure(folder: &Path, report: &mut Report) {
     report.take("1,000,000 records:   resident at the most while rebuilding", "MB", peak);
 }
 
-fn number(run: &Value, field: &str) -> f64 {
+pub fn number(run: &Value, field: &str) -> f64 {
     run[field].as_f64().unwrap_or_else(|| panic!("{field} was not measured: {run}"))
 }
 
-fn size(folder: &Path) -> f64 {
+pub fn size(folder: &Path) -> f64 {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();

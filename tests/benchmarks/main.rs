@@ -1,8 +1,9 @@
 //! `cargo bench`: what the log can do here, beside what the disk alone can do in the same run.
 //!
 //! Each figure is the median of its repetitions, with the least and the most. Nothing here judges; `numbers.json` under
-//! `target/` keeps the same figures for machines. Parts can be named: `cargo bench -- disk start durable near far large`.
+//! `target/` keeps the same figures for machines. Parts can be named: `cargo bench -- disk start durable near far large deep-1 deep-10`.
 
+mod deep;
 mod disk;
 mod durable;
 mod large;
@@ -25,9 +26,11 @@ fn main() {
     match words[..] {
         ["child", "ledger", url, data] => return serve::ledger(url, data),
         ["child", "reopen", data] => return large::reopened(data),
+        ["child", "write", sheets, data] => return deep::write(sheets, data),
+        ["child", "deep", sheets, data] => return deep::asked(sheets, data),
         _ => {}
     }
-    let all = ["disk", "start", "durable", "near", "far", "large"];
+    let all = ["disk", "start", "durable", "near", "far", "large", "deep-1", "deep-10"];
     let parts = if words.is_empty() { &all[..] } else { &words[..] };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(rondo_tests::root().join("target")).unwrap();
     let mut report = Report::default();
@@ -39,6 +42,8 @@ fn main() {
             "near" => steps::near(folder.path(), &mut report),
             "far" => steps::far(folder.path(), &mut report),
             "large" => large::measure(folder.path(), &mut report),
+            "deep-1" => deep::measure(folder.path(), 1, &mut report),
+            "deep-10" => deep::measure(folder.path(), 10, &mut report),
             other => panic!("there is no part `{other}`; there are {all:?}"),
         }
     }

@@ -38,7 +38,8 @@ fn command(actor: &str, cause: &[&str], wish: Wish) -> Command {
     }
 }
 
-fn table() -> TableNo {
+/// The table of the round.
+pub fn table() -> TableNo {
     TableNo(17)
 }
 
@@ -126,9 +127,13 @@ pub const SHEETS: usize = 20_000;
 
 pub fn sheet(n: usize) -> SheetKey {
     let (n, country_no) = (n / COUNTRIES, n % COUNTRIES);
+    let indicator = match n / 100 {
+        0 => "MNA_OEMP_SEX_CDS_NB".to_owned(),
+        other => format!("MNA_B{other:03}_SEX_CDS_NB"),
+    };
     SheetKey {
         country: country(country_no),
-        indicator: "MNA_OEMP_SEX_CDS_NB".parse().unwrap(),
+        indicator: indicator.parse().unwrap(),
         year: 1_950 + (n % 100) as i16,
         source: "FX:1".parse().unwrap(),
     }
@@ -138,22 +143,41 @@ pub fn cell() -> CellKey {
     CellKey { sex: Sex::Female, classif1: Some("CDS_DES_KOR".parse().unwrap()), classif2: None }
 }
 
-/// The version-th change of a sheet's figure, by the country's focal point, with its reason.
+/// How many figures each report of a sheet changes, from the first one on.
+pub const REPORTED: [usize; 4] = [25, 10, 5, 1];
+
+/// A figure of such a sheet.
+pub fn reported_cell(n: usize) -> CellKey {
+    let sex = [Sex::Total, Sex::Female, Sex::Male][n % 3];
+    CellKey { sex, classif1: Some(format!("CDS_DES_{}", country(n / 3)).parse().unwrap()), classif2: None }
+}
+
+/// The version-th report of a sheet.
+pub fn report(round: &RoundId, sheet_no: usize, version: usize) -> Command {
+    let wishes = (0..REPORTED[version]).map(|n| wish(reported_cell(n), version, n)).collect();
+    recorded(round, sheet_no, version, wishes)
+}
+
+/// The version-th change of a sheet's one figure, by the country's focal point, with its reason.
 pub fn change(round: &RoundId, sheet_no: usize, version: usize) -> Command {
-    let sheet = sheet(sheet_no);
+    recorded(round, sheet_no, version, vec![wish(cell(), version, version)])
+}
+
+fn wish(key: CellKey, version: usize, row: usize) -> CellWish {
     let value = |version: usize| FigureValue::of(rust_decimal::Decimal::new(1_000 + version as i64, 3));
+    let was = version.checked_sub(1).map(value);
+    CellWish { key, was, is: value(version), cell: Some(format!("row {}", row + 2)) }
+}
+
+fn recorded(round: &RoundId, sheet_no: usize, version: usize, cells: Vec<CellWish>) -> Command {
+    let sheet = sheet(sheet_no);
     let code = if version == 0 { ReasonCode::FirstReport } else { ReasonCode::ErrorInEntry };
     let wished = FiguresCommand::Record {
         round: round.clone(),
         submission: submission(&sheet.country),
         reason: Some(Reason { code, text: "as the register has it".to_owned() }),
         evidence: Evidence { sha256: FileHash::of(FILE), sheet: None },
-        cells: vec![CellWish {
-            key: cell(),
-            was: version.checked_sub(1).map(value),
-            is: value(version),
-            cell: Some(format!("row {}", version + 2)),
-        }],
+        cells,
     };
     let person = focal_point(sheet_no % COUNTRIES);
     command(&person, &[&version.to_string()], Wish::Figures { sheet, command: wished })

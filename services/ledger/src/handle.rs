@@ -15,9 +15,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::backlog::Backlog;
 use crate::evidence::Evidence;
+use crate::journal::PointReader;
 use crate::notary::TREE;
 use crate::sequencer::Request;
-use crate::store::Store;
+use crate::store::{Place, Store};
 use crate::tree::TreeReader;
 
 /// How long a reader that waits is kept waiting at most.
@@ -30,6 +31,7 @@ const READ_BYTES: usize = 700 * 1024;
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) store: Store,
+    journal: PointReader,
     pub(crate) backlog: Backlog,
     /// Records that are on disk and in no pack of the store yet: the first one's position, and the records.
     tail: RwLock<(u64, VecDeque<Bytes>)>,
@@ -41,9 +43,10 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn new(store: Store, packed: u64, tail: VecDeque<Bytes>, head: Head) -> Self {
+    pub(crate) fn new(store: Store, journal: PointReader, packed: u64, tail: VecDeque<Bytes>, head: Head) -> Self {
         Self {
             store,
+            journal,
             backlog: Backlog::default(),
             tail: RwLock::new((packed, tail)),
             head: watch::Sender::new(head),
@@ -91,9 +94,22 @@ impl Log {
         self.failed.subscribe()
     }
 
-    /// One record's bytes.
-    pub(crate) fn record_bytes(&self, position: u64) -> Result<Bytes, Fault> {
-        self.range(position, 1)?.pop().ok_or_else(|| Fault::NotFound(format!("record {position}")))
+    /// The record of a place. It has to say itself that it is that one.
+    pub(crate) fn record(&self, place: &Place) -> Result<Record, Fault> {
+        let position = place.at.position;
+        let unfit = || {
+            format!(
+                "record {position} is not version {} of {}: the index does not fit the journal; delete the folder `index`, it is rebuilt",
+                place.version, place.stream
+            )
+        };
+        let bytes = self.journal.read(place.at).map_err(|e| Fault::storage(unfit(), e))?;
+        let record = codec::decode(&bytes).map_err(|e| Fault::storage(unfit(), e))?;
+        if record.position == position && record.version == place.version && record.stream == place.stream {
+            Ok(record)
+        } else {
+            Err(Fault::Corrupt(unfit()))
+        }
     }
 
     /// Up to `limit` records' bytes from a position on.
@@ -193,7 +209,7 @@ impl Ledger for LedgerHandle {
         let mut records = Vec::new();
         let mut bytes = 0;
         for place in self.log.store.places_below(prefix, after, limit.min(MAX_READ))? {
-            let record = decoded(&self.log.record_bytes(place.position)?)?;
+            let record = self.log.record(&place)?;
             bytes += record.bytes.len();
             records.push(record);
             if bytes > READ_BYTES {

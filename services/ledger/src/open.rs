@@ -20,7 +20,7 @@ use crate::committer;
 use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
-use crate::journal::{self, Group, JournalWriter};
+use crate::journal::{self, Group, JournalWriter, PointReader};
 use crate::notary::{self, Notary};
 use crate::scrub;
 use crate::sequencer::{Request, Salts, Sequencer};
@@ -134,7 +134,7 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
         other => other?,
     };
     let head = Head { size: recovery.frontier.size(), root: recovery.frontier.root() };
-    let log = Arc::new(Log::new(store, recovery.packed, recovery.tail, head));
+    let log = Arc::new(Log::new(store, PointReader::new(&folder), recovery.packed, recovery.tail, head));
     let signer = notary::read_signer(&config.data.join("keys"), directory.origin())?;
     if config.data.join("log.vkey").exists() {
         crate::inspect::keys(&config.data)?;

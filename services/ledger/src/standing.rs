@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use rondo_domain::StreamId;
 use rondo_domain::event::Aggregate;
-use rondo_eventlog::{Fault, codec};
+use rondo_eventlog::Fault;
 
 use crate::handle::Log;
 
@@ -74,19 +74,11 @@ fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
     let mut standing =
         Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new() };
     for place in log.store.places(stream)? {
-        let bytes = log.record_bytes(place.position)?;
-        let record =
-            codec::decode(&bytes).map_err(|e| Fault::storage(format!("record {} of {stream}", place.position), e))?;
-        if record.stream != *stream || record.version != standing.version {
-            return Err(Fault::Corrupt(format!(
-                "record {} is not version {} of {stream}: the index does not fit the journal; delete the folder `index`, it is rebuilt",
-                place.position, standing.version
-            )));
-        }
+        let record = log.record(&place)?;
         standing.state.evolve(&record.event, &record.stamp());
         standing.version += 1;
-        standing.last = Some(place.position);
-        standing.accepted.entry(place.command).or_insert((place.position, 0)).1 += 1;
+        standing.last = Some(record.position);
+        standing.accepted.entry(place.command).or_insert((record.position, 0)).1 += 1;
     }
     Ok(standing)
 }

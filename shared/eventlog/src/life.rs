@@ -142,11 +142,7 @@ pub async fn read(
     as_of: AsOf,
 ) -> Result<Vec<Value>, Fault> {
     let until = as_of.instant();
-    let prefix = format!("figures/{}/{}/{}/", key.country, key.indicator, key.year);
-    let records = read_all(ledger, &prefix).await?;
-    let mut life: Vec<Value> =
-        records.iter().filter(|record| record.recorded_at <= until).flat_map(|record| values(record, key)).collect();
-    life.sort_by_key(|value| value.recorded.position);
+    let mut life = history(ledger, key, until).await?;
     let rounds: BTreeSet<RoundId> = life.iter().filter_map(|value| value.round.clone()).collect();
     for round in rounds {
         let stream = StreamId::participation(&round, &key.country);
@@ -163,6 +159,20 @@ pub async fn read(
         life.retain(|value| !value.releases.is_empty());
     }
     Ok(life)
+}
+
+/// Every value a figure had until an instant: what was recorded, when, by whom, why and from where; oldest first. What
+/// became of the values is not looked for.
+///
+/// # Errors
+/// The ledger's fault.
+pub async fn history(ledger: &dyn Ledger, key: &FigureKey, until: Timestamp) -> Result<Vec<Value>, Fault> {
+    let prefix = format!("figures/{}/{}/{}/", key.country, key.indicator, key.year);
+    let records = read_all(ledger, &prefix).await?;
+    let mut values: Vec<Value> =
+        records.iter().filter(|record| record.recorded_at <= until).flat_map(|record| values(record, key)).collect();
+    values.sort_by_key(|value| value.recorded.position);
+    Ok(values)
 }
 
 /// Whether a record changes a figure.

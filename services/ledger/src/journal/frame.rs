@@ -6,19 +6,34 @@ use bytes::Bytes;
 pub const SEGMENT_HEADER: usize = 32;
 /// Length of a group's header.
 pub const GROUP_HEADER: usize = 32;
+/// Length of a record's length.
+pub(super) const LENGTH: usize = 4;
 
 pub(super) const SEGMENT_MAGIC: &[u8; 8] = b"RONDO\0J1";
 pub(super) const GROUP_MAGIC: &[u8; 8] = b"RONDO\0G1";
 
-/// Where a group stands.
+/// Where a group stands, or one record of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Location {
     /// The segment, by its first position.
     pub segment: u64,
-    /// The group's first byte in it.
+    /// The first byte in it: of a group's header, or of a record's length.
     pub offset: u64,
-    /// The group's first record.
+    /// The group's first record, or the record.
     pub position: u64,
+}
+
+impl Location {
+    /// Where each record of the group stands that begins here and holds records of these lengths.
+    pub fn records(self, lengths: impl Iterator<Item = usize>) -> impl Iterator<Item = Self> {
+        let first = Self { offset: self.offset + GROUP_HEADER as u64, ..self };
+        lengths.scan(first, |next, length| {
+            let at = *next;
+            next.offset += (LENGTH + length) as u64;
+            next.position += 1;
+            Some(at)
+        })
+    }
 }
 
 pub(super) fn segment_header(first: u64) -> [u8; SEGMENT_HEADER] {

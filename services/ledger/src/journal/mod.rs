@@ -11,10 +11,12 @@
 //! something that was acknowledged, and stops the ledger; a bad group with none after it was never acknowledged, and is cut.
 
 mod frame;
+mod point;
 mod reader;
 mod writer;
 
 pub use frame::{GROUP_HEADER, Location, SEGMENT_HEADER, encode_group};
+pub use point::PointReader;
 pub use reader::{Group, JournalReader, Tail, recover, segments};
 pub use writer::{JournalWriter, SEGMENT_SIZE};
 

@@ -72,7 +72,7 @@ impl JournalWriter {
     }
 }
 
-fn segment_path(folder: &Path, first: u64) -> PathBuf {
+pub(super) fn segment_path(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.journal"))
 }
 

@@ -39,7 +39,7 @@ impl Packer {
         before: Frontier,
         entries: &[Entry],
     ) -> Result<u64, Fault> {
-        let settling = store.note(at.position, entries);
+        let settling = store.note(at, entries);
         self.groups.push_back((at, before));
         for (entry, position) in entries.iter().zip(at.position..) {
             if position < self.next {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::journal::Location;
 
 /// The shape of the store; another one is rebuilt from the journal.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// How far the store reaches: every record before is in a pack, and every place before is in sled and not only in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 //! The store: events, stream heads, remembered answers and the figure index in sled, all rebuilt from the journal at need.
 //!
-//! Three trees. `records`: packs of 16 records under the pack's number and part. `streams`: for each stream, chunks of
-//! places (position and command id), found by the stream's name; since figures' streams are named by country, indicator,
-//! year and source, this is the figure index too, and since each place names its command, it remembers the answers.
-//! `meta`: how far the packs reach, where in the journal that is, and the tree's frontier there.
+//! Three trees. `records`: packs of 32 records, pressed, under the pack's number and part, for who reads the log in its
+//! order. `streams`: for each stream, chunks of places (where in the journal the record stands, and its command), found by
+//! the stream's name, for who reads one stream; since figures' streams are named by country, indicator, year and source,
+//! this is the figure index too, and since each place names its command, it remembers the answers. `meta`: how far the
+//! packs reach, where in the journal that is, and the tree's frontier there.
 
 pub(crate) mod indexer;
 mod meta;
@@ -23,6 +24,8 @@ use rondo_eventlog::Fault;
 
 pub use meta::Reached;
 use recent::Recent;
+
+use crate::journal::Location;
 
 /// Memory sled may use for its cache, in bytes.
 const CACHE: u64 = 48 * 1024 * 1024;
@@ -120,11 +123,11 @@ impl Store {
         packs::get(&self.records, number)
     }
 
-    /// Notes the places of entries, the first of which stands at `first`, in memory, and says whether it is time to bring
-    /// them into sled. Noting them again changes nothing.
-    pub fn note(&self, first: u64, entries: &[Entry]) -> bool {
+    /// Notes the places of a group's entries in memory, and says whether it is time to bring them into sled. Noting them
+    /// again changes nothing.
+    pub fn note(&self, group: Location, entries: &[Entry]) -> bool {
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        recent.note(first, entries);
+        recent.note(group, entries);
         recent.is_full()
     }
 
@@ -154,9 +157,9 @@ impl Store {
             (recent.of(stream), recent.end())
         };
         let newer = if recent.is_empty() { Vec::new() } else { places::newer(&self.streams, stream, &recent)? };
-        let before = newer.first().map(|place| place.position).or(end).unwrap_or(u64::MAX);
+        let before = newer.first().map(|place| place.at.position).or(end).unwrap_or(u64::MAX);
         let mut all = places::of(&self.streams, stream)?;
-        all.retain(|place| place.position < before);
+        all.retain(|place| place.at.position < before);
         all.extend(newer);
         Ok(all)
     }
@@ -179,9 +182,9 @@ impl Store {
             all.extend(newer.into_iter().filter(|place| !seen(place)));
         }
         all.extend(places::below(&self.streams, prefix, after, limit)?);
-        all.retain(|place| end.is_none_or(|end| place.position < end));
+        all.retain(|place| end.is_none_or(|end| place.at.position < end));
         all.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
-        all.dedup_by(|a, b| a.position == b.position);
+        all.dedup_by(|a, b| a.at.position == b.at.position);
         all.truncate(limit);
         Ok(all)
     }
@@ -206,6 +209,10 @@ impl Store {
 mod tests {
     use super::*;
 
+    fn at(position: u64) -> Location {
+        Location { segment: 0, offset: 32 + position * 100, position }
+    }
+
     fn entries(count: u64) -> Vec<Entry> {
         (0..count)
             .map(|n| Entry {
@@ -221,14 +228,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), |_| ()).unwrap();
         let all = entries(200);
-        store.note(0, &all[..60]);
+        store.note(at(0), &all[..60]);
         store.settle().unwrap();
         // As after a crash: what sled has already is noted again.
-        store.note(40, &all[40..120]);
-        store.note(90, &all[90..]);
+        store.note(at(40), &all[40..120]);
+        store.note(at(90), &all[90..]);
         let found = store.places(&"round/r1".parse().unwrap()).unwrap();
         let expected: Vec<u64> = (0..200).filter(|n| n % 3 == 1).collect();
-        assert_eq!(found.iter().map(|place| place.position).collect::<Vec<_>>(), expected);
+        assert_eq!(found.iter().map(|place| place.at.position).collect::<Vec<_>>(), expected);
         assert_eq!(found[5].command, [16; 16]);
         let mut seen = Vec::new();
         let mut after: Option<(String, u64)> = None;
@@ -236,7 +243,7 @@ mod tests {
             let more = store.places_below("round/", after.as_ref().map(|(s, v)| (s.as_str(), *v)), 7).unwrap();
             let Some(last) = more.last() else { break };
             after = Some((last.stream.to_string(), last.version));
-            seen.extend(more.iter().map(|place| place.position));
+            seen.extend(more.iter().map(|place| place.at.position));
         }
         assert_eq!(seen.len(), 200);
     }
@@ -245,7 +252,9 @@ mod tests {
     fn a_pack_of_the_largest_records_comes_back_whole() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), |_| ()).unwrap();
-        let records: Vec<Bytes> = (0..16).map(|n| Bytes::from(vec![n; 60 * 1024])).collect();
+        let records: Vec<Bytes> = (0..32u8)
+            .map(|n| (0..60 * 1024u32).map(|at| at.wrapping_mul(0x9E37_79B9).to_le_bytes()[3] ^ n).collect())
+            .collect();
         store.put_pack(3, &records).unwrap();
         assert_eq!(store.pack(3).unwrap().unwrap(), records);
         assert_eq!(store.pack(2).unwrap(), None);

@@ -4,11 +4,12 @@ use rondo_domain::StreamId;
 use rondo_eventlog::Fault;
 
 use super::recent::Noted;
+use crate::journal::Location;
 
-/// Places in one chunk: a chunk of 32 is 768 bytes.
+/// Places in one chunk: a chunk of 32 is 1,024 bytes.
 const CHUNK: u64 = 32;
-/// Position (8 bytes) and command id (16 bytes).
-const PLACE: usize = 24;
+/// Position (8 bytes), how many records it is behind its segment's first (4), offset in the segment (4), command id (16).
+const PLACE: usize = 32;
 
 /// A record's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub struct Place {
     pub stream: StreamId,
     /// The version in it.
     pub version: u64,
-    /// The position in the log.
-    pub position: u64,
+    /// Where the record stands.
+    pub at: Location,
     /// The command it came of.
     pub command: [u8; 16],
 }
@@ -47,13 +48,33 @@ fn places(stream: &StreamId, chunk: u32, value: &[u8]) -> Result<Vec<Place>, Fau
     if !value.len().is_multiple_of(PLACE) {
         return Err(damaged());
     }
-    let place = |(index, bytes): (usize, &[u8])| {
-        let position = bytes[..8].try_into().map(u64::from_be_bytes).map_err(|_| damaged())?;
-        let command = bytes[8..].try_into().map_err(|_| damaged())?;
+    let place = |(index, bytes): (usize, &[u8; PLACE])| {
+        let noted = unpacked(bytes).ok_or_else(damaged)?;
         let version = u64::from(chunk) * CHUNK + index as u64;
-        Ok(Place { stream: stream.clone(), version, position, command })
+        Ok(Place { stream: stream.clone(), version, at: noted.at, command: noted.command })
     };
-    value.chunks_exact(PLACE).enumerate().map(place).collect()
+    value.as_chunks().0.iter().enumerate().map(place).collect()
+}
+
+/// The stored form of a place; nothing, where a segment is larger than any can be.
+fn packed(noted: &Noted) -> Option<[u8; PLACE]> {
+    let mut bytes = [0; PLACE];
+    bytes[..8].copy_from_slice(&noted.at.position.to_be_bytes());
+    let behind = u32::try_from(noted.at.position.checked_sub(noted.at.segment)?).ok()?;
+    bytes[8..12].copy_from_slice(&behind.to_be_bytes());
+    bytes[12..16].copy_from_slice(&u32::try_from(noted.at.offset).ok()?.to_be_bytes());
+    bytes[16..].copy_from_slice(&noted.command);
+    Some(bytes)
+}
+
+fn unpacked(bytes: &[u8; PLACE]) -> Option<Noted> {
+    let (position, rest) = bytes.split_first_chunk()?;
+    let (behind, rest) = rest.split_first_chunk()?;
+    let (offset, command) = rest.split_first_chunk()?;
+    let position = u64::from_be_bytes(*position);
+    let segment = position.checked_sub(u64::from(u32::from_be_bytes(*behind)))?;
+    let at = Location { segment, offset: u64::from(u32::from_be_bytes(*offset)), position };
+    Some(Noted { at, command: command.try_into().ok()? })
 }
 
 struct Open {
@@ -73,16 +94,15 @@ impl Open {
 pub(super) fn store(tree: &sled::Tree, noted: &[(StreamId, Vec<Noted>)]) -> Result<(), Fault> {
     for (stream, places) in noted {
         let mut state = last_chunk(tree, stream)?;
-        for (position, command) in places {
-            if state.last_position().is_some_and(|last| last >= *position) {
+        for noted in places {
+            if state.last_position().is_some_and(|last| last >= noted.at.position) {
                 continue;
             }
             if state.value.len() as u64 == CHUNK * PLACE as u64 {
                 write(tree, stream, &state)?;
                 state = Open { chunk: state.chunk + 1, value: Vec::new(), dirty: false };
             }
-            state.value.extend(position.to_be_bytes());
-            state.value.extend(command);
+            state.value.extend(packed(noted).ok_or_else(damaged)?);
             state.dirty = true;
         }
         write(tree, stream, &state)?;
@@ -94,12 +114,12 @@ pub(super) fn store(tree: &sled::Tree, noted: &[(StreamId, Vec<Noted>)]) -> Resu
 pub(super) fn newer(tree: &sled::Tree, stream: &StreamId, noted: &[Noted]) -> Result<Vec<Place>, Fault> {
     let state = last_chunk(tree, stream)?;
     let (last, stored) = (state.last_position(), u64::from(state.chunk) * CHUNK + (state.value.len() / PLACE) as u64);
-    let fresh = noted.iter().filter(|(position, _)| last.is_none_or(|last| *position > last));
-    let place = |(version, (position, command)): (u64, &Noted)| Place {
+    let fresh = noted.iter().filter(|noted| last.is_none_or(|last| noted.at.position > last));
+    let place = |(version, noted): (u64, &Noted)| Place {
         stream: stream.clone(),
         version,
-        position: *position,
-        command: *command,
+        at: noted.at,
+        command: noted.command,
     };
     Ok((stored..).zip(fresh).map(place).collect())
 }

@@ -6,12 +6,17 @@ use std::ops::Bound;
 use rondo_domain::StreamId;
 
 use super::Entry;
+use crate::journal::Location;
 
 /// Places kept in memory before they are brought into sled; as many records are read again from the journal after a crash.
 pub(super) const KEPT: usize = 8_192;
 
-/// A place before it has a version: the position, and the command it came of.
-pub(super) type Noted = (u64, [u8; 16]);
+/// A place before it has a version: where the record stands, and the command it came of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted {
+    pub(super) at: Location,
+    pub(super) command: [u8; 16],
+}
 
 /// Places in memory, by stream, each stream's in order.
 #[derive(Debug, Default)]
@@ -23,12 +28,13 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// Notes entries, the first of which stands at `first`; those noted before are passed over.
-    pub(super) fn note(&mut self, first: u64, entries: &[Entry]) {
-        for (entry, position) in entries.iter().zip(first..) {
-            let noted = (position, entry.command);
+    /// Notes the entries of a group; those noted before are passed over.
+    pub(super) fn note(&mut self, group: Location, entries: &[Entry]) {
+        let lengths = entries.iter().map(|entry| entry.bytes.len());
+        for (entry, at) in entries.iter().zip(group.records(lengths)) {
+            let noted = Noted { at, command: entry.command };
             match self.streams.get_mut(&entry.stream) {
-                Some(places) if places.last().is_some_and(|(last, _)| *last >= position) => continue,
+                Some(places) if places.last().is_some_and(|last| last.at.position >= at.position) => continue,
                 Some(places) => places.push(noted),
                 None => {
                     self.streams.insert(entry.stream.clone(), vec![noted]);
@@ -36,7 +42,7 @@ impl Recent {
             }
             self.count += 1;
         }
-        self.end = self.end.max(Some(first + entries.len() as u64));
+        self.end = self.end.max(Some(group.position + entries.len() as u64));
     }
 
     /// Everything before this position is in memory or in sled; nothing, if nothing was noted since the start.
