@@ -3,13 +3,15 @@
 //! Measured on one and on ten million changes: a figure's history, a country's figures as of an instant, reopening after a
 //! clean stop and after `kill -9`, rebuilding the store, verifying, memory, and bytes on disk.
 
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use rondo_domain::figure::FigureKey;
-use rondo_eventlog::life;
-use rondo_runtime::clock::Stopwatch;
+use rondo_eventlog::life::{self, AsOf};
+use rondo_eventlog::vintage;
+use rondo_runtime::clock::{Clock, Stopwatch, SystemClock};
 use serde_json::{Value, json};
 
 use crate::durable::prepared;
@@ -21,6 +23,8 @@ use crate::workload::{self, REPORTED};
 const IN_FLIGHT: usize = 1_024;
 const HISTORIES: usize = 20_000;
 const REPETITIONS: usize = 3;
+/// Sheets that a burst changes together.
+const BURST: usize = 10_000;
 
 /// Changes of figures that one sheet goes through.
 fn changes() -> usize {
@@ -43,12 +47,59 @@ pub fn measure(folder: &Path, millions: usize, report: &mut Report) {
         ("history_p50_us", "one figure's history, p50", "us"),
         ("history_p99_us", "  p99", "us"),
         ("life_p50_us", "the same with what became of each value, p50", "us"),
+        ("known_ms", "the figures of a round of 200 countries as of an instant", "ms"),
+        ("known_figures", "  how many they are", "figures"),
         ("served_mb", "  resident after 20,000 histories", "MB"),
     ];
     let runs: Vec<Value> = (0..REPETITIONS).map(|_| child(&["child", "deep", &sheets.to_string()], &data)).collect();
     for (field, name, unit) in names {
         report.take(&format!("{of}: {name}"), unit, runs.iter().map(|run| number(run, field)).collect());
     }
+    let crashed = (0..REPETITIONS).map(|n| {
+        crash(&data, n);
+        number(&child(&["child", "deep", &sheets.to_string()], &data), "reopen_ms")
+    });
+    report.take(&format!("{of}: reopening after kill -9 in a burst"), "ms", crashed.collect());
+    let verified = (0..REPETITIONS).map(|_| {
+        let watch = Stopwatch::start();
+        let found = rondo_ledger::inspect::inspect(&data, None, &[]).unwrap();
+        assert!(found.hashes_to_root());
+        found.records as f64 / watch.elapsed().as_secs_f64()
+    });
+    report.take(&format!("{of}: verifying on one core"), "records/s", verified.collect());
+    let rebuilt = (0..REPETITIONS).map(|_| {
+        std::fs::remove_dir_all(data.join("index")).unwrap();
+        number(&child(&["child", "deep", &sheets.to_string()], &data), "reopen_ms") / 1_000.0
+    });
+    report.take(&format!("{of}: rebuilding sled from the journal"), "s", rebuilt.collect());
+}
+
+/// Lets a child process change figures, and kills it at work.
+fn crash(data: &Path, n: usize) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut child = command.args(["child", "burst", &n.to_string()]).arg(data).stdout(Stdio::piped()).spawn().unwrap();
+    let mut heard = [0];
+    child.stdout.take().unwrap().read_exact(&mut heard).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The child process that is killed: it says when it has done enough, and goes on.
+pub fn burst(n: &str, data: &str) {
+    let n: usize = n.parse().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(serve::in_process(Path::new(data), async |ledger| {
+        let round = workload::round_id(0);
+        for version in 0.. {
+            let first = 1_000_000 + n * BURST;
+            let sent = (first..first + BURST).map(|sheet| ledger.submit(workload::change(&round, sheet, version)));
+            futures::future::try_join_all(sent).await.unwrap();
+            if version == 4 {
+                print!(".");
+                std::io::stdout().flush().unwrap();
+            }
+        }
+    }));
 }
 
 fn child(words: &[&str], data: &Path) -> Value {
@@ -102,14 +153,20 @@ pub fn asked(sheets: &str, data: &str) {
             assert_eq!(found.len(), expected, "{key}");
             histories.push((between - before).as_secs_f64() * 1e6);
             if n % 20 == 0 {
-                life::read(&*ledger, &key, Some(workload::table()), life::AsOf::Now).await.unwrap();
+                life::read(&*ledger, &key, Some(workload::table()), AsOf::Now).await.unwrap();
                 lives.push((watch.elapsed() - between).as_secs_f64() * 1e6);
             }
         }
         histories.sort_by(f64::total_cmp);
         lives.sort_by(f64::total_cmp);
+        let (round, id) = (workload::standing(&*ledger, 0).await, workload::round_id(0));
+        let before = watch.elapsed();
+        let questionnaire = workload::questionnaire(sheets);
+        let as_of = AsOf::Known(SystemClock.now());
+        let known = vintage::read(&*ledger, (&id, &round), &questionnaire, None, as_of).await.unwrap();
+        let known_ms = (watch.elapsed() - before).as_secs_f64() * 1_000.0;
         json!({
-            "reopen_ms": reopen,
+            "reopen_ms": reopen, "known_ms": known_ms, "known_figures": known.len(),
             "history_p50_us": percentile(&histories, 0.5), "history_p99_us": percentile(&histories, 0.99),
             "life_p50_us": percentile(&lives, 0.5), "served_mb": resident().0,
         })

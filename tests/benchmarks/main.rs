@@ -27,6 +27,7 @@ fn main() {
         ["child", "ledger", url, data] => return serve::ledger(url, data),
         ["child", "reopen", data] => return large::reopened(data),
         ["child", "write", sheets, data] => return deep::write(sheets, data),
+        ["child", "burst", n, data] => return deep::burst(n, data),
         ["child", "deep", sheets, data] => return deep::asked(sheets, data),
         _ => {}
     }

@@ -1,13 +1,16 @@
 //! The commands that are measured: real ones of the domain, by people and services that hold their roles.
 
 use rondo_domain::calendar::Moment;
+use rondo_domain::event::Event;
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, Sex, SheetKey};
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::participation::{Channel, Declaration, ParticipationCommand, ReceivedFile};
-use rondo_domain::round::{Participant, Pin, RoundCommand, RoundPlan};
-use rondo_domain::table::TableNo;
-use rondo_domain::{Command, CommandId, Country, FileHash, Reason, ReasonCode, Role, RoundId, SubmissionId, Wish};
-use rondo_eventlog::{Ledger, files};
+use rondo_domain::round::{Participant, Pin, Round, RoundCommand, RoundPlan};
+use rondo_domain::table::{Layout, Questionnaire, TableNo};
+use rondo_domain::{
+    Command, CommandId, Country, FileHash, Reason, ReasonCode, Role, RoundId, StreamId, SubmissionId, Wish,
+};
+use rondo_eventlog::{Ledger, files, ledger};
 
 pub const COUNTRIES: usize = 200;
 /// The steps of one participation.
@@ -55,9 +58,43 @@ pub async fn people(operator: &dyn Ledger) {
     }
 }
 
+/// The id of a round.
+pub fn round_id(n: usize) -> RoundId {
+    format!("bench-{n}").parse().unwrap()
+}
+
+/// A round as the log has it.
+pub async fn standing(ledger: &dyn Ledger, n: usize) -> Round {
+    let mut round = Round::default();
+    for record in ledger::read_all(ledger, StreamId::round(&round_id(n)).as_str()).await.unwrap() {
+        if let Event::Round(event) = &record.event {
+            round.evolve(event);
+        }
+    }
+    round
+}
+
+/// A questionnaire whose one table holds the indicators of so many sheets.
+pub fn questionnaire(sheets: usize) -> Questionnaire {
+    let mut questionnaire = Questionnaire::default();
+    for n in (0..sheets).step_by(COUNTRIES * 100) {
+        let layout = Layout {
+            indicator: sheet(n).indicator,
+            table: table(),
+            title: "Measured".to_owned(),
+            classif1: Some("CDS_DES".to_owned()),
+            classif2: None,
+            additive: true,
+            unit: "persons, thousands".to_owned(),
+        };
+        questionnaire.layouts.insert(layout.indicator.clone(), layout);
+    }
+    questionnaire
+}
+
 /// A launched round that expects every country.
 pub async fn round(operator: &dyn Ledger, n: usize) -> RoundId {
-    let round: RoundId = format!("bench-{n}").parse().unwrap();
+    let round = round_id(n);
     let local = jiff::civil::date(2025, 10, 31).at(23, 59, 0, 0);
     let deadline = Moment {
         at: "2025-10-31T16:59:00Z".parse().unwrap(),

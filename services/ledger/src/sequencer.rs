@@ -147,6 +147,7 @@ impl Sequencer {
         if count > 0 {
             standing.accepted.insert(command.id.0, (first, count));
         }
+        self.standings.grown(stream);
         Ok(Accepted { first, count, repeated: false })
     }
 }

@@ -13,6 +13,8 @@ use crate::handle::Log;
 
 /// Streams kept in memory; another one is read back from the store when it is needed.
 const KEPT: usize = 20_000;
+/// Figures and answers kept in them, together; about 50 MB.
+const PARTS: usize = 300_000;
 
 /// A stream's standing.
 #[derive(Debug)]
@@ -23,17 +25,27 @@ pub(crate) struct Standing {
     pub(crate) last: Option<u64>,
     /// First position and count of the records of each accepted command.
     pub(crate) accepted: HashMap<[u8; 16], (u64, u64)>,
+    /// The figures and answers in it when they were counted last.
+    parts: usize,
+}
+
+impl Standing {
+    fn count(&self) -> usize {
+        let figures = if let Aggregate::Figures(figures) = &self.state { figures.cells.len() } else { 0 };
+        figures + self.accepted.len()
+    }
 }
 
 /// The standings in memory.
 pub(crate) struct Standings {
     log: Arc<Log>,
     kept: LruCache<StreamId, Standing>,
+    parts: usize,
 }
 
 impl Standings {
     pub(crate) fn new(log: Arc<Log>) -> Self {
-        Self { log, kept: LruCache::unbounded() }
+        Self { log, kept: LruCache::unbounded(), parts: 0 }
     }
 
     /// Makes sure that a stream's standing is in memory.
@@ -41,8 +53,18 @@ impl Standings {
         if self.kept.get(stream).is_none() {
             let standing = read(&self.log, stream)?;
             self.kept.put(stream.clone(), standing);
+            self.grown(stream);
         }
         Ok(())
+    }
+
+    /// Counts a stream's figures and answers anew, after it has grown.
+    pub(crate) fn grown(&mut self, stream: &StreamId) {
+        if let Some(standing) = self.kept.peek_mut(stream) {
+            let parts = standing.count();
+            let before = std::mem::replace(&mut standing.parts, parts);
+            self.parts = self.parts + parts - before;
+        }
     }
 
     /// The standing of a loaded stream.
@@ -59,20 +81,20 @@ impl Standings {
     pub(crate) fn trim(&mut self) {
         let limit = NonZeroUsize::new(KEPT).map_or(1, NonZeroUsize::get);
         let indexed = self.log.indexed();
-        while self.kept.len() > limit {
+        while self.kept.len() > limit || (self.parts > PARTS && self.kept.len() > 1) {
             let stored =
                 self.kept.peek_lru().is_some_and(|(_, standing)| standing.last.is_none_or(|last| last < indexed));
             if !stored {
                 return;
             }
-            self.kept.pop_lru();
+            self.parts -= self.kept.pop_lru().map_or(0, |(_, standing)| standing.parts);
         }
     }
 }
 
 fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
     let mut standing =
-        Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new() };
+        Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new(), parts: 0 };
     for place in log.store.places(stream)? {
         let record = log.record(&place)?;
         standing.state.evolve(&record.event, &record.stamp());

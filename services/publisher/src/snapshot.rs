@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rondo_domain::event::Event;
-use rondo_domain::figure::{Figures, ObsStatus, RawRow, SheetKey};
+use rondo_domain::figure::{CellKey, ObsStatus, RawRow, SheetKey};
 use rondo_domain::table::Questionnaire;
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{FileHash, ReleaseId, RoundId};
 use rondo_eventlog::merkle::Checkpoint;
-use rondo_eventlog::{Fault, Head, Ledger, files, ledger};
+use rondo_eventlog::vintage::{self, Standing};
+use rondo_eventlog::{Fault, Head, Ledger, files};
 
 /// How often a checkpoint that covers the release is looked for, half a second apart.
 const CHECKPOINT_TRIES: u32 = 40;
@@ -46,7 +46,7 @@ pub(crate) async fn take(ledger: &dyn Ledger, world: &World, id: &ReleaseId) -> 
         for table in &tables.tables {
             for layout in questionnaire.indicators(*table) {
                 let prefix = format!("figures/{}/{}/", tables.country, layout.indicator);
-                for (sheet, figures) in sheets(ledger, &prefix, position).await? {
+                for (sheet, figures) in vintage::sheets(ledger, &prefix, |record| record.position < position).await? {
                     if round.reference_years.contains(&sheet.year) {
                         rows.extend(sheet_rows(&sheet, &figures));
                     }
@@ -64,25 +64,12 @@ async fn questionnaire(ledger: &dyn Ledger, hash: &FileHash) -> Result<Questionn
     rondo_questionnaire::read_questionnaire(&bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
 }
 
-async fn sheets(ledger: &dyn Ledger, prefix: &str, before: u64) -> Result<BTreeMap<SheetKey, Figures>, Fault> {
-    let mut sheets: BTreeMap<SheetKey, Figures> = BTreeMap::new();
-    for record in ledger::read_all(ledger, prefix).await? {
-        if let (Some(sheet), Event::Figures(event)) = (record.stream.sheet(), &record.event)
-            && record.position < before
-        {
-            sheets.entry(sheet).or_default().evolve(event);
-        }
-    }
-    Ok(sheets)
-}
-
 /// The rows of a sheet; a confidential value is not shown (R70).
-fn sheet_rows(sheet: &SheetKey, figures: &Figures) -> Vec<RawRow> {
+fn sheet_rows(sheet: &SheetKey, figures: &BTreeMap<CellKey, Standing>) -> Vec<RawRow> {
     let code = |code: &Option<rondo_domain::Code>| code.as_ref().map(ToString::to_string).unwrap_or_default();
     figures
-        .cells
         .iter()
-        .map(|(cell, figure)| {
+        .map(|(cell, (figure, _))| {
             let hidden = figure.status == Some(ObsStatus::C);
             RawRow {
                 line: 0,

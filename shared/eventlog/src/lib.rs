@@ -9,6 +9,7 @@ pub mod life;
 pub mod merkle;
 pub mod record;
 pub mod upcaster;
+pub mod vintage;
 pub mod wire;
 
 pub use ledger::{Accepted, Fault, Head, Ledger, SubmitError};

@@ -32,7 +32,7 @@ pub struct Act {
 }
 
 impl Act {
-    fn of(record: &Record) -> Self {
+    pub(crate) fn of(record: &Record) -> Self {
         let (by, role) = (record.actor.id.clone(), record.actor.role);
         Self { by, role, at: record.recorded_at, position: record.position }
     }
@@ -123,7 +123,7 @@ impl AsOf {
         }
     }
 
-    fn instant(self) -> Timestamp {
+    pub(crate) fn instant(self) -> Timestamp {
         match self {
             Self::Now => Timestamp::MAX,
             Self::Known(at) | Self::Published(at) => at,

@@ -19,6 +19,18 @@ pub(crate) enum RoundVerb {
     /// Show a round.
     #[command(after_help = "Example: rondo round show ilms-asean-2025 --output json")]
     Show { round: RoundId },
+    /// List the figures of a round, as they are or as they were at an instant.
+    #[command(
+        after_help = "Example: rondo round figures ilms-asean-2025 --country LAO --as-of 2025-10-01T00:00Z --output csv"
+    )]
+    Figures {
+        round: RoundId,
+        /// Of one country.
+        #[arg(long)]
+        country: Option<Country>,
+        #[command(flatten)]
+        when: When,
+    },
     /// Plan a round on a workflow; it is configured at once and launched at its milestone.
     #[command(after_help = "Example: rondo round plan ilms-asean --year 2026 --as ilo-coordinator")]
     Plan {

@@ -6,12 +6,13 @@ use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent, RoundPla
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{Country, RoundId, StreamId, Year};
-use rondo_eventlog::ledger;
+use rondo_eventlog::life::AsOf;
+use rondo_eventlog::{ledger, vintage};
 use rondo_runtime::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::remark;
-use crate::args::RoundVerb;
+use crate::args::{RoundVerb, When};
 use crate::builtin;
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -21,6 +22,7 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
     match verb {
         RoundVerb::List => list(desk, form).await,
         RoundVerb::Show { round } => show(desk, round, form).await,
+        RoundVerb::Figures { round, country, when } => figures(desk, round, country.as_ref(), when, form).await,
         RoundVerb::Plan { workflow, year, late } => {
             let bundle = builtin::bundle(workflow)?;
             in_time(&bundle, *year, *late)?;
@@ -86,6 +88,37 @@ async fn act(desk: &Desk, round: &RoundId, command: RoundCommand, told: &str, se
     desk.round_command(round, command).await?;
     remark(served);
     line(&format!("The round {round} {told}."))
+}
+
+async fn figures(desk: &Desk, id: &RoundId, country: Option<&Country>, when: &When, form: Form) -> Result<(), Failure> {
+    let round = desk.round(id).await?;
+    if let Some(country) = country.filter(|country| !round.participants.contains_key(*country)) {
+        let (round, country) = (id.to_string(), country.to_string());
+        return Err(rondo_domain::Rejection::UnknownParticipation { round, country }.into());
+    }
+    let (bundle, _) = desk.definition(&round).await?;
+    let questionnaire = rondo_questionnaire::read_questionnaire(&bundle).map_err(|e| Failure::of(&e))?;
+    let as_of = AsOf::new(when.as_of, when.published);
+    let figures = vintage::read(&*desk.ledger, (id, &round), &questionnaire, country, as_of).await?;
+    let entry = |figure: &vintage::Figure| {
+        json!({
+            "key": figure.key, "table": figure.table, "is": figure.is, "is_text": figure.is.to_string(),
+            "recorded_at": figure.recorded.at, "actor": figure.recorded.by, "role": figure.recorded.role,
+            "position": figure.recorded.position, "release": figure.release,
+        })
+    };
+    let columns = &[
+        ("/key", "Figure"),
+        ("/table", "Table"),
+        ("/is_text", "Value"),
+        ("/recorded_at", "Since"),
+        ("/actor", "By"),
+        ("/position", "Record"),
+        ("/release", "Released in"),
+    ];
+    let empty =
+        "The round had no figures then; they came later, or none was out. Ask without a date to see those it has.";
+    Listing { name: "figures", columns, entries: figures.iter().map(entry).collect(), empty }.print(form)
 }
 
 async fn list(desk: &Desk, form: Form) -> Result<(), Failure> {
