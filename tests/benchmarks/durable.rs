@@ -33,6 +33,15 @@ pub fn measure(folder: &Path, report: &mut Report) {
             report.take(&format!("  latency p50, {in_flight} in flight"), "ms", middles);
             report.take(&format!("  latency p99, {in_flight} in flight"), "ms", slowest);
         }
+        let mut submissions = Vec::new();
+        for n in 0..REPETITIONS {
+            let sheets = LARGE..LARGE + SUBMITTED / workload::REPORTED[0];
+            let watch = Stopwatch::start();
+            let sent = sheets.map(|sheet| ledger.submit(workload::report(&round, sheet + n * SUBMITTED, 0)));
+            futures::future::try_join_all(sent).await.unwrap();
+            submissions.push(watch.elapsed().as_secs_f64() * 1_000.0);
+        }
+        report.take("a submission of 5,000 figures, 200 sheets, until all are answered", "ms", submissions);
     }));
 }
 
@@ -50,6 +59,11 @@ pub async fn prepared(ledger: &dyn Ledger) -> RoundId {
 
 /// Sheets whose figures are changed in turn: about what one round has, and more than are under way at once.
 const SHEETS: usize = 2_000;
+
+/// Figures in a large submission.
+const SUBMITTED: usize = 5_000;
+/// The first of the sheets that large submissions fill.
+const LARGE: usize = 100_000;
 
 async fn burst(
     ledger: &Arc<dyn Ledger>,

@@ -13,8 +13,13 @@ use crate::handle::Log;
 
 /// Streams kept in memory; another one is read back from the store when it is needed.
 const KEPT: usize = 20_000;
-/// Figures and answers kept in them, together; about 50 MB.
-const PARTS: usize = 300_000;
+/// Streams kept however much they hold, so that those at work now are never read back again and again.
+const AT_WORK: usize = 4_096;
+/// Bytes that all of them may take, by and large, before the others are let go of.
+const BYTES: usize = 48 * 1024 * 1024;
+/// About what a figure takes, and an answer.
+const FIGURE: usize = 200;
+const ANSWER: usize = 60;
 
 /// A stream's standing.
 #[derive(Debug)]
@@ -25,14 +30,14 @@ pub(crate) struct Standing {
     pub(crate) last: Option<u64>,
     /// First position and count of the records of each accepted command.
     pub(crate) accepted: HashMap<[u8; 16], (u64, u64)>,
-    /// The figures and answers in it when they were counted last.
-    parts: usize,
+    /// About what it took when it was weighed last.
+    bytes: usize,
 }
 
 impl Standing {
-    fn count(&self) -> usize {
+    fn weigh(&self) -> usize {
         let figures = if let Aggregate::Figures(figures) = &self.state { figures.cells.len() } else { 0 };
-        figures + self.accepted.len()
+        figures * FIGURE + self.accepted.len() * ANSWER
     }
 }
 
@@ -40,12 +45,12 @@ impl Standing {
 pub(crate) struct Standings {
     log: Arc<Log>,
     kept: LruCache<StreamId, Standing>,
-    parts: usize,
+    bytes: usize,
 }
 
 impl Standings {
     pub(crate) fn new(log: Arc<Log>) -> Self {
-        Self { log, kept: LruCache::unbounded(), parts: 0 }
+        Self { log, kept: LruCache::unbounded(), bytes: 0 }
     }
 
     /// Makes sure that a stream's standing is in memory.
@@ -58,12 +63,12 @@ impl Standings {
         Ok(())
     }
 
-    /// Counts a stream's figures and answers anew, after it has grown.
+    /// Weighs a stream anew, after it has grown.
     pub(crate) fn grown(&mut self, stream: &StreamId) {
         if let Some(standing) = self.kept.peek_mut(stream) {
-            let parts = standing.count();
-            let before = std::mem::replace(&mut standing.parts, parts);
-            self.parts = self.parts + parts - before;
+            let bytes = standing.weigh();
+            let before = std::mem::replace(&mut standing.bytes, bytes);
+            self.bytes = self.bytes + bytes - before;
         }
     }
 
@@ -81,20 +86,20 @@ impl Standings {
     pub(crate) fn trim(&mut self) {
         let limit = NonZeroUsize::new(KEPT).map_or(1, NonZeroUsize::get);
         let indexed = self.log.indexed();
-        while self.kept.len() > limit || (self.parts > PARTS && self.kept.len() > 1) {
+        while self.kept.len() > limit || (self.bytes > BYTES && self.kept.len() > AT_WORK) {
             let stored =
                 self.kept.peek_lru().is_some_and(|(_, standing)| standing.last.is_none_or(|last| last < indexed));
             if !stored {
                 return;
             }
-            self.parts -= self.kept.pop_lru().map_or(0, |(_, standing)| standing.parts);
+            self.bytes -= self.kept.pop_lru().map_or(0, |(_, standing)| standing.bytes);
         }
     }
 }
 
 fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
     let mut standing =
-        Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new(), parts: 0 };
+        Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new(), bytes: 0 };
     for place in log.store.places(stream)? {
         let record = log.record(&place)?;
         standing.state.evolve(&record.event, &record.stamp());

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use rondo_domain::event::Event;
 use rondo_domain::stream::StreamKind;
 use rondo_domain::{Actor, Command, CommandId, InstitutionId, PersonId, StreamId};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _, Serialize};
 use serde_json::value::RawValue;
 
 use crate::record::{MAX_RECORD, Record};
@@ -175,11 +176,6 @@ struct Outline {
     command: CommandId,
 }
 
-#[derive(Deserialize)]
-struct Position {
-    position: u64,
-}
-
 /// A record's stream and command, without reading the rest.
 ///
 /// # Errors
@@ -189,12 +185,40 @@ pub fn place_of(bytes: &[u8]) -> Result<(StreamId, CommandId), CodecError> {
     Ok((outline.stream, outline.command))
 }
 
-/// A record's position as it says itself.
+/// A record's position as it says itself. It stands near the beginning, and what follows it is not read.
 ///
 /// # Errors
-/// When the bytes are no record.
+/// When the bytes do not begin as a record.
 pub fn position_of(bytes: &[u8]) -> Result<u64, CodecError> {
-    Ok(serde_json::from_slice::<Position>(bytes)?.position)
+    let mut found = None;
+    let read = serde_json::Deserializer::from_slice(bytes).deserialize_map(PositionIn(&mut found));
+    match (found, read) {
+        // Having stopped half-way is an error to the reader of JSON, and none here.
+        (Some(position), _) => Ok(position),
+        (None, Err(error)) => Err(error.into()),
+        (None, Ok(())) => Err(serde_json::Error::missing_field("position").into()),
+    }
+}
+
+struct PositionIn<'f>(&'f mut Option<u64>);
+
+impl<'de> Visitor<'de> for PositionIn<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<&str>()? {
+            if key == "position" {
+                *self.0 = Some(map.next_value()?);
+                return Ok(());
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
 }
 
 fn event(kind: StreamKind, json: &str) -> Result<Event, serde_json::Error> {
@@ -233,5 +257,11 @@ mod tests {
         );
         assert_eq!(record.bytes, bytes);
         assert!(decode(&Bytes::from_static(b"{\"position\":")).is_err());
+        assert_eq!(position_of(&bytes).unwrap(), 7);
+        for wrong in
+            ["", "[]", "{}", "{\"position\":", "{\"position\":\"7\"}", "{\"id\":7", "{\"id\":{\"position\":7}}"]
+        {
+            assert!(position_of(wrong.as_bytes()).is_err(), "{wrong}");
+        }
     }
 }
