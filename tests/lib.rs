@@ -65,6 +65,18 @@ fn read(top: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
     }
 }
 
+/// The library of faults (`tests/faults/faults.c`), built for this run: to be preloaded into a process under test.
+pub fn faults(folder: &Path) -> PathBuf {
+    let library = folder.join("faults.so");
+    let built = std::process::Command::new("cc")
+        .args(["-Wall", "-Werror", "-O1", "-shared", "-fPIC", "-o"])
+        .args([&library, &root().join("tests/faults/faults.c")])
+        .status()
+        .expect("a C compiler, which linking needs too");
+    assert!(built.success());
+    library
+}
+
 /// The program under test, as `tests/run` builds it.
 pub fn program() -> PathBuf {
     let program = root().join("target/release/rondo");

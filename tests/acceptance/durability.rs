@@ -1,102 +1,14 @@
 //! What was acknowledged is there after `kill -9`; what was cut off is cut; what is damaged stops the ledger; sled is rebuilt.
 
-use std::io::{BufRead, BufReader};
+#[path = "../burst/mod.rs"]
+mod burst;
+
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use rondo_domain::network::{Grant, NetworkCommand};
-use rondo_domain::{CommandId, Role, Wish};
+use burst::{burst_until, command, open, with_ledger};
 use rondo_eventlog::Ledger;
-use rondo_ledger::{LedgerConfig, OpenError, Opened};
-use rondo_runtime::chance::SystemChance;
-use rondo_runtime::clock::SystemClock;
+use rondo_ledger::OpenError;
 use rondo_runtime::lifecycle::Lifecycle;
-
-fn open(data: &Path) -> Result<Opened, OpenError> {
-    let origin = "test.example/log".to_owned();
-    let config =
-        LedgerConfig { data: data.to_owned(), origin, clock: Arc::new(SystemClock), chance: Arc::new(SystemChance) };
-    rondo_ledger::open(&config)
-}
-
-fn command(n: usize) -> rondo_domain::Command {
-    let grant = Grant { role: Role::Auditor, country: None, institution: None };
-    let person = format!("person-{n}").parse().unwrap();
-    rondo_domain::Command {
-        id: CommandId::of(&["durability", &n.to_string()]),
-        actor: "operator".parse().unwrap(),
-        role: None,
-        via: None,
-        on_behalf_of: None,
-        cause: None,
-        wish: Wish::Network { command: NetworkCommand::GrantRole { person, grant } },
-    }
-}
-
-/// Not a test by itself: the process that is killed. It submits as fast as it can and says what was acknowledged.
-#[test]
-#[allow(clippy::disallowed_methods, reason = "the process that is killed is told its part by the environment")]
-fn burst() {
-    let Ok(data) = std::env::var("RONDO_BURST") else { return };
-    let from: usize = std::env::var("RONDO_BURST_FROM").unwrap().parse().unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async move {
-        let opened = open(Path::new(&data)).unwrap();
-        let handle = opened.handle.clone();
-        let mut n = from;
-        loop {
-            let sent: Vec<_> = (n..n + 32).map(|n| (n, handle.clone())).collect();
-            let answers = sent.into_iter().map(|(n, handle)| async move { (n, handle.submit(command(n)).await) });
-            for (n, answer) in futures::future::join_all(answers).await {
-                answer.unwrap();
-                println!("acknowledged {n}");
-            }
-            n += 32;
-        }
-    });
-}
-
-/// Runs the burst in a process of its own, kills it after some acknowledgements, and returns the last one heard.
-fn killed_burst(data: &Path, from: usize, after: usize) -> usize {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["burst", "--exact", "--nocapture"])
-        .env("RONDO_BURST", data)
-        .env("RONDO_BURST_FROM", from.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut last = from;
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    for (heard, n) in lines
-        .by_ref()
-        .map_while(Result::ok)
-        .filter_map(|line| line.rsplit_once("acknowledged ").map(|(_, n)| n.parse::<usize>().unwrap()))
-        .enumerate()
-    {
-        last = n;
-        if heard == after {
-            child.kill().unwrap();
-        }
-    }
-    child.wait().unwrap();
-    last
-}
-
-fn with_ledger<T>(data: &Path, work: impl AsyncFnOnce(&dyn Ledger) -> T) -> T {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let opened = open(data).unwrap();
-        let handle = opened.handle.clone();
-        let mut lifecycle = Lifecycle::default();
-        let stop = lifecycle.stop();
-        lifecycle.spawn("ledger", opened.run(stop));
-        let done = work(&handle).await;
-        drop(handle);
-        lifecycle.run(std::future::ready(())).await.unwrap();
-        done
-    })
-}
 
 #[test]
 fn fifty_kills_lose_nothing_that_was_acknowledged() {
@@ -105,7 +17,7 @@ fn fifty_kills_lose_nothing_that_was_acknowledged() {
     let mut last = 0;
     for round in 0..50 {
         let from = if round == 0 { 0 } else { last + 1 };
-        last = killed_burst(&data, from, 40 + 17 * round % 200);
+        last = burst_until(&data, from, 40 + 17 * round % 200, &[]).last;
     }
     let inspection = with_ledger(&data, async |ledger| {
         for n in (0..=last).rev().take(3_000) {

@@ -72,7 +72,7 @@ impl From<Fault> for Failure {
         let sentence = with_sources(&fault);
         match fault {
             Fault::NotFound(_) => Self::not_found(sentence),
-            Fault::Unreachable { .. } | Fault::Stopped => Self::try_later(sentence),
+            Fault::Unreachable { .. } | Fault::Stopped | Fault::NotNow(_) => Self::try_later(sentence),
             Fault::Refused(_) => Self::usage(sentence),
             _ => Self::failed(sentence),
         }

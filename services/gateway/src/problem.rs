@@ -90,7 +90,7 @@ impl IntoResponse for PortFailure {
             Failure::Rejected { .. } => StatusCode::CONFLICT,
             Failure::NotFound { .. } => StatusCode::NOT_FOUND,
             Failure::Refused { .. } => StatusCode::BAD_REQUEST,
-            Failure::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            Failure::Stopped | Failure::NotNow { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Failure::Broken { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         (status, [(header::CACHE_CONTROL, "no-store")], Json(self.0)).into_response()

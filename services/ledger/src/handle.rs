@@ -1,6 +1,7 @@
 //! The ledger's handle: the port, in process. Reads are served from the store, and from memory for what is newest.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct Log {
     /// How many records the shown checkpoint signs.
     signed: watch::Sender<u64>,
     failed: watch::Sender<Option<String>>,
+    /// Whether the store was brought to the device at the end.
+    brought: AtomicBool,
 }
 
 impl Log {
@@ -53,6 +56,7 @@ impl Log {
             indexed: watch::Sender::new(head.size),
             signed: watch::Sender::new(0),
             failed: watch::Sender::new(None),
+            brought: AtomicBool::new(false),
         }
     }
 
@@ -86,6 +90,15 @@ impl Log {
         self.head.subscribe()
     }
 
+    /// Says that the store is on the device, and that nothing more is written to it.
+    pub(crate) fn set_brought(&self) {
+        self.brought.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_brought(&self) -> bool {
+        self.brought.load(Ordering::Acquire)
+    }
+
     pub(crate) fn fail(&self, why: &str) {
         self.failed.send_replace(Some(why.to_owned()));
     }
@@ -110,6 +123,12 @@ impl Log {
         } else {
             Err(Fault::Corrupt(unfit()))
         }
+    }
+
+    /// When the last record was recorded; the earliest instant of all in an empty log.
+    pub(crate) fn latest(&self) -> Result<jiff::Timestamp, Fault> {
+        let last = self.head().size.checked_sub(1).map(|last| self.range(last, 1)).transpose()?;
+        last.iter().flatten().next().map_or(Ok(jiff::Timestamp::MIN), |bytes| Ok(decoded(bytes)?.recorded_at))
     }
 
     /// Up to `limit` records' bytes from a position on.

@@ -12,6 +12,7 @@ pub mod export;
 mod handle;
 pub mod inspect;
 pub mod journal;
+mod mark;
 mod notary;
 mod open;
 mod scrub;

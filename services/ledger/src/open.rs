@@ -20,13 +20,15 @@ use crate::committer;
 use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
-use crate::journal::{self, Group, JournalWriter, PointReader};
-use crate::notary::{self, Notary};
+use crate::journal::{self, Group, JournalWriter, PointReader, Tail};
+use crate::mark::Mark;
+use crate::notary::{self, Notary, TREE};
 use crate::scrub;
 use crate::sequencer::{Request, Salts, Sequencer};
 use crate::standing::Standings;
 use crate::store::indexer::{self, Packer};
 use crate::store::{Entry, Store};
+use crate::tree;
 
 /// Commands waiting to be decided at the most; a sender beyond waits.
 const WAITING: usize = 4_096;
@@ -55,6 +57,7 @@ pub struct Opened {
     threads: Vec<JoinHandle<()>>,
     /// Where the journal is, and the head found, if a part of it was trusted and not read.
     unread: Option<(PathBuf, Head)>,
+    mark: Mark,
     _directory: DataDirectory,
 }
 
@@ -75,7 +78,7 @@ impl Opened {
     /// # Errors
     /// When no checkpoint can be signed, or the ledger failed.
     pub async fn run(self, mut stop: Stop) -> Result<(), OpenError> {
-        let Self { handle, notary, mut threads, unread, _directory, .. } = self;
+        let Self { handle, notary, mut threads, unread, mark, _directory, .. } = self;
         if let Some((folder, head)) = unread {
             let (log, stop) = (Arc::clone(&handle.log), stop.clone());
             let scrub = move || scrub::run(&log, &folder, head, &stop);
@@ -93,14 +96,18 @@ impl Opened {
         }
         // A failed ledger takes nothing any more; one that is asked to stop finishes what it has.
         let _ = handle.requests.send(Request::Stop).await;
-        drop(handle);
-        let _ = tokio::task::spawn_blocking(move || {
+        let ended = tokio::task::spawn_blocking(move || {
             for thread in threads {
                 let _ = thread.join();
             }
-        })
-        .await;
-        outcome
+            let tree = handle.data.join(TREE);
+            if handle.log.is_brought() {
+                tree::sync(&tree).map_err(io("sync", &tree))?;
+                mark.clear()?;
+            }
+            Ok(())
+        });
+        outcome.and(ended.await.map_err(|_| OpenError::Store(Fault::Stopped))?)
     }
 }
 
@@ -124,7 +131,14 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
         return Err(OpenError::JournalMissing(config.data.clone()));
     }
     let mut notes = Vec::new();
-    let (store, recovery, packer, next) = match recover(&config.data, &folder, &mut notes) {
+    let (mark, went_down) = Mark::set(&config.data)?;
+    if went_down {
+        distrust(&config.data)?;
+        notes.push(
+            "the machine went down while the ledger was at work: the store is made anew from the journal".to_owned(),
+        );
+    }
+    let (store, recovery, packer, tail) = match recover(&config.data, &folder, &mut notes) {
         Err(OpenError::Store(fault)) => {
             notes.push(format!("the store was damaged ({fault}) and was rebuilt from the journal"));
             let index = config.data.join("index");
@@ -143,13 +157,24 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
         notes.push("the public key was missing and was written anew from the signing key".to_owned());
     }
     let notary = Notary::open(Arc::clone(&log), &config.data, signer)?;
-    let journal = JournalWriter::resume(&folder, next)?;
+    let journal = JournalWriter::resume(&folder, &tail)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
     let (requests, threads) = start(&log, config, recovery.frontier, journal, packer, &evidence)?;
     let data = Arc::from(config.data.as_path());
     let handle = LedgerHandle { log, requests, evidence, data };
     let unread = (recovery.began > 0).then_some((folder, head));
-    Ok(Opened { handle, notes, notary, threads, unread, _directory: directory })
+    Ok(Opened { handle, notes, notary, threads, unread, mark, _directory: directory })
+}
+
+/// Removes what follows from the journal and was not synced.
+fn distrust(data: &Path) -> Result<(), OpenError> {
+    for folder in ["index", TREE].map(|name| data.join(name)) {
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &folder)(e)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn start(
@@ -170,6 +195,7 @@ fn start(
         standings: Standings::new(Arc::clone(log)),
         network: StreamId::network(),
         next: frontier.size(),
+        latest: log.latest()?,
         clock: Arc::clone(&config.clock),
         salts: Salts::new(Arc::clone(&config.chance)),
         evidence: Arc::clone(evidence),
@@ -189,11 +215,7 @@ fn start(
     Ok((requests, threads))
 }
 
-fn recover(
-    data: &Path,
-    folder: &Path,
-    notes: &mut Vec<String>,
-) -> Result<(Store, Recovery, Packer, journal::Location), OpenError> {
+fn recover(data: &Path, folder: &Path, notes: &mut Vec<String>) -> Result<(Store, Recovery, Packer, Tail), OpenError> {
     let store = Store::open(&data.join("index"), |pause| std::thread::sleep(pause.unsigned_abs()))?;
     let reached = store.reached()?;
     let mut packer = Packer::new(reached.as_ref());
@@ -218,7 +240,7 @@ fn recover(
     if recovery.records > 10_000 {
         notes.push(format!("{} records were brought into the store from the journal", recovery.records));
     }
-    Ok((store, recovery, packer, tail.next))
+    Ok((store, recovery, packer, tail))
 }
 
 fn take(store: &Store, packer: &mut Packer, recovery: &mut Recovery, group: &Group) -> Result<(), OpenError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use rondo_domain::command::{Context, actor_of};
 use rondo_domain::event::{Aggregate, Event, Stamp};
 use rondo_domain::{Actor, Command, Rejection, StreamId};
@@ -42,6 +43,8 @@ pub(crate) struct Sequencer {
     /// The position of the next record.
     pub(crate) next: u64,
     pub(crate) clock: Arc<dyn Clock>,
+    /// When the last record was recorded: the log's time does not run back.
+    pub(crate) latest: Timestamp,
     pub(crate) salts: Salts,
     pub(crate) evidence: Arc<Evidence>,
     pub(crate) buffer: Vec<u8>,
@@ -102,8 +105,8 @@ impl Sequencer {
             .into_iter()
             .filter_map(|other| self.standings.get(&other).map(|standing| (other, &standing.state)))
             .collect();
-        let context = Context { actor: &actor, now: self.clock.now(), surroundings: &around };
-        let now = context.now;
+        let now = now(&*self.clock, self.latest)?;
+        let context = Context { actor: &actor, now, surroundings: &around };
         let events = command.wish.decide(&standing.state, &context)?;
         self.append(command, &stream, &actor, now, &events, group)
     }
@@ -113,7 +116,7 @@ impl Sequencer {
         command: &Command,
         stream: &StreamId,
         actor: &Actor,
-        now: jiff::Timestamp,
+        now: Timestamp,
         events: &[Event],
         group: &mut Group,
     ) -> Result<Accepted, SubmitError> {
@@ -143,6 +146,7 @@ impl Sequencer {
             group.bytes += bytes.len();
             group.entries.push(Entry { stream: stream.clone(), bytes, command: command.id.0 });
         }
+        self.latest = now;
         let count = events.len() as u64;
         if count > 0 {
             standing.accepted.insert(command.id.0, (first, count));
@@ -150,6 +154,20 @@ impl Sequencer {
         self.standings.grown(stream);
         Ok(Accepted { first, count, repeated: false })
     }
+}
+
+/// How far a clock may be set back, as it is when it is compared with others, without anybody being troubled.
+const SET_BACK: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
+
+/// The instant that a decision is made at: never before the last one recorded.
+fn now(clock: &dyn Clock, latest: Timestamp) -> Result<Timestamp, Fault> {
+    let now = clock.now();
+    if latest.duration_since(now) > SET_BACK {
+        return Err(Fault::NotNow(format!(
+            "the clock of the ledger's machine stands at {now:.0}, before the last record of {latest:.0}; nothing was recorded. Set the clock right, or wait until it has passed that instant"
+        )));
+    }
+    Ok(now.max(latest))
 }
 
 /// Salts of 16 bytes in hexadecimal, taken from chance many at a time.

@@ -102,6 +102,12 @@ fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
         Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new(), bytes: 0 };
     for place in log.store.places(stream)? {
         let record = log.record(&place)?;
+        if place.version != standing.version {
+            return Err(Fault::Corrupt(format!(
+                "version {} of {stream} is missing in the index; delete the folder `index`, it is rebuilt from the journal",
+                standing.version
+            )));
+        }
         standing.state.evolve(&record.event, &record.stamp());
         standing.version += 1;
         standing.last = Some(record.position);

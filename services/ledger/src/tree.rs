@@ -93,7 +93,7 @@ impl TreeWriter {
         }
     }
 
-    /// Brings what was added into the files. They are not synced: what a power cut takes is written anew.
+    /// Brings what was added into the files. They are not synced while the log grows: what a machine that goes down takes is written anew.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         for level in &mut self.levels {
             level.file.write_all(&level.waiting)?;
@@ -102,6 +102,14 @@ impl TreeWriter {
         }
         Ok(())
     }
+}
+
+/// Waits until the files are on the device.
+pub(crate) fn sync(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        File::open(entry?.path())?.sync_data()?;
+    }
+    File::open(folder)?.sync_all()
 }
 
 /// A reader of the files.

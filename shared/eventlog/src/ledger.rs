@@ -55,6 +55,9 @@ pub enum Fault {
     /// The ledger is stopping or has stopped.
     #[error("the ledger has stopped; nothing was recorded by this request")]
     Stopped,
+    /// The ledger takes nothing for now; the same request may be taken later.
+    #[error("{0}")]
+    NotNow(String),
     /// What is stored is not what was stored.
     #[error("{0}")]
     Corrupt(String),
@@ -86,7 +89,7 @@ impl Fault {
 
     /// Whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Stopped)
+        matches!(self, Self::Unreachable { .. } | Self::Stopped | Self::NotNow(_))
     }
 }
 

@@ -20,6 +20,11 @@ pub enum Failure {
     },
     /// The ledger has stopped.
     Stopped,
+    /// The ledger takes nothing for now.
+    NotNow {
+        /// Why.
+        what: String,
+    },
     /// There is no such thing.
     NotFound {
         /// What.
@@ -41,6 +46,7 @@ impl From<&Fault> for Failure {
     fn from(fault: &Fault) -> Self {
         match fault {
             Fault::Stopped | Fault::Unreachable { .. } => Self::Stopped,
+            Fault::NotNow(what) => Self::NotNow { what: what.clone() },
             Fault::NotFound(what) => Self::NotFound { what: what.clone() },
             Fault::Refused(what) => Self::Refused { what: what.clone() },
             other => Self::Broken { what: other.to_string() },
@@ -61,6 +67,7 @@ impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Stopped => Self::Stopped,
+            Failure::NotNow { what } => Self::NotNow(what),
             Failure::NotFound { what } => Self::NotFound(what),
             Failure::Refused { what } => Self::Refused(what),
             Failure::Broken { what } => Self::Protocol(what),

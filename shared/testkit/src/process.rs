@@ -92,7 +92,11 @@ impl Broker {
 
     /// Starts one, with a configuration file if one is given.
     pub fn start(config: Option<&Path>) -> Self {
-        let port = free_port();
+        Self::start_at(free_port(), config)
+    }
+
+    /// Starts one on this port.
+    pub fn start_at(port: u16, config: Option<&Path>) -> Self {
         let server = tools().join("nats-server");
         assert!(server.exists(), "{} is missing; run tests/run, which fetches it", server.display());
         let mut command = Command::new(server);

@@ -26,6 +26,8 @@ pub struct Group {
 pub struct Tail {
     /// The place and position of the next group.
     pub next: Location,
+    /// Where the last group begins, if it was read and stands in the same segment.
+    pub last: Option<u64>,
     /// Bytes of an unacknowledged group that were cut off.
     pub cut: u64,
 }
@@ -206,22 +208,27 @@ pub fn recover<E: From<JournalError>>(
     mut each: impl FnMut(Group) -> Result<(), E>,
 ) -> Result<Option<Tail>, E> {
     let Some(mut reader) = JournalReader::open(folder, from, None)? else { return Ok(None) };
+    let mut last = None;
     loop {
         match reader.step()? {
             Step::Group(group, length) => {
                 reader.position += group.records.len() as u64;
+                last = Some(reader.offset);
                 reader.offset += length;
                 each(group)?;
             }
             Step::End if reader.index + 1 == reader.segments.len() => {
-                return Ok(Some(Tail { next: reader.location(), cut: 0 }));
+                return Ok(Some(Tail { next: reader.location(), last, cut: 0 }));
             }
-            Step::End => reader.next_segment()?,
+            Step::End => {
+                reader.next_segment()?;
+                last = None;
+            }
             Step::Bad(what) => {
                 if reader.torn(signed)?.is_none() {
                     return Err(reader.damaged(what).into());
                 }
-                return Ok(Some(cut_tail(&reader)?));
+                return Ok(Some(cut_tail(&reader, last)?));
             }
         }
     }
@@ -253,13 +260,13 @@ fn good_group_after(reader: &JournalReader) -> Result<bool, JournalError> {
     Ok(false)
 }
 
-fn cut_tail(reader: &JournalReader) -> Result<Tail, JournalError> {
+fn cut_tail(reader: &JournalReader, last: Option<u64>) -> Result<Tail, JournalError> {
     let path = reader.path();
     let file = OpenOptions::new().write(true).open(&path).map_err(JournalError::io("cannot open", &path))?;
     let length = file.metadata().map_err(JournalError::io("cannot read", &path))?.len();
     file.set_len(reader.offset).map_err(JournalError::io("cannot cut", &path))?;
     file.sync_all().map_err(JournalError::io("cannot sync", &path))?;
-    Ok(Tail { next: reader.location(), cut: length.saturating_sub(reader.offset) })
+    Ok(Tail { next: reader.location(), last, cut: length.saturating_sub(reader.offset) })
 }
 
 fn open_segment((first, path): &(u64, PathBuf)) -> Result<BufReader<File>, JournalError> {

@@ -2,11 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::JournalError;
+use super::Tail;
 use super::frame::{Location, SEGMENT_HEADER, encode_group, segment_header};
 
 /// A segment is closed once it is at least this long.
@@ -33,13 +35,22 @@ impl JournalWriter {
         Ok(Self { folder: folder.to_owned(), path, file, next, buffer: Vec::new() })
     }
 
-    /// Goes on at the place that recovery found.
+    /// Goes on at the place that recovery found. The last group is written once more and synced: where its sync had failed,
+    /// the machine's memory may show bytes that the disk does not have and that no later sync would bring to it.
     ///
     /// # Errors
     /// When the file system fails.
-    pub fn resume(folder: &Path, next: Location) -> Result<Self, JournalError> {
+    pub fn resume(folder: &Path, tail: &Tail) -> Result<Self, JournalError> {
+        let next = tail.next;
         let path = segment_path(folder, next.segment);
-        let mut file = OpenOptions::new().write(true).open(&path).map_err(JournalError::io("cannot open", &path))?;
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).open(&path).map_err(JournalError::io("cannot open", &path))?;
+        if let Some(last) = tail.last {
+            let mut group = vec![0; next.offset.saturating_sub(last) as usize];
+            file.read_exact_at(&mut group, last).map_err(JournalError::io("cannot read", &path))?;
+            file.write_all_at(&group, last).map_err(JournalError::io("cannot write to", &path))?;
+            file.sync_data().map_err(JournalError::io("cannot sync", &path))?;
+        }
         file.seek(SeekFrom::Start(next.offset)).map_err(JournalError::io("cannot seek in", &path))?;
         Ok(Self { folder: folder.to_owned(), path, file, next, buffer: Vec::new() })
     }
@@ -150,7 +161,8 @@ mod tests {
         assert_eq!(count(folder.path()).unwrap(), (5, 0));
         let end = std::fs::metadata(&path).unwrap().len();
         let next = Location { segment: 0, offset: SEGMENT_SIZE, position: 5 };
-        let mut writer = JournalWriter::resume(folder.path(), next).unwrap();
+        let tail = Tail { next, last: None, cut: 0 };
+        let mut writer = JournalWriter::resume(folder.path(), &tail).unwrap();
         writer.append(&records(1)).unwrap();
         assert!(!begun.exists(), "it was begun anew, and named once its header was on disk");
         assert_eq!(std::fs::metadata(&path).unwrap().len(), end);

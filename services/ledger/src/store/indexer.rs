@@ -94,9 +94,10 @@ pub(crate) fn run(log: &Arc<Log>, mut packer: Packer, groups: &Receiver<Written>
             }
         }
     }
-    if let Err(fault) = packer.settle(&log.store).and_then(|()| log.store.checkpoint(folder)) {
-        tracing::warn!(
+    match packer.settle(&log.store).and_then(|()| log.store.checkpoint(folder)) {
+        Ok(()) => log.set_brought(),
+        Err(fault) => tracing::warn!(
             "the store of indexes was not brought to the device; opening it next time takes longer: {fault}"
-        );
+        ),
     }
 }

@@ -74,7 +74,10 @@ impl Store {
                 .cache_capacity(CACHE)
                 .flush_every_ms(None)
                 .mode(sled::Mode::HighThroughput);
-            match config.open() {
+            // sled panics where what it reads back makes no sense, and that is damage like any other.
+            let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
+            let damaged = |_| Fault::Corrupt("the store of indexes cannot be read".to_owned());
+            match opened.map_err(damaged)? {
                 Err(sled::Error::Io(error)) if error.kind() == std::io::ErrorKind::Other && tries < LOCK_TRIES => {
                     tries += 1;
                     pause(SignedDuration::from_millis(50));

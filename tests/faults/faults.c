@@ -1,0 +1,77 @@
+/* Faults for the tests: stands before libc's calls, notes what was synced and what was answered, and fails what it is told to.
+ *
+ * RONDO_TRACE=FILE           a line for each sync of a journal ("synced NAME SIZE") and each line on standard output ("said LINE")
+ * RONDO_FAIL="CALL PART N ERRNO"   from the N-th CALL (write, fdatasync, fsync) on a file whose path holds PART on, the call fails;
+ *                            a failing write puts half of its bytes first, as a disk does that is just full
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const char *path_of(int fd, char *buffer, size_t size) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t got = readlink(link, buffer, size - 1);
+    buffer[got < 0 ? 0 : got] = 0;
+    return buffer;
+}
+
+static void trace(const char *line) {
+    const char *path = getenv("RONDO_TRACE");
+    if (!path) return;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0) abort();
+    if (syscall(SYS_write, fd, line, strlen(line)) < 0) abort();
+    close(fd);
+}
+
+/* 0: goes well; 1: the first one that fails; 2: a later one. */
+static int fails(const char *call, int fd) {
+    static int seen = 0;
+    const char *told = getenv("RONDO_FAIL");
+    char wanted[32], part[128], path[4096];
+    int nth, number;
+    if (!told || sscanf(told, "%31s %127s %d %d", wanted, part, &nth, &number) != 4 || strcmp(wanted, call)) return 0;
+    if (!strstr(path_of(fd, path, sizeof path), part)) return 0;
+    int now = __sync_add_and_fetch(&seen, 1);
+    if (now < nth) return 0;
+    errno = number;
+    return now == nth ? 1 : 2;
+}
+
+ssize_t write(int fd, const void *bytes, size_t size) {
+    if (fd == 1) {
+        char line[4096];
+        snprintf(line, sizeof line, "said %.*s", size > 4000 ? 4000 : (int)size, (const char *)bytes);
+        if (size && ((const char *)bytes)[size - 1] == '\n') trace(line);
+    } else if (fd > 2) {
+        int failing = fails("write", fd);
+        if (failing == 1 && size > 1) return syscall(SYS_write, fd, bytes, size / 2);
+        if (failing) return -1;
+    }
+    return syscall(SYS_write, fd, bytes, size);
+}
+
+static int sync_with(const char *call, long number, int fd) {
+    char path[4096], line[4400];
+    struct stat found;
+    if (fails(call, fd)) return -1;
+    if (fstat(fd, &found)) return -1;
+    int done = syscall(number, fd);
+    path_of(fd, path, sizeof path);
+    char *name = strrchr(path, '/');
+    if (!done && name && strstr(name, ".journal")) {
+        snprintf(line, sizeof line, "synced %s %lld\n", name + 1, (long long)found.st_size);
+        trace(line);
+    }
+    return done;
+}
+
+int fdatasync(int fd) { return sync_with("fdatasync", SYS_fdatasync, fd); }
+int fsync(int fd) { return sync_with("fsync", SYS_fsync, fd); }

@@ -1,0 +1,218 @@
+//! Promise 20: trouble is refused, not swallowed. A full disk and a failed sync end the process with nothing falsely
+//! acknowledged; a broker that is down and a clock that was set back are said; what was refused can be asked again.
+//! (A mail server that is away, hangs or refuses is in `acceptance/house/mail_server.rs`.)
+
+#[path = "../burst/mod.rs"]
+mod burst;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use burst::{burst_until, command, with_ledger};
+use jiff::{SignedDuration, Timestamp};
+use rondo_bus::BusLedger;
+use rondo_eventlog::{Fault, Ledger, SubmitError};
+use rondo_ledger::LedgerConfig;
+use rondo_runtime::chance::SystemChance;
+use rondo_runtime::clock::{Clock, PacedClock};
+use rondo_testkit::process::{Broker, Running, await_port, free_port};
+use rondo_tests::{Dice, faults, length, program};
+
+/// Error numbers of Linux: input/output error, no space left on device.
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+#[test]
+fn a_full_disk_and_a_failed_sync_end_the_ledger_with_nothing_falsely_acknowledged() {
+    let (rounds, mut dice) = (length(20, 200), Dice::of_this_run());
+    let folder = tempfile::tempdir().unwrap();
+    let library = faults(folder.path()).display().to_string();
+    let (data, journal) = (folder.path().join("data"), "data/journal/00000000000000000000.journal");
+    let (mut last, mut refused) = (0, 0);
+    burst_until(&data, 0, 1, &[]);
+    for round in 0..rounds {
+        let (call, number) = [("fdatasync", EIO), ("write", ENOSPC), ("write", EIO)][round % 3];
+        let fails = format!("{call} {journal} {} {number}", 1 + dice.roll(20));
+        let trace = folder.path().join(format!("trace-{round}"));
+        let from = last + 64;
+        let told = [
+            ("LD_PRELOAD", library.clone()),
+            ("RONDO_FAIL", fails.clone()),
+            ("RONDO_TRACE", trace.display().to_string()),
+        ];
+        let before = fs::metadata(folder.path().join(journal)).unwrap().len();
+        let ended = burst_until(&data, from, usize::MAX, &told);
+        assert!(!ended.status.success(), "{fails}: the process ends");
+        refused += ended.refused;
+        let trace = fs::read_to_string(trace).unwrap_or_default();
+        // What was not synced may be gone: a failed sync leaves nobody a second chance.
+        let synced = trace.lines().filter_map(|line| line.strip_prefix("synced ")).next_back();
+        let synced = synced.map_or(before, |line| line.rsplit(' ').next().unwrap().parse().unwrap());
+        let file = fs::OpenOptions::new().write(true).open(folder.path().join(journal)).unwrap();
+        file.set_len(synced).unwrap();
+        fs::write(data.join("at-work"), "another start of the machine").unwrap();
+        let said: Vec<usize> = trace
+            .lines()
+            .filter_map(|line| line.rsplit_once("acknowledged "))
+            .map(|(_, n)| n.parse().unwrap())
+            .collect();
+        with_ledger(&data, async |ledger| {
+            for n in &said {
+                let answer = ledger.submit(command(*n)).await.unwrap();
+                assert!(answer.repeated, "{fails}: {n} was acknowledged and is not there");
+            }
+        });
+        last = ended.last.max(from);
+    }
+    assert!(refused > 0, "those whose group failed are told so");
+    eprintln!("{rounds} failures of the disk, {refused} answered by an error, 0 falsely acknowledged");
+}
+
+fn rondo(data: &str, args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(program());
+    command.args(["--data", data]).args(args).envs(environment.iter().copied()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_server_whose_disk_fails_ends_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let library = faults(folder.path());
+    drop(burst::open(Path::new(&data)).unwrap());
+    assert!(rondo(&data, &["person", "grant", "anna", "auditor"], &[]).status.success());
+    for (who, fails, words) in [
+        ("bo", "fdatasync .journal 2 5", ["cannot sync", "Input/output error"]),
+        ("carl", "write .journal 1 28", ["cannot write to", "No space left on device"]),
+    ] {
+        let port = free_port();
+        let log = folder.path().join("said");
+        let mut command = Command::new(program());
+        command.args(["up", "--data", &data, "--listen", &format!("127.0.0.1:{port}")]);
+        command.env("LD_PRELOAD", &library).env("RONDO_FAIL", fails);
+        command.stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
+        let mut server = Running::start("rondo up", &mut command);
+        await_port("rondo up", port);
+        let grant = ["person", "grant", who, "auditor"];
+        let refused = rondo(&data, &grant, &[]);
+        assert!(!refused.status.success(), "{fails}: it was not recorded");
+        assert!(said(&refused).contains("could not be written") || said(&refused).contains("stopped"), "{refused:?}");
+        assert!(!server.wait(20).success(), "{fails}: the server ends");
+        let told = fs::read_to_string(&log).unwrap();
+        assert!(words.iter().all(|words| told.contains(words)), "{fails}: {told}");
+        // After a failed sync the bytes may stand in the machine's memory alone: they are synced again before they count.
+        let environment = [("LD_PRELOAD", library.to_str().unwrap()), ("RONDO_FAIL", "fdatasync .journal 1 5")];
+        let refused = rondo(&data, &grant, &environment);
+        assert!(!refused.status.success() && said(&refused).contains("sync"), "{fails}: {refused:?}");
+        assert!(rondo(&data, &grant, &[]).status.success(), "{fails}: asked again it is taken");
+        let people = String::from_utf8(rondo(&data, &["person", "list", "--output", "csv"], &[]).stdout).unwrap();
+        assert!(people.contains("anna") && people.contains(who), "{people}");
+    }
+    assert!(rondo(&data, &["audit", "verify"], &[]).status.success());
+}
+
+#[test]
+fn a_file_that_cannot_be_stored_is_not_spoken_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let library = faults(folder.path()).display().to_string();
+    drop(burst::open(Path::new(&data)).unwrap());
+    assert!(rondo(&data, &["person", "grant", "coordinator", "regional-coordinator"], &[]).status.success());
+    let before = fs::read(Path::new(&data).join("journal/00000000000000000000.journal")).unwrap();
+    let plan = ["round", "plan", "ilms-asean", "--year", "2026", "--late", "--as", "coordinator"];
+    for fails in ["fsync /files/ 1 5", "write /files/ 1 28", "fsync /files/ 2 5"] {
+        let environment = [("LD_PRELOAD", library.as_str()), ("RONDO_FAIL", fails)];
+        let refused = rondo(&data, &plan, &environment);
+        assert_eq!(refused.status.code(), Some(1), "{fails}: {}", said(&refused));
+        assert!(said(&refused).contains("cannot "), "{}", said(&refused));
+        let after = fs::read(Path::new(&data).join("journal/00000000000000000000.journal")).unwrap();
+        assert_eq!(before, after, "{fails}: nothing was recorded");
+    }
+    let planned = rondo(&data, &plan, &[]);
+    assert!(planned.status.success(), "{}", said(&planned));
+}
+
+async fn at<T>(data: &Path, clock: &PacedClock, work: impl AsyncFnOnce(&dyn Ledger) -> T) -> T {
+    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+    let origin = "test.example/log".to_owned();
+    let config = LedgerConfig { data: data.to_owned(), origin, clock, chance: Arc::new(SystemChance) };
+    let opened = rondo_ledger::open(&config).unwrap();
+    let handle = opened.handle.clone();
+    let mut lifecycle = rondo_runtime::lifecycle::Lifecycle::default();
+    let stop = lifecycle.stop();
+    lifecycle.spawn("ledger", opened.run(stop));
+    let done = work(&handle).await;
+    drop(handle);
+    lifecycle.run(std::future::ready(())).await.unwrap();
+    done
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_is_said_and_time_in_the_log_does_not_run_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let noon: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+    at(&data, &PacedClock::new(noon), async |ledger| ledger.submit(command(0)).await.unwrap()).await;
+    let clock = PacedClock::new(noon - SignedDuration::from_hours(1));
+    at(&data, &clock, async |ledger| {
+        match ledger.submit(command(1)).await {
+            Err(SubmitError::Fault(fault @ Fault::NotNow(_))) => {
+                assert!(fault.is_passing(), "it is asked again");
+                assert!(fault.to_string().contains("stands at 2026-03-02T11:00:00Z"), "{fault}");
+            }
+            other => panic!("an hour back: {other:?}"),
+        }
+        assert_eq!(ledger.head().await.unwrap().size, 1, "nothing was recorded");
+        assert!(ledger.submit(command(0)).await.unwrap().repeated, "an answer that was given is given again");
+        clock.advance(noon - SignedDuration::from_secs(3));
+        ledger.submit(command(1)).await.expect("a few seconds trouble nobody");
+        clock.advance(noon + SignedDuration::from_secs(1));
+        ledger.submit(command(2)).await.unwrap();
+        let times: Vec<Timestamp> = ledger.read(0, 10).await.unwrap().iter().map(|record| record.recorded_at).collect();
+        assert_eq!(times, [noon, noon, noon + SignedDuration::from_secs(1)]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_down_is_said_and_a_command_asked_again_acts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = burst::open(&folder.path().join("data")).unwrap();
+    let ledger = Arc::new(opened.handle.clone());
+    let mut broker = Broker::start(None);
+    let port: u16 = broker.url.rsplit(':').next().unwrap().parse().unwrap();
+    let serving = rondo_bus::connect(&broker.url, "ledger", None).await.unwrap();
+    let served = tokio::spawn(rondo_bus::serve(serving, ledger.clone()));
+    let far =
+        BusLedger::new(rondo_bus::connect(&broker.url, "operator", None).await.unwrap(), "operator").await.unwrap();
+    acknowledged(&far, 0).await;
+    broker.process.kill();
+    match far.submit(command(1)).await {
+        Err(SubmitError::Fault(fault)) => assert!(fault.is_passing(), "{fault}"),
+        other => panic!("without a broker: {other:?}"),
+    }
+    assert_eq!(ledger.head().await.unwrap().size, 1, "what could not be carried was not recorded");
+    let _again = Broker::start_at(port, None);
+    acknowledged(&far, 1).await;
+    assert!(far.submit(command(1)).await.unwrap().repeated);
+    assert_eq!(ledger.head().await.unwrap().size, 2);
+    served.abort();
+}
+
+/// Asks until the ledger answers, as the services' patience does.
+async fn acknowledged(ledger: &dyn Ledger, n: usize) {
+    for _ in 0..200 {
+        match ledger.submit(command(n)).await {
+            Ok(_) => return,
+            Err(SubmitError::Fault(fault)) if fault.is_passing() => {}
+            Err(error) => panic!("{error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the ledger does not answer");
+}
