@@ -1,0 +1,126 @@
+//! What several tests begin with: a ledger on a clock of the test's own, people, and a launched round of three countries.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use rondo_domain::calendar::Moment;
+use rondo_domain::network::{Grant, NetworkCommand};
+use rondo_domain::participation::{Channel, ParticipationCommand as P, ReceivedFile};
+use rondo_domain::round::{Participant, Pin, RoundCommand, RoundPlan};
+use rondo_domain::table::TableNo;
+use rondo_domain::{Command, CommandId, Role, RoundId, SubmissionId, Wish};
+use rondo_eventlog::{Ledger, SubmitError, files};
+use rondo_ledger::LedgerConfig;
+use rondo_runtime::chance::SystemChance;
+use rondo_runtime::clock::{Clock, PacedClock};
+
+pub const COUNTRIES: [&str; 3] = ["LAO", "THA", "VNM"];
+pub const TABLE: TableNo = TableNo(17);
+
+#[allow(dead_code, reason = "each test uses its part")]
+pub struct Log {
+    pub ledger: Arc<dyn Ledger>,
+    pub clock: PacedClock,
+    acts: u64,
+    pub round: RoundId,
+    _opened: rondo_ledger::Opened,
+}
+
+impl Log {
+    /// A new log in a data directory, with people and no round yet.
+    pub async fn new(data: &Path) -> Self {
+        let clock = PacedClock::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let opened = rondo_ledger::open(&LedgerConfig {
+            data: data.to_owned(),
+            origin: "test.example/log".to_owned(),
+            clock: shared,
+            chance: Arc::new(SystemChance),
+        })
+        .unwrap();
+        let ledger = Arc::new(opened.handle.clone());
+        let mut log = Self { ledger, clock, acts: 0, round: "r".parse().unwrap(), _opened: opened };
+        log.people().await;
+        log
+    }
+
+    /// A command by a person, which was never given before.
+    pub fn command(&mut self, person: &str, wish: Wish) -> Command {
+        self.acts += 1;
+        let id = CommandId::of(&["promise", &self.acts.to_string()]);
+        let actor = person.parse().unwrap();
+        Command { id, actor, role: None, via: None, on_behalf_of: None, cause: None, wish }
+    }
+
+    /// What became of a wish.
+    pub async fn tries(&mut self, person: &str, wish: Wish) -> Result<u64, SubmitError> {
+        let command = self.command(person, wish);
+        self.ledger.submit(command).await.map(|accepted| accepted.count)
+    }
+
+    pub async fn act(&mut self, person: &str, wish: Wish) {
+        self.tries(person, wish).await.unwrap();
+    }
+
+    /// A file of a person is received, and its check begins: figures may be recorded of it.
+    pub async fn file(&mut self, person: &str, country: &str, id: &str, bytes: &[u8]) -> SubmissionId {
+        let sha256 = files::store(&*self.ledger, bytes).await.unwrap();
+        let submission: SubmissionId = id.parse().unwrap();
+        let file = ReceivedFile { sha256, name: "f.csv".into(), size: bytes.len() as u64 };
+        let (channel, institution) = (Channel::Upload, None);
+        let receive = P::Receive { submission: submission.clone(), file, channel, institution, reason: None };
+        self.of(person, country, receive).await;
+        self.of("scheduler", country, P::RequestCheck { submission: submission.clone() }).await;
+        submission
+    }
+
+    pub async fn in_round(&mut self, person: &str, command: RoundCommand) {
+        self.act(person, Wish::Round { round: self.round.clone(), command }).await;
+    }
+
+    pub async fn of(&mut self, person: &str, country: &str, command: P) {
+        let country = country.parse().unwrap();
+        self.act(person, Wish::Participation { round: self.round.clone(), country, command }).await;
+    }
+
+    /// A focal point in each country, another in Laos, and a coordinator.
+    async fn people(&mut self) {
+        let focal =
+            COUNTRIES.map(|country| (format!("{}-focal", country.to_lowercase()), Role::FocalPoint, Some(country)));
+        let others = [
+            ("lao-other".to_owned(), Role::FocalPoint, Some("LAO")),
+            ("coordinator".to_owned(), Role::RegionalCoordinator, None),
+        ];
+        for (person, role, country) in focal.into_iter().chain(others) {
+            let grant = Grant { role, country: country.map(|code| code.parse().unwrap()), institution: None };
+            let command = NetworkCommand::GrantRole { person: person.parse().unwrap(), grant };
+            self.act("operator", Wish::Network { command }).await;
+        }
+    }
+
+    /// A launched round in which three countries take part.
+    pub async fn begin_round(&mut self, n: u64) {
+        self.round = format!("r{n}").parse().unwrap();
+        let bundle = files::store(&*self.ledger, b"a workflow").await.unwrap();
+        let pin = Pin { workflow: "w".parse().unwrap(), bundle };
+        self.in_round("coordinator", RoundCommand::Plan { pin, year: 2025, title: "A round".into() }).await;
+        let deadline = Moment {
+            at: "2030-10-31T16:59:00Z".parse().unwrap(),
+            local: jiff::civil::date(2030, 10, 31).at(23, 59, 0, 0),
+            zone: "Asia/Bangkok".into(),
+            calendar: "test".into(),
+            moved: Vec::new(),
+            rule: "deadline".into(),
+        };
+        let participants = COUNTRIES
+            .map(|code| Participant { country: code.parse().unwrap(), deadline: deadline.clone(), tables: vec![TABLE] })
+            .to_vec();
+        let plan = RoundPlan { milestones: BTreeMap::new(), participants, reference_years: vec![2023, 2024] };
+        self.in_round("coordinator", RoundCommand::Configure { plan }).await;
+        self.in_round("coordinator", RoundCommand::Launch).await;
+        for country in COUNTRIES {
+            self.of("scheduler", country, P::Expect).await;
+        }
+    }
+}
