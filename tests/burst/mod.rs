@@ -86,6 +86,7 @@ pub struct Ended {
 }
 
 /// Runs the burst in a process of its own, kills it after so many acknowledgements, and says how it ended.
+#[allow(dead_code, reason = "each test uses its part")]
 pub fn burst_until(data: &Path, from: usize, after: usize, environment: &[(&str, String)]) -> Ended {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["burst::burst", "--exact", "--nocapture"])

@@ -1,6 +1,7 @@
 //! The demonstration's log, checked by tools that nobody here wrote: OpenSSL, aics-tlog and dnsid. Each has to accept what is
 //! true and to refuse an altered twin of it.
 
+mod witness;
 mod witnesses;
 
 use std::path::{Path, PathBuf};

@@ -1,38 +1,9 @@
 //! A witness made of other people's parts: it cosigns a log that goes on, and neither a branch nor an older copy of it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use rondo_tests::root;
-
+use crate::witness::Witness;
 use crate::{Played, rondo, run};
-
-struct Witness {
-    child: Child,
-    url: String,
-    vkey: String,
-}
-
-impl Witness {
-    fn start(log: &str) -> Self {
-        let python = root().join("target/tools/foreign/bin/python");
-        let mut command = Command::new(python);
-        command.arg(root().join("tests/foreign/witness.py")).arg(log).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        let (url, vkey) = said.trim().split_once(' ').expect("the witness says its address and key");
-        let (url, vkey) = (url.to_owned(), vkey.to_owned());
-        Self { child, url, vkey }
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn a_log_is_witnessed_as_it_goes_on_and_neither_a_branch_nor_an_older_copy_is() {
@@ -41,8 +12,7 @@ fn a_log_is_witnessed_as_it_goes_on_and_neither_a_branch_nor_an_older_copy_is() 
     let vkey = std::fs::read_to_string(played.path("export/log.vkey")).unwrap();
     let witness = Witness::start(&played.path("export/log.vkey"));
     let policy = played.path("policy");
-    let text = format!("log {}\nwitness one {} {}\nquorum one\n", vkey.trim(), witness.vkey, witness.url);
-    std::fs::write(&policy, &text).unwrap();
+    std::fs::write(&policy, witness.policy(&vkey)).unwrap();
     let verify = |data: &str| {
         let done = run(&["--data", data, "audit", "verify", "--policy", &policy]);
         (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned())

@@ -71,7 +71,7 @@ pub(crate) enum AuditVerb {
     Verify {
         /// The folder of an export, or a receipt; without it the data directory.
         path: Option<PathBuf>,
-        /// A checkpoint that you saved earlier; the log must extend it.
+        /// A checkpoint that you saved earlier, or a receipt; the log must extend it.
         #[arg(long, value_name = "FILE")]
         saved: Option<PathBuf>,
         /// The log's public key, from elsewhere than the log; without it the one that stands beside the log.

@@ -27,7 +27,11 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
     let AuditVerb::Verify { path, saved, key, policy, record } = verb else {
         return Err(Failure::usage("this verb needs the log"));
     };
-    let saved = saved.as_deref().map(text).transpose()?;
+    let saved = saved.as_deref().map(text).transpose()?.map(|saved| match Receipt::read(&saved) {
+        // A receipt holds the checkpoint of its day.
+        Ok(receipt) => receipt.checkpoint,
+        Err(_) => saved,
+    });
     let key = key.as_deref().map(text).transpose()?;
     let policy = policy.as_deref().map(read_policy).transpose()?;
     let path = path.as_deref().unwrap_or(&config.ledger.data);
