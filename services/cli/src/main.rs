@@ -21,7 +21,7 @@ use clap::Parser;
 use rondo_runtime::config::Config;
 use rondo_runtime::telemetry;
 
-use crate::args::{AuditVerb, Cli, Command};
+use crate::args::{AuditVerb, Cli, Command, KeyVerb};
 use crate::failure::Failure;
 use crate::output::{Form, hint};
 
@@ -78,6 +78,10 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         Command::Restore { from } => nouns::backup::restore(from, &config.ledger.data, cli.output),
         Command::Doctor => nouns::doctor::run(&config, cli.output),
         Command::Audit(verb @ AuditVerb::Verify { .. }) => nouns::audit::verify(verb, &config, cli.output),
+        Command::Audit(AuditVerb::Key(KeyVerb::Create { out })) => nouns::key::create(out),
+        Command::Audit(AuditVerb::Key(KeyVerb::Rotate { reason, to })) => {
+            nouns::key::rotate(&cli, &config, reason, to.as_deref()).await
+        }
         _ => nouns::with_log(&cli, &config).await,
     }
 }

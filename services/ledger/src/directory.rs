@@ -200,9 +200,10 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
     }
     // Received files, mails and figures before their release are nobody else's to read.
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io("protect", path))?;
-    notary::create_key(&path.join("keys"), chance)?;
+    let key = path.join("keys").join("log.key");
+    notary::create_key(&key, chance)?;
     notary::create_memory(path)?;
-    let signer = notary::read_signer(&path.join("keys"), origin)?;
+    let signer = notary::read_key(&key, origin)?;
     write_vkey(path, &signer)?;
     JournalWriter::create(&path.join("journal"))?;
     // Written last: without it the directory holds no log.

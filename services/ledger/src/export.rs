@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rondo_eventlog::ledger::MAX_READ;
+use rondo_domain::event::Event;
+use rondo_domain::network::NetworkEvent;
+use rondo_eventlog::ledger::{MAX_READ, read_all};
 use rondo_eventlog::merkle::tile::{Levels, WIDTH, bundle};
 use rondo_eventlog::merkle::{Checkpoint, NoteError, Tile, Verifier, leaf_hash, proof};
 use rondo_eventlog::{Fault, Head, Ledger, Record};
@@ -58,9 +60,18 @@ fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
     fs::write(&path, bytes).map_err(io(&path))
 }
 
-/// A policy (C2SP tlog-policy) that takes this log's word alone; whoever has witnesses adds them.
-fn policy(vkey: &str) -> String {
-    format!("log {}\nquorum none\n", vkey.trim_end())
+/// A policy (C2SP tlog-policy) that takes this log's word alone, by each key that it had, since receipts were signed by the
+/// one of their day; whoever has witnesses adds them.
+async fn policy(ledger: &dyn Ledger, vkey: &str) -> Result<String, Fault> {
+    let mut keys: Vec<String> = Vec::new();
+    for record in read_all(ledger, "network").await? {
+        if let Event::Network(NetworkEvent::KeyRotated { was, .. }) = record.event {
+            keys.push(was);
+        }
+    }
+    keys.push(vkey.trim_end().to_owned());
+    let lines: String = keys.iter().map(|key| format!("log {key}\n")).collect();
+    Ok(format!("{lines}quorum none\n"))
 }
 
 /// Exports the log as it is signed now into an empty folder. `told` hears how many records of how many are written.
@@ -109,7 +120,7 @@ pub async fn export(ledger: &dyn Ledger, out: &Path, told: impl Fn(u64, u64) + S
         }
     }
     write(out, "log.vkey", format!("{}\n", vkey.trim_end()).as_bytes())?;
-    write(out, "policy", policy(&vkey).as_bytes())?;
+    write(out, "policy", policy(ledger, &vkey).await?.as_bytes())?;
     // Last, so that a folder with a checkpoint is whole.
     write(out, "checkpoint", note.as_bytes())?;
     Ok(Exported { origin: signed.origin, head: signed.head, files: files + 3 })

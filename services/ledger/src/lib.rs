@@ -15,6 +15,7 @@ pub mod journal;
 mod mark;
 mod notary;
 mod open;
+pub mod rotation;
 mod scrub;
 mod sequencer;
 mod standing;
@@ -23,5 +24,5 @@ mod tree;
 
 pub use directory::{DataDirectory, OpenError};
 pub use handle::LedgerHandle;
-pub use notary::{create_key, read_signer};
+pub use notary::{create_key, read_key};
 pub use open::{LedgerConfig, Opened, open};

@@ -69,29 +69,27 @@ fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> NotaryE
     move |source| NotaryError::Io { what, path, source }
 }
 
-/// Makes a new signing key in a folder: `log.key`, 32 secret bytes in hexadecimal, readable by its owner alone.
+/// Makes a new signing key in a file: 32 secret bytes in hexadecimal, readable by its owner alone.
 ///
 /// # Errors
 /// When there is one already, or the file cannot be written.
-pub fn create_key(folder: &Path, chance: &dyn Chance) -> Result<(), NotaryError> {
-    let path = folder.join("log.key");
+pub fn create_key(path: &Path, chance: &dyn Chance) -> Result<(), NotaryError> {
     let mut secret = [0; 32];
     chance.fill(&mut secret)?;
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&path).map_err(io("create", &path))?;
-    writeln!(file, "{}", hex::encode(secret)).and_then(|()| file.sync_all()).map_err(io("write", &path))
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(io("create", path))?;
+    writeln!(file, "{}", hex::encode(secret)).and_then(|()| file.sync_all()).map_err(io("write", path))
 }
 
-/// Reads the signing key of a folder, under the log's name.
+/// Reads a signing key, under the log's name.
 ///
 /// # Errors
 /// When it is missing or malformed.
-pub fn read_signer(folder: &Path, origin: &str) -> Result<Signer, NotaryError> {
-    let path = folder.join("log.key");
-    let text = fs::read_to_string(&path).map_err(io("read", &path))?;
+pub fn read_key(path: &Path, origin: &str) -> Result<Signer, NotaryError> {
+    let text = fs::read_to_string(path).map_err(io("read", path))?;
     let mut secret = [0; 32];
-    hex::decode_to_slice(text.trim_end(), &mut secret).map_err(|_| NotaryError::BadKey(path.clone()))?;
-    Signer::new(origin, &secret).map_err(|_| NotaryError::BadKey(path))
+    hex::decode_to_slice(text.trim_end(), &mut secret).map_err(|_| NotaryError::BadKey(path.to_owned()))?;
+    Signer::new(origin, &secret).map_err(|_| NotaryError::BadKey(path.to_owned()))
 }
 
 /// What the notary remembers of what it signed, beside the key.
@@ -114,6 +112,12 @@ pub(crate) fn create_memory(data: &Path) -> Result<(), NotaryError> {
     let path = data.join("keys").join("signed.json");
     let memory = serde_json::to_vec(&Memory::default()).map_err(|e| io("write", &path)(e.into()))?;
     replace(&path, &memory)
+}
+
+/// Whether the checkpoint beside the log is signed by this key, and not by the one before it.
+fn is_signed_by(data: &Path, signer: &Signer) -> bool {
+    let note = fs::read_to_string(data.join("checkpoint")).unwrap_or_default();
+    Checkpoint::open(&note, &signer.verifier()).is_ok()
 }
 
 /// The head that the checkpoint beside the log signs. What it says was signed, whatever the memory has lost.
@@ -161,7 +165,7 @@ impl Notary {
             return Err(NotaryError::DoesNotExtend { have, signed: head.size });
         }
         let anchor = shown.filter(|head| head.size > signed);
-        let stale = shown.is_none_or(|head| head.size < signed);
+        let stale = shown.is_none_or(|head| head.size < signed) || !is_signed_by(data, &signer);
         let tree = tree(data, &memory.frontier)?;
         if !stale {
             log.signed_to(signed);

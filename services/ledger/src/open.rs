@@ -23,6 +23,7 @@ use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, Group, JournalWriter, PointReader, Tail};
 use crate::mark::Mark;
 use crate::notary::{self, Notary, TREE};
+use crate::rotation;
 use crate::scrub;
 use crate::sequencer::{Request, Salts, Sequencer};
 use crate::standing::Standings;
@@ -149,8 +150,11 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
     };
     let head = Head { size: recovery.frontier.size(), root: recovery.frontier.root() };
     let log = Arc::new(Log::new(store, PointReader::new(&folder), recovery.packed, recovery.tail, head));
-    let signer = notary::read_signer(&config.data.join("keys"), directory.origin())?;
+    let signer = notary::read_key(&config.data.join("keys").join("log.key"), directory.origin())?;
     if config.data.join("log.vkey").exists() {
+        if rotation::mend(&config.data, &signer)? {
+            notes.push("a change of the signing key was finished".to_owned());
+        }
         crate::inspect::keys(&config.data)?;
     } else {
         directory::write_vkey(&config.data, &signer)?;

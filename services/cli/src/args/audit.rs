@@ -99,6 +99,9 @@ pub(crate) enum AuditVerb {
         #[arg(long, value_name = "FILE")]
         policy: PathBuf,
     },
+    /// The keys that sign the log.
+    #[command(subcommand)]
+    Key(KeyVerb),
     /// Write the signed log as the folder that others' tools read (C2SP tlog-tiles).
     #[command(after_help = "Example: rondo audit export --out ./export")]
     Export {
@@ -118,5 +121,28 @@ pub(crate) enum AuditVerb {
         /// The folder into which the receipt and its record are written.
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyVerb {
+    /// List the keys that signed the log, the present one last. Give the list to whoever holds receipts.
+    #[command(after_help = "Example: rondo audit key list --output json")]
+    List,
+    /// Make a key on another machine, to be brought to the log with `rotate --to`.
+    #[command(after_help = "Example: rondo audit key create --out next.key")]
+    Create {
+        /// The file, which must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Let another key sign from now on; the log records who changed it and why. No server may run meanwhile.
+    #[command(after_help = "Example: rondo audit key rotate --reason 'the yearly change' --as operator")]
+    Rotate {
+        #[arg(long)]
+        reason: String,
+        /// A key that was made with `create`; without it a new one is made here.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
     },
 }

@@ -9,7 +9,7 @@ use rondo_ledger::inspect::{self, Inspection};
 use rondo_runtime::config::Config;
 use serde_json::json;
 
-use crate::args::AuditVerb;
+use crate::args::{AuditVerb, KeyVerb};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, document, hint, line};
@@ -38,6 +38,8 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
     if path.is_file() {
         return verify_receipt(path, record.as_deref(), key.as_deref(), form);
     }
+    // Of a list of keys the last one is the present one; the log itself names those before.
+    let key = key.as_deref().and_then(|keys| keys.lines().rfind(|line| !line.trim().is_empty()));
     let cosigned = match &policy {
         None => None,
         Some(_) => {
@@ -48,9 +50,9 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
     // All that has to be extended is looked for in one reading of the log; what was saved comes first.
     let asked: Vec<&str> = saved.as_deref().into_iter().chain(cosigned.as_deref()).collect();
     let found = if inspect::is_export(path) {
-        inspect::export(path, key.as_deref(), &asked)?
+        inspect::export(path, key, &asked)?
     } else {
-        inspect::inspect(path, key.as_deref(), &asked)?
+        inspect::inspect(path, key, &asked)?
     };
     let witnessed = match (&policy, &cosigned) {
         (Some(policy), Some(note)) => witnesses(policy, note, found.extends(asked.len() - 1)),
@@ -110,6 +112,8 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
     let ledger = &*desk.ledger;
     match verb {
         AuditVerb::Verify { .. } => Err(Failure::usage("this verb needs no log")),
+        AuditVerb::Key(KeyVerb::List) => super::key::list(ledger, form).await,
+        AuditVerb::Key(_) => Err(Failure::usage("this verb needs no log")),
         AuditVerb::Search(args) => super::search::run(args, desk, form).await,
         AuditVerb::Witness { policy } => {
             let policy = read_policy(policy)?;
@@ -195,8 +199,13 @@ fn verify_receipt(path: &Path, record: Option<&Path>, key: Option<&str>, form: F
             "a receipt is held against a key that you have from elsewhere: --key FILE (log.vkey)",
         ));
     };
-    let verifier = Verifier::from_vkey(key).map_err(|e| Failure::usage(e.to_string()))?;
-    let checked = receipt.check(&bytes, &verifier);
+    // A file may name every key the log had: a receipt was signed by the one of its day.
+    let verifiers = key.lines().filter(|line| !line.trim().is_empty()).map(Verifier::from_vkey);
+    let verifiers: Vec<Verifier> = verifiers.collect::<Result<_, _>>().map_err(|e| Failure::usage(e.to_string()))?;
+    let fits = |verifier: &&Verifier| verifier.open(&receipt.checkpoint).is_ok();
+    let verifier = verifiers.iter().find(fits).or(verifiers.last());
+    let verifier = verifier.ok_or_else(|| Failure::usage("the file of the key is empty"))?;
+    let checked = receipt.check(&bytes, verifier);
     let told = match &checked {
         Ok(checkpoint) => format!(
             "good: the record stands at {} of the {} records that {} signed",

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod figure;
+pub(crate) mod key;
 mod participation;
 mod person;
 mod query;

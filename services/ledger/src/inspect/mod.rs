@@ -1,6 +1,7 @@
 //! Looking at a log from outside: does every byte hash to what was signed, and does that extend what was saved earlier?
 
 mod export;
+mod handover;
 mod surroundings;
 
 pub use export::{export, is_export};
@@ -13,6 +14,7 @@ use rondo_eventlog::merkle::tile::WIDTH;
 use rondo_eventlog::merkle::{Checkpoint, Frontier, Hash, NoteError, Tile, Verifier, leaf_hash, tree};
 use rondo_eventlog::{Head, codec};
 
+use self::handover::Handovers;
 use crate::directory::OpenError;
 use crate::journal::{JournalError, JournalReader};
 use crate::notary::TREE;
@@ -96,6 +98,7 @@ impl Inspection {
 pub(crate) struct Read {
     inspection: Inspection,
     frontier: Frontier,
+    handovers: Handovers,
 }
 
 impl Read {
@@ -123,7 +126,9 @@ impl Read {
             torn: 0,
         };
         note_root(&mut inspection, empty);
-        Ok(Self { inspection, frontier: Frontier::default() })
+        let mut handovers = Handovers::of(saved, &inspection.saved);
+        handovers.note(empty);
+        Ok(Self { inspection, frontier: Frontier::default(), handovers })
     }
 
     fn signed(&self) -> Option<Head> {
@@ -139,16 +144,19 @@ impl Read {
         if self.inspection.misplaced.is_none() && codec::position_of(bytes).ok() != Some(position) {
             self.inspection.misplaced = Some(position);
         }
+        self.handovers.take(bytes);
         self.frontier.push(leaf);
         if self.is_asked(self.frontier.size()) {
-            note_root(&mut self.inspection, Head { size: self.frontier.size(), root: self.frontier.root() });
+            let at = Head { size: self.frontier.size(), root: self.frontier.root() };
+            note_root(&mut self.inspection, at);
+            self.handovers.note(at);
         }
     }
 
     /// Whether the root at this size is wanted.
     fn is_asked(&self, size: u64) -> bool {
         let saved = self.inspection.saved.iter().flatten().any(|(saved, _)| saved.head.size == size);
-        saved || self.signed().is_some_and(|head| head.size == size)
+        saved || self.handovers.asks(size) || self.signed().is_some_and(|head| head.size == size)
     }
 
     /// Notes damage; the first counts.
@@ -159,6 +167,9 @@ impl Read {
     fn end(mut self) -> Inspection {
         self.inspection.records = self.frontier.size();
         self.inspection.head = Head { size: self.frontier.size(), root: self.frontier.root() };
+        for (number, signed) in self.handovers.end() {
+            self.inspection.saved[number] = Ok(signed);
+        }
         self.inspection
     }
 }

@@ -21,7 +21,7 @@ use crate::notary;
 /// When a key is missing or malformed, or they do not fit.
 pub fn keys(data: &Path) -> Result<(), OpenError> {
     let origin = crate::directory::origin_of(data)?;
-    let signer = notary::read_signer(&data.join("keys"), &origin)?;
+    let signer = notary::read_key(&data.join("keys").join("log.key"), &origin)?;
     let path = data.join("log.vkey");
     let public =
         fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path: path.clone(), source })?;

@@ -50,6 +50,15 @@ pub enum NetworkCommand {
         /// Why.
         reason: String,
     },
+    /// Let another key sign the log from now on.
+    RotateKey {
+        /// The key that signs now, in vkey form (C2SP signed-note).
+        was: String,
+        /// The key that shall.
+        is: String,
+        /// Why.
+        reason: String,
+    },
     /// Forget who a person is: every role ends, and the register outside the log loses name and address. The id stays.
     ErasePerson {
         /// The person.
@@ -89,6 +98,15 @@ pub enum NetworkEvent {
         /// Why.
         reason: String,
     },
+    /// Another key signs the log from now on. The old one signed this record, and so vouches for the new one.
+    KeyRotated {
+        /// The key that signed until now, in vkey form (C2SP signed-note).
+        was: String,
+        /// The key that signs from now on.
+        is: String,
+        /// Why.
+        reason: String,
+    },
     /// A person was erased: the id remains, and nothing says any more whose it was.
     PersonErased {
         /// The person.
@@ -105,6 +123,8 @@ pub struct Network {
     pub institutions: BTreeMap<InstitutionId, (Option<Country>, String)>,
     /// Roles by person, in the order they were granted.
     pub grants: BTreeMap<PersonId, Vec<Grant>>,
+    /// The key that signs the log, once it was changed.
+    pub key: Option<String>,
 }
 
 impl Network {
@@ -125,6 +145,7 @@ impl Network {
             NetworkEvent::PersonErased { person, .. } => {
                 self.grants.remove(person);
             }
+            NetworkEvent::KeyRotated { is, .. } => self.key = Some(is.clone()),
         }
     }
 
@@ -215,6 +236,16 @@ pub fn decide(
             }
             Ok(vec![NetworkEvent::RoleEnded { person: person.clone(), grant: grant.clone(), reason: reason.clone() }])
         }
+        NetworkCommand::RotateKey { was, is, reason } => {
+            if !administers {
+                return Err(context.not_allowed("change the key that signs"));
+            }
+            if !text_is_well_formed(reason) {
+                return Err(Rejection::ReasonRequired { figures: Vec::new() });
+            }
+            handed_over(state, was, is)?;
+            Ok(vec![NetworkEvent::KeyRotated { was: was.clone(), is: is.clone(), reason: reason.clone() }])
+        }
         NetworkCommand::ErasePerson { person, reason } => {
             if !administers {
                 return Err(context.not_allowed("erase a person"));
@@ -227,6 +258,20 @@ pub fn decide(
             }
             Ok(vec![NetworkEvent::PersonErased { person: person.clone(), reason: reason.clone() }])
         }
+    }
+}
+
+/// The longest key in vkey form that is believed.
+const MAX_KEY: usize = 500;
+
+fn handed_over(state: &Network, was: &str, is: &str) -> Result<(), Rejection> {
+    let bad = |key: &str| key.is_empty() || key.len() > MAX_KEY || key.contains(|c: char| !c.is_ascii_graphic());
+    if bad(was) || bad(is) || was == is {
+        return Err(Rejection::Malformed { what: "two different keys in vkey form are needed".to_owned() });
+    }
+    match &state.key {
+        Some(key) if key != was => Err(Rejection::Malformed { what: format!("the log is signed by {key}, not {was}") }),
+        _ => Ok(()),
     }
 }
 

@@ -1,0 +1,99 @@
+//! `rondo audit key`: the keys that signed the log, and changing the one that does.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rondo_domain::Wish;
+use rondo_domain::event::Event;
+use rondo_domain::network::{NetworkCommand, NetworkEvent};
+use rondo_eventlog::{Ledger, ledger};
+use rondo_ledger::rotation;
+use rondo_runtime::chance::SystemChance;
+use rondo_runtime::config::Config;
+use serde_json::{Value, json};
+
+use crate::args::Cli;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{Form, Listing, hint, line};
+use crate::reach::Reached;
+
+/// The keys of a log in vkey form, the present one last, each with the record by which it took over.
+pub(crate) async fn keys(ledger: &dyn Ledger) -> Result<Vec<Value>, Failure> {
+    let present = ledger.key().await?.trim_end().to_owned();
+    let mut keys: Vec<Value> = Vec::new();
+    for record in ledger::read_all(ledger, "network").await? {
+        let Event::Network(NetworkEvent::KeyRotated { was, is, reason }) = &record.event else { continue };
+        if keys.is_empty() {
+            keys.push(json!({"key": was, "from": 0}));
+        }
+        keys.push(json!({
+            "key": is, "from": record.position, "recorded_at": record.recorded_at, "actor": record.actor.id,
+            "role": record.actor.role, "reason": reason,
+        }));
+    }
+    if keys.is_empty() {
+        keys.push(json!({"key": present, "from": 0}));
+    }
+    Ok(keys)
+}
+
+/// Lists them.
+pub(crate) async fn list(ledger: &dyn Ledger, form: Form) -> Result<(), Failure> {
+    let columns = &[
+        ("/key", "Key"),
+        ("/from", "From record"),
+        ("/recorded_at", "Handed over"),
+        ("/actor", "By"),
+        ("/reason", "Why"),
+    ];
+    Listing { name: "keys", columns, entries: keys(ledger).await?, empty: "The log has no key." }.print(form)
+}
+
+/// Makes a key in a file.
+pub(crate) fn create(out: &Path) -> Result<(), Failure> {
+    if out.exists() {
+        return Err(Failure::conflict(format!("{} is there already; nothing was changed", out.display())));
+    }
+    rondo_ledger::create_key(out, &SystemChance).map_err(|e| Failure::of(&e))?;
+    line(&format!("{} is a new key. Keep it secret.", out.display()))?;
+    hint(&format!("Next, beside the log: rondo audit key rotate --to {} --reason WHY", out.display()));
+    Ok(())
+}
+
+/// Changes the key: recorded and signed with the old one, then signed with the new one.
+pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<&Path>) -> Result<(), Failure> {
+    let reached = Reached::new(config, cli.server.as_deref()).await?;
+    if reached.served {
+        return Err(Failure::try_later(
+            "a server runs on this log and signs it; nothing was changed. Stop it, change the key, and start it again",
+        ));
+    }
+    let data = &config.ledger.data;
+    let rotation = rotation::begin(data, to, &SystemChance)?;
+    let desk = Desk {
+        ledger: Arc::clone(&reached.ledger),
+        person: cli.person.clone(),
+        role: cli.role,
+        occasion: rotation.is.clone(),
+    };
+    let command =
+        NetworkCommand::RotateKey { was: rotation.was.clone(), is: rotation.is.clone(), reason: reason.to_owned() };
+    let recorded = desk.submit(&["rotate"], Wish::Network { command }).await;
+    drop(desk);
+    // At rest the old key has signed the record that names the new one.
+    reached.close().await?;
+    if let Err(refused) = recorded {
+        rotation.abandon()?;
+        return Err(refused);
+    }
+    let is = rotation.is.clone();
+    let kept = rotation.finish()?;
+    Reached::new(config, None).await?.close().await?;
+    line(&format!("The log is signed by {is} from now on."))?;
+    hint(&format!(
+        "The old key is kept as {}; once you need it no more, destroy it. Give the new log.vkey to whoever checks the log; `rondo audit key list` names every key, and receipts of the old one stay good.",
+        kept.display()
+    ));
+    Ok(())
+}

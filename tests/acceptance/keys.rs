@@ -1,0 +1,113 @@
+//! The key that signs is changed by the right people, with a reason, in the log; what the old one signed stays good.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rondo_tests::{program, root};
+
+fn run(data: &Path, args: &[&str]) -> Output {
+    Command::new(program()).arg("--data").arg(data).args(args).output().unwrap()
+}
+
+fn rondo(data: &Path, args: &[&str]) -> String {
+    let done = run(data, args);
+    assert!(done.status.success(), "{args:?}: {done:?}");
+    String::from_utf8(done.stdout).unwrap()
+}
+
+fn foreign(args: &[&str]) -> bool {
+    let python = root().join("target/tools/foreign/bin/python");
+    let done = Command::new(python).arg(root().join("tests/foreign/check.py")).args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() || said.starts_with("refused:") && !said.contains("ModuleNotFound"), "{said}");
+    done.status.success()
+}
+
+fn played(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    rondo(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
+    data
+}
+
+const ROTATE: [&str; 5] = ["audit", "key", "rotate", "--reason", "the yearly change"];
+
+#[test]
+fn what_the_old_key_signed_stays_good_and_the_log_says_who_changed_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let data = played(folder.path());
+    let old = fs::read_to_string(data.join("log.vkey")).unwrap();
+    fs::write(path("saved"), rondo(&data, &["audit", "checkpoint"])).unwrap();
+    fs::write(path("old.vkey"), &old).unwrap();
+    rondo(&data, &["audit", "proof", "100", "--out", &path("")]);
+    let (proof, record) = (path("record-100.tlog-proof"), path("record-100.record"));
+
+    rondo(&data, &ROTATE);
+    let new = fs::read_to_string(data.join("log.vkey")).unwrap();
+    assert_ne!(old, new);
+    rondo(&data, &["person", "grant", "anna", "auditor"]);
+    let told = rondo(&data, &["audit", "verify", "--saved", &path("saved"), "--key", &path("data/log.vkey")]);
+    assert!(told.contains("1. signature:  good") && told.contains("3. extends:    good"), "{told}");
+    let keys = rondo(&data, &["audit", "key", "list", "--output", "csv"]);
+    for words in [old.trim(), new.trim(), "operator", "the yearly change"] {
+        assert!(keys.contains(words), "{keys}");
+    }
+    assert!(rondo(&data, &["audit", "search", "--event", "KeyRotated"]).contains("the yearly change"));
+    assert!(rondo(&data, &["doctor"]).contains("the signing key fits the public key"));
+
+    // The receipt of the old key's day: by the old key, by a list of all keys, and not by the new one alone.
+    rondo(&data, &["audit", "export", "--out", &path("export")]);
+    fs::write(path("all.vkeys"), format!("{old}{new}")).unwrap();
+    for key in ["old.vkey", "all.vkeys"] {
+        assert!(rondo(&data, &["audit", "verify", &proof, "--key", &path(key)]).contains("good"), "{key}");
+    }
+    assert_eq!(run(&data, &["audit", "verify", &proof, "--key", &path("data/log.vkey")]).status.code(), Some(3));
+    assert!(foreign(&["receipt", &proof, &record, &path("export/policy")]), "dnsid knows both keys by the policy");
+    assert!(
+        foreign(&["export", &path("export"), &path("data/log.vkey")])
+            && !foreign(&["export", &path("export"), &path("old.vkey")])
+    );
+    assert!(
+        rondo(&data, &["audit", "verify", &path("export"), "--saved", &path("saved")]).contains("3. extends:    good")
+    );
+
+    // A checkpoint that a stranger signed under the log's name is none that the log handed over.
+    let stranger = rondo_eventlog::merkle::Signer::new(old.split('+').next().unwrap(), &[7; 32]).unwrap();
+    let text = fs::read_to_string(path("saved")).unwrap();
+    fs::write(path("forged"), stranger.sign(&format!("{}\n", text.split("\n\n").next().unwrap()))).unwrap();
+    assert_eq!(run(&data, &["audit", "verify", "--saved", &path("forged")]).status.code(), Some(3));
+}
+
+#[test]
+fn who_may_not_change_it_changes_nothing_and_a_change_that_was_cut_off_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = played(folder.path());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let before = fs::read(data.join("keys/log.key")).unwrap();
+    let refused = run(&data, &[&ROTATE[..], &["--as", "ilo-coordinator"]].concat());
+    assert_eq!(refused.status.code(), Some(6), "{refused:?}");
+    assert_eq!(run(&data, &["audit", "key", "rotate", "--reason", " "]).status.code(), Some(2));
+    assert!(!data.join("keys/next.key").exists());
+    assert_eq!(fs::read(data.join("keys/log.key")).unwrap(), before, "nothing was changed");
+
+    // A key that was made elsewhere.
+    rondo(&data, &["audit", "key", "create", "--out", &path("made.key")]);
+    assert_eq!(run(&data, &["audit", "key", "create", "--out", &path("made.key")]).status.code(), Some(6));
+    let old = fs::read_to_string(data.join("log.vkey")).unwrap();
+    rondo(&data, &[&ROTATE[..], &["--to", &path("made.key")]].concat());
+    assert_eq!(fs::read(data.join("keys/log.key")).unwrap(), fs::read(path("made.key")).unwrap());
+
+    // Cut off after the new key had taken its place, before the public one was written.
+    fs::write(data.join("log.vkey"), &old).unwrap();
+    assert!(rondo(&data, &["person", "list"]).contains("lao-focal"));
+    assert_ne!(fs::read_to_string(data.join("log.vkey")).unwrap(), old);
+    rondo(&data, &["audit", "verify"]);
+
+    // The old key, put back by somebody, signs nothing.
+    let retired = fs::read_dir(data.join("keys")).unwrap().map(|entry| entry.unwrap().path());
+    let retired = retired.into_iter().find(|path| path.to_string_lossy().contains("retired-")).unwrap();
+    fs::copy(retired, data.join("keys/log.key")).unwrap();
+    let refused = run(&data, &["person", "grant", "bo", "auditor"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("public half"), "{refused:?}");
+}
