@@ -108,3 +108,51 @@ fn a_backup_made_while_the_log_grows_is_whole() {
     assert!(playing.wait().unwrap().success());
     assert!(sizes.is_sorted() && sizes[0] < sizes[4], "{sizes:?}");
 }
+
+#[test]
+fn one_file_and_an_export_bring_back_the_same_state() {
+    let places = Places(tempfile::tempdir().unwrap());
+    let data = places.of("data");
+    rondo(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
+    let state = |data: &str| rondo(data, &["audit", "state"]);
+    let (file, export) = (places.of("saved.tar"), places.of("export"));
+    rondo(&data, &["backup", "--out", &file]);
+    refused(&data, &["backup", "--out", &file], 6, "is not empty");
+    rondo(&data, &["audit", "export", "--out", &export]);
+    for (name, from) in [("from-file", &file), ("from-export", &export)] {
+        let again = places.of(name);
+        rondo(&again, &["restore", "--from", from]);
+        copy(&format!("{data}/keys"), &again);
+        assert_eq!(state(&again), state(&data), "{name}");
+        assert!(rondo(&again, &["audit", "verify"]).contains("2. bytes:      good"), "{name}");
+    }
+    let listed = Command::new("tar").args(["-tf", &file]).output().unwrap();
+    assert!(String::from_utf8(listed.stdout).unwrap().contains("log.json"), "other people's tar reads it");
+    assert!(rondo(&places.of("from-file"), &["doctor"]).contains("files that records speak of are stored whole"));
+
+    // Cut, with a foreign name or a link in it, or an export with an altered entry: nothing is put in place.
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(places.of("cut.tar"), &whole[..whole.len() / 3]).unwrap();
+    let strange = places.of("strange");
+    std::fs::create_dir(&strange).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", Path::new(&strange).join("checkpoint")).unwrap();
+    std::fs::write(Path::new(&strange).join("keys"), "x").unwrap();
+    for (name, member) in [("link.tar", "checkpoint"), ("name.tar", "keys")] {
+        let packed = Command::new("tar").args(["-C", &strange, "-cf", &places.of(name), member]).status().unwrap();
+        assert!(packed.success());
+    }
+    let entries = Path::new(&export).join("tile/entries/002");
+    let mut bytes = std::fs::read(&entries).unwrap();
+    bytes[500] ^= 1;
+    std::fs::write(&entries, bytes).unwrap();
+    for (from, status, words) in [
+        ("cut.tar", 1, "cannot"),
+        ("link.tar", 2, "which no backup of Rondo has"),
+        ("name.tar", 2, "which no backup of Rondo has"),
+        ("export", 3, "does not verify"),
+    ] {
+        let target = places.of(&format!("bad-{from}"));
+        refused(&target, &["restore", "--from", &places.of(from)], status, words);
+        assert!(!Path::new(&target).exists(), "{from}");
+    }
+}

@@ -15,7 +15,7 @@ fn rondo(data: &str, args: &[&str]) -> Vec<u8> {
 /// All that the command line can be asked, as JSON.
 fn answers(data: &str) -> Vec<(String, Vec<u8>)> {
     let round = "ilms-asean-2025";
-    let questions: [&[&str]; 11] = [
+    let questions: [&[&str]; 13] = [
         &["round", "show", round],
         &["participation", "list", round],
         &["submission", "list", round],
@@ -26,6 +26,8 @@ fn answers(data: &str) -> Vec<(String, Vec<u8>)> {
         &["person", "list"],
         &["figure", "explain", "LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR"],
         &["audit", "search"],
+        &["audit", "state"],
+        &["round", "figures", round],
         &["audit", "search", "--question", "last-by-another"],
     ];
     questions.iter().map(|args| (args.join(" "), rondo(data, &[args, &["--output", "json"][..]].concat()))).collect()

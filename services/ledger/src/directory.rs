@@ -206,7 +206,12 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
     let signer = notary::read_key(&key, origin)?;
     write_vkey(path, &signer)?;
     JournalWriter::create(&path.join("journal"))?;
-    // Written last: without it the directory holds no log.
+    // Last: without it the directory holds no log.
+    write_note(path, origin)
+}
+
+/// Writes the note that says what a directory holds.
+pub(crate) fn write_note(path: &Path, origin: &str) -> Result<(), OpenError> {
     let note = path.join("log.json");
     let text = serde_json::to_string(&Note { format: 1, origin: origin.to_owned() })
         .map_err(|e| OpenError::BadNote { path: note.clone(), what: e.to_string() })?;

@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod life;
 pub mod merkle;
 pub mod record;
+pub mod state;
 pub mod upcaster;
 pub mod vintage;
 pub mod wire;

@@ -99,6 +99,9 @@ pub(crate) enum AuditVerb {
         #[arg(long, value_name = "FILE")]
         policy: PathBuf,
     },
+    /// Fold the whole log and print one hash over every stream's state: equal logs have equal ones.
+    #[command(after_help = "Example: rondo audit state")]
+    State,
     /// The keys that sign the log.
     #[command(subcommand)]
     Key(KeyVerb),

@@ -92,18 +92,20 @@ pub(crate) enum Command {
     /// The configuration page.
     #[command(subcommand)]
     Config(ConfigVerb),
-    /// Copy the log and its files into an empty folder, while a server runs or not; keys and people are kept apart.
-    #[command(after_help = "Example: rondo backup --out /mnt/backup/rondo-2026-11-24")]
+    /// Copy the log and its files into an empty folder or one file, while a server runs or not; keys and people are kept apart.
+    #[command(
+        after_help = "Examples:\n  rondo backup --out /mnt/backup/rondo-2026-11-24\n  rondo backup --out /mnt/backup/rondo-2026-11-24.tar"
+    )]
     Backup {
-        /// A folder that is empty or does not exist.
-        #[arg(long, value_name = "DIR")]
+        /// A folder that is empty or does not exist, or a file that ends in `.tar`.
+        #[arg(long, value_name = "PATH")]
         out: PathBuf,
     },
-    /// Copy a backup into an empty data directory, after it has verified.
+    /// Copy a backup into an empty data directory, after it has verified; or the records of an export, without received files.
     #[command(after_help = "Example: rondo restore --from /mnt/backup/rondo-2026-11-24 --data ./rondo-data")]
     Restore {
-        /// The backup.
-        #[arg(long, value_name = "DIR")]
+        /// The backup, a folder or a file, or the folder of an export.
+        #[arg(long, value_name = "PATH")]
         from: PathBuf,
     },
     /// Say in words what is wrong with an installation.

@@ -112,6 +112,12 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
     let ledger = &*desk.ledger;
     match verb {
         AuditVerb::Verify { .. } => Err(Failure::usage("this verb needs no log")),
+        AuditVerb::State => {
+            let state = rondo_eventlog::state::hash(ledger).await?;
+            let told =
+                format!("{} streams of {} records have the state {}.", state.streams, state.records, state.sha256);
+            document(form, json!(state), &told)
+        }
         AuditVerb::Key(KeyVerb::List) => super::key::list(ledger, form).await,
         AuditVerb::Key(_) => Err(Failure::usage("this verb needs no log")),
         AuditVerb::Search(args) => super::search::run(args, desk, form).await,

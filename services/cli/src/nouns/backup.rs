@@ -27,6 +27,7 @@ pub(crate) fn restore(from: &Path, data: &Path, form: Form) -> Result<(), Failur
 fn failed(error: BackupError) -> Failure {
     match error {
         BackupError::NotEmpty(_) => Failure::conflict(error.to_string()),
+        BackupError::Strange { .. } => Failure::usage(error.to_string()),
         BackupError::Unverified { .. } => Failure::findings(error.to_string()),
         BackupError::Open(error) => error.into(),
     }

@@ -3,6 +3,9 @@
 //! The signing key and the memory of what was signed are not in it, and neither is the register of people: they are kept
 //! apart, so that a stolen backup signs nothing, an old one cannot be signed on, and an erased person stays erased.
 
+mod archive;
+mod load;
+
 use std::fs::{self, File};
 use std::io::{Read, copy};
 use std::path::{Path, PathBuf};
@@ -35,6 +38,14 @@ pub enum BackupError {
     /// A file cannot be read or written, or the source is no log.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// An archive holds what no backup has.
+    #[error("{path} holds `{name}`, which no backup of Rondo has; nothing of it was taken")]
+    Strange {
+        /// The archive.
+        path: PathBuf,
+        /// The name of what it holds.
+        name: String,
+    },
     /// What was copied does not verify.
     #[error("the copy of {path} does not verify: {why}. It was left in {left} for a look, and is not used")]
     Unverified {
@@ -47,22 +58,42 @@ pub enum BackupError {
     },
 }
 
-/// Copies a data directory into an empty folder. What the ledger writes meanwhile is in it or not, but never half.
+/// Copies a data directory into an empty folder, or into one file whose name ends in `.tar`. What the ledger writes meanwhile is in it or not, but never half.
 ///
 /// # Errors
 /// When there is no log, the folder is not empty, something cannot be copied, or the copy does not verify.
 pub fn backup(data: &Path, out: &Path) -> Result<Copied, BackupError> {
     directory::origin_of(data)?;
-    carry(data, out)
+    if !archive::is_archive(out) {
+        return carry(data, out);
+    }
+    if out.exists() {
+        return Err(BackupError::NotEmpty(out.to_owned()));
+    }
+    let folder = out.with_extension("packing");
+    let mut copied = carry(data, &folder)?;
+    copied.bytes = archive::pack(&folder, out)?;
+    fs::remove_dir_all(&folder).map_err(io("remove", &folder))?;
+    Ok(copied)
 }
 
-/// Copies a backup into an empty data directory. The key and the memory of signing are put back beside it by hand.
+/// Copies a backup (a folder or one file), or the records of an export, into an empty data directory. The key and the memory of signing are put back beside it by hand.
 ///
 /// # Errors
 /// When the folder is no backup, the directory is not empty, something cannot be copied, or the copy does not verify.
 pub fn restore(from: &Path, data: &Path) -> Result<Copied, BackupError> {
-    directory::origin_of(from)?;
-    carry(from, data)
+    if !from.is_file() {
+        return carry(from, data);
+    }
+    let folder = data.with_extension("unpacked");
+    if folder.exists() {
+        return Err(BackupError::NotEmpty(folder));
+    }
+    let copied = archive::unpack(from, &folder).and_then(|()| carry(&folder, data));
+    match fs::remove_dir_all(&folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &folder)(e).into()),
+        _ => copied,
+    }
 }
 
 /// Copies into a folder beside the target first, which takes the target's place once the copy has verified.
@@ -80,18 +111,12 @@ fn carry(from: &Path, to: &Path) -> Result<Copied, BackupError> {
         return Err(BackupError::NotEmpty(beside));
     }
     let mut copied = Copied { origin: String::new(), head: Head { size: 0, root: [0; 32] }, files: 0, bytes: 0 };
-    // The checkpoint before the journal, and the files after it: what is signed and what is spoken of is then in the copy.
-    for name in ["log.vkey", "checkpoint"] {
-        copied.bytes += one(&from.join(name), &beside.join(name))?;
+    if inspect::is_export(from) {
+        load::load(from, &beside, &mut copied)?;
+    } else {
+        directory::origin_of(from)?;
+        gather(from, &beside, &mut copied)?;
     }
-    let folder = from.join("journal");
-    for (_, segment) in journal::segments(&folder).map_err(OpenError::from)? {
-        let name = segment.file_name().unwrap_or_default();
-        copied.bytes += one(&segment, &beside.join("journal").join(name))?;
-    }
-    tree(&from.join("files"), &beside.join("files"), &mut copied)?;
-    // Last: without its note a directory holds no log.
-    copied.bytes += one(&from.join("log.json"), &beside.join("log.json"))?;
     let found = inspect::inspect(&beside, None, &[])?;
     if !found.hashes_to_root() {
         let why = why(&found);
@@ -104,6 +129,23 @@ fn carry(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     copied.origin = found.origin;
     copied.head = found.head;
     Ok(copied)
+}
+
+/// Copies the files of a log.
+fn gather(from: &Path, beside: &Path, copied: &mut Copied) -> Result<(), OpenError> {
+    // The checkpoint before the journal, and the files after it: what is signed and what is spoken of is then in the copy.
+    for name in ["log.vkey", "checkpoint"] {
+        copied.bytes += one(&from.join(name), &beside.join(name))?;
+    }
+    let folder = from.join("journal");
+    for (_, segment) in journal::segments(&folder)? {
+        let name = segment.file_name().unwrap_or_default();
+        copied.bytes += one(&segment, &beside.join("journal").join(name))?;
+    }
+    tree(&from.join("files"), &beside.join("files"), copied)?;
+    // Last: without its note a directory holds no log.
+    copied.bytes += one(&from.join("log.json"), &beside.join("log.json"))?;
+    Ok(())
 }
 
 fn why(found: &Inspection) -> String {
