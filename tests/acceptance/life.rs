@@ -78,7 +78,19 @@ fn the_ready_questions_of_an_auditor_are_answered() {
     assert!(found(&["--question", "extensions"]).is_empty(), "nobody had more time in the demonstration");
     let admitted = found(&["--country", "TLS", "--event", "CountryAdmitted", "--reason", "eleventh member"]);
     assert_eq!((admitted.len(), admitted[0]["actor"].as_str()), (1, Some("ilo-coordinator")));
-    assert!(!found(&["--question", "allowances"]).is_empty());
+    let allowances = found(&["--question", "allowances"]);
+    assert!(!allowances.is_empty());
+    let standing = found(&["--question", "published-on-allowance"]);
+    assert!(!standing.is_empty());
+    for entry in &standing {
+        assert!(allowances.iter().any(|allowance| allowance["position"] == entry["position"]), "{entry}");
+        let figure = entry["figure"].as_str().unwrap();
+        let told = ask(&data, &["figure", "explain", figure, "--published"]);
+        let last = told["values"].as_array().unwrap().last().unwrap();
+        let rule = &last["allowances"].as_array().unwrap().iter().find(|allowance| allowance["rule"] == entry["rule"]);
+        assert_eq!(rule.unwrap()["act"]["position"], entry["position"], "{figure}: the figure's life says the same");
+        assert_eq!(last["releases"][0]["release"], entry["release"]);
+    }
     assert!(found(&["--question", "same-person"]).is_empty(), "the domain refuses it");
     let loaded = found(&["--question", "last-by-another"]);
     assert!(!loaded.is_empty(), "what was published before this log began was loaded by us");

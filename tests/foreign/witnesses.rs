@@ -53,3 +53,34 @@ fn a_log_is_witnessed_as_it_goes_on_and_neither_a_branch_nor_an_older_copy_is() 
         "{told}"
     );
 }
+
+#[test]
+fn a_running_log_is_witnessed_by_itself_and_an_old_cosignature_is_not_fresh() {
+    let played = Played::new();
+    let data = played.path("data");
+    let vkey = std::fs::read_to_string(played.path("export/log.vkey")).unwrap();
+    let witness = Witness::start(&played.path("export/log.vkey"));
+    let (policy, config) = (played.path("policy"), played.path("config.toml"));
+    std::fs::write(&policy, witness.policy(&vkey)).unwrap();
+    std::fs::write(&config, format!("[witness]\npolicy = {policy:?}\nevery-seconds = 1\n")).unwrap();
+    let listen = format!("127.0.0.1:{}", rondo_testkit::process::free_port());
+    let mut command = Command::new(rondo_tests::program());
+    command.args(["--data", &data, "--config", &config, "up", "--listen", &listen]);
+    command.stderr(std::process::Stdio::null());
+    let _server = rondo_testkit::process::Running::start("rondo up", &mut command);
+    let cosigned = std::path::Path::new(&data).join("cosigned");
+    for _ in 0..200 {
+        if cosigned.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let verify = |fresh: &[&str]| {
+        let done = run(&[&["--data", &data, "audit", "verify", "--policy", &policy], fresh].concat());
+        (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned())
+    };
+    let (status, told) = verify(&["--fresh", "1"]);
+    assert!(status == Some(0) && told.contains("4. witnessed:  good"), "{told}");
+    let (status, told) = verify(&["--fresh", "0"]);
+    assert!(status == Some(3) && told.contains("4. witnessed:  BAD: not fresh"), "{told}");
+}

@@ -125,6 +125,7 @@ fn start_ledger(
         hint(note);
     }
     let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
+    crate::witness::start(lifecycle, config, Arc::clone(&ledger))?;
     let stop = lifecycle.stop();
     lifecycle.spawn("ledger", opened.run(stop));
     let mut asked = lifecycle.stop();

@@ -62,6 +62,7 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     let token = token()?;
     let announced = Announced::write(&config.ledger.data, &bound.address.to_string(), &token)?;
     let address = bound.address;
+    crate::witness::start(&mut lifecycle, &config, Arc::clone(&ledger))?;
     start_roles(&mut lifecycle, &config, &ledger, &clock, &board)?;
     let parts = rondo_gateway::Parts {
         ledger: Arc::clone(&ledger),

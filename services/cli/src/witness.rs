@@ -1,13 +1,16 @@
 //! Witnesses (C2SP tlog-witness): asked to cosign the newest checkpoint, each with the proof that it extends what it saw last.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, StatusCode};
-use rondo_eventlog::Ledger;
 use rondo_eventlog::merkle::{Cosigner, Policy};
+use rondo_eventlog::{Fault, Ledger};
+use rondo_runtime::config::Config;
+use rondo_runtime::lifecycle::Lifecycle;
 
 use crate::failure::Failure;
 use crate::receipts;
@@ -27,8 +30,64 @@ pub(crate) struct Asked {
     pub(crate) outcome: Result<String, String>,
 }
 
+/// Reads a policy (C2SP tlog-policy).
+pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::usage(format!("cannot read the policy {}: {e}", path.display())))?;
+    Policy::read(&text).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
+}
+
+/// Asks the witnesses, and keeps the checkpoint with their cosignatures in the data directory, if they are as many as the
+/// policy asks; says then how many records it signs.
+pub(crate) async fn renew(
+    ledger: &dyn Ledger,
+    policy: &Policy,
+    data: &Path,
+) -> Result<(Vec<Asked>, Option<u64>), Failure> {
+    let (note, asked) = ask(ledger, policy).await?;
+    let judged = policy.judge(&note, jiff::Timestamp::MIN).map_err(|e| Failure::of(&e))?;
+    if !judged.quorum || judged.witnesses.is_empty() {
+        return Ok((asked, None));
+    }
+    keep(&data.join(COSIGNED), &note)?;
+    Ok((asked, Some(judged.checkpoint.head.size)))
+}
+
+/// Asks the witnesses that the configuration names, now and then, until asked to stop.
+pub(crate) fn start(lifecycle: &mut Lifecycle, config: &Config, ledger: Arc<dyn Ledger>) -> Result<(), Failure> {
+    let Some(path) = &config.witness.policy else { return Ok(()) };
+    let policy = read_policy(path)?;
+    let every = Duration::from_secs(config.witness.every_seconds.max(1));
+    let (data, mut stop) = (config.ledger.data.clone(), lifecycle.stop());
+    lifecycle.spawn("witness", async move {
+        while !stop.is_asked() {
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = stop.wait() => break,
+            }
+            tell(renew(&*ledger, &policy, &data).await);
+        }
+        Ok::<(), Fault>(())
+    });
+    Ok(())
+}
+
+/// A witness that is away is asked again; that is said, and stops nothing.
+fn tell(outcome: Result<(Vec<Asked>, Option<u64>), Failure>) {
+    match outcome {
+        Ok((_, Some(size))) => tracing::info!(size, "the log is witnessed"),
+        Ok((asked, None)) => {
+            for Asked { name, outcome } in asked {
+                let why = outcome.err().unwrap_or_else(|| "cosigned".to_owned());
+                tracing::warn!("not as many witnesses cosigned as the policy asks; {name}: {why}");
+            }
+        }
+        Err(failure) => tracing::warn!("the witnesses could not be asked: {}", failure.sentence),
+    }
+}
+
 /// Asks every witness of a policy that has an address, and gives the checkpoint with their cosignatures.
-pub(crate) async fn ask(ledger: &dyn Ledger, policy: &Policy) -> Result<(String, Vec<Asked>), Failure> {
+async fn ask(ledger: &dyn Ledger, policy: &Policy) -> Result<(String, Vec<Asked>), Failure> {
     let head = ledger.head().await?;
     let (note, checkpoint) = receipts::checkpoint(ledger, head.size).await?;
     let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(|e| Failure::of(&e))?;
@@ -101,7 +160,7 @@ fn line_of(cosigner: &Cosigner, note: &str, answer: &str) -> Result<String, Stri
 }
 
 /// Keeps a cosigned checkpoint, all or nothing.
-pub(crate) fn keep(path: &Path, note: &str) -> Result<(), Failure> {
+fn keep(path: &Path, note: &str) -> Result<(), Failure> {
     let beside = path.with_extension("new");
     let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
     std::fs::write(&beside, note).map_err(failed)?;

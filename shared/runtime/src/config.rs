@@ -21,6 +21,8 @@ pub struct Config {
     pub publish: PublishSection,
     /// Pages and interface.
     pub gateway: GatewaySection,
+    /// Witnesses of the log.
+    pub witness: WitnessSection,
     /// Log lines.
     pub log: LogSection,
 }
@@ -154,6 +156,22 @@ pub struct GatewaySection {
 impl Default for GatewaySection {
     fn default() -> Self {
         Self { listen: "127.0.0.1:8080".to_owned(), notice: String::new() }
+    }
+}
+
+/// Witnesses, which cosign what the log signs (C2SP tlog-witness).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct WitnessSection {
+    /// A policy (C2SP tlog-policy) that says whom to ask and how many of them are enough; nobody is asked without one.
+    pub policy: Option<PathBuf>,
+    /// Seconds between two times of asking.
+    pub every_seconds: u64,
+}
+
+impl Default for WitnessSection {
+    fn default() -> Self {
+        Self { policy: None, every_seconds: 3_600 }
     }
 }
 

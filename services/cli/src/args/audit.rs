@@ -56,6 +56,8 @@ pub(crate) enum Question {
     LastByAnother,
     /// Failed rules that were allowed to stand.
     Allowances,
+    /// Published figures that stand on such an allowance.
+    PublishedOnAllowance,
     /// Acts that need two people and were done by one; none should be found.
     SamePerson,
     /// Deadlines that were extended, by whom and why.
@@ -80,6 +82,9 @@ pub(crate) enum AuditVerb {
         /// A policy (C2SP tlog-policy): whose cosignatures have to be there.
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
+        /// How old the newest cosignature may be.
+        #[arg(long, value_name = "HOURS", requires = "policy")]
+        fresh: Option<u32>,
         /// The record of a receipt; without it the file beside it that ends in `.record`.
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,

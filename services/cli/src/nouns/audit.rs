@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
 use rondo_eventlog::merkle::{Policy, Receipt, Verifier};
 use rondo_ledger::inspect::{self, Inspection};
+use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::Config;
 use serde_json::json;
 
@@ -24,7 +26,7 @@ const NO_POLICY: &str = "not asked: give the policy of your witnesses with --pol
 
 /// Runs a verb that needs no ledger: files are enough.
 pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<(), Failure> {
-    let AuditVerb::Verify { path, saved, key, policy, record } = verb else {
+    let AuditVerb::Verify { path, saved, key, policy, fresh, record } = verb else {
         return Err(Failure::usage("this verb needs the log"));
     };
     let saved = saved.as_deref().map(text).transpose()?.map(|saved| match Receipt::read(&saved) {
@@ -33,7 +35,7 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
         Err(_) => saved,
     });
     let key = key.as_deref().map(text).transpose()?;
-    let policy = policy.as_deref().map(read_policy).transpose()?;
+    let policy = policy.as_deref().map(witness::read_policy).transpose()?;
     let path = path.as_deref().unwrap_or(&config.ledger.data);
     if path.is_file() {
         return verify_receipt(path, record.as_deref(), key.as_deref(), form);
@@ -55,14 +57,10 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
         inspect::inspect(path, key, &asked)?
     };
     let witnessed = match (&policy, &cosigned) {
-        (Some(policy), Some(note)) => witnesses(policy, note, found.extends(asked.len() - 1)),
+        (Some(policy), Some(note)) => witnesses(policy, note, found.extends(asked.len() - 1), *fresh),
         _ => Answer::none(NO_POLICY),
     };
     tell(&found, saved.is_some(), &witnessed, form)
-}
-
-fn read_policy(path: &Path) -> Result<Policy, Failure> {
-    Policy::read(&text(path)?).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
 }
 
 /// An answer: whether it is good, where it was asked for, and in words.
@@ -77,12 +75,15 @@ impl Answer {
     }
 }
 
-/// Whether the log is witnessed as the policy asks: enough of its witnesses cosigned a checkpoint that the log extends.
-fn witnesses(policy: &Policy, note: &str, extends: Option<bool>) -> Answer {
-    let found = match policy.judge(note) {
-        Ok(found) => found,
-        Err(error) => return Answer { good: Some(false), told: format!("BAD: {error}") },
-    };
+/// Whether the log is witnessed as the policy asks: enough of its witnesses cosigned a checkpoint that the log extends, not
+/// longer ago than so many hours, where that is asked.
+fn witnesses(policy: &Policy, note: &str, extends: Option<bool>, fresh: Option<u32>) -> Answer {
+    let since = fresh.map_or(Timestamp::MIN, |hours| SystemClock.now() - SignedDuration::from_hours(i64::from(hours)));
+    let (found, ever) =
+        match policy.judge(note, since).and_then(|found| Ok((found, policy.judge(note, Timestamp::MIN)?))) {
+            Ok(found) => found,
+            Err(error) => return Answer { good: Some(false), told: format!("BAD: {error}") },
+        };
     let size = found.checkpoint.head.size;
     let by: Vec<String> = found.witnesses.iter().map(|(name, at)| format!("{name} at {at}")).collect();
     let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
@@ -91,6 +92,12 @@ fn witnesses(policy: &Policy, note: &str, extends: Option<bool>) -> Answer {
     }
     let good = found.quorum && extends == Some(true);
     let told = match (found.quorum, extends) {
+        (false, _) if ever.quorum => {
+            format!(
+                "BAD: not fresh: {size} records are cosigned by {by}, longer ago than {} hours",
+                fresh.unwrap_or_default()
+            )
+        }
         (false, _) => format!("BAD: not as many witnesses as the policy asks cosigned {size} records: {by}"),
         (true, Some(true)) => format!("good: the first {size} records are cosigned by {by}"),
         (true, _) => format!("BAD: {by} cosigned {size} records that this log does not begin with"),
@@ -122,19 +129,16 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
         AuditVerb::Key(_) => Err(Failure::usage("this verb needs no log")),
         AuditVerb::Search(args) => super::search::run(args, desk, form).await,
         AuditVerb::Witness { policy } => {
-            let policy = read_policy(policy)?;
-            let (note, asked) = witness::ask(ledger, &policy).await?;
+            let policy = witness::read_policy(policy)?;
+            let (asked, kept) = witness::renew(ledger, &policy, data).await?;
             for asked in &asked {
                 let outcome = asked.outcome.as_ref().map_or_else(Clone::clone, |_| "cosigned".to_owned());
                 line(&format!("{}: {outcome}", asked.name))?;
             }
-            let judged = policy.judge(&note).map_err(|e| Failure::of(&e))?;
-            if !judged.quorum || judged.witnesses.is_empty() {
+            let Some(size) = kept else {
                 return Err(Failure::try_later("not as many witnesses cosigned as the policy asks; nothing was kept"));
-            }
-            let path = data.join(COSIGNED);
-            witness::keep(&path, &note)?;
-            line(&format!("{} records are cosigned; kept as {}.", judged.checkpoint.head.size, path.display()))
+            };
+            line(&format!("{size} records are cosigned; kept as {}.", data.join(COSIGNED).display()))
         }
         AuditVerb::Checkpoint => line(ledger.checkpoint().await?.trim_end()),
         AuditVerb::Export { out } => {

@@ -1,5 +1,6 @@
 //! One file a noun; this one opens the log for those that need it.
 
+mod allowed;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod check;

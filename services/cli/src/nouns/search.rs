@@ -14,6 +14,7 @@ use rondo_eventlog::Record;
 use rondo_eventlog::ledger::MAX_READ;
 use serde_json::{Value, json};
 
+use super::allowed::{self, Allowed};
 use crate::args::{Question, SearchArgs};
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -24,7 +25,7 @@ const SUMMARY: usize = 120;
 
 pub(crate) async fn run(args: &SearchArgs, desk: &Desk, form: Form) -> Result<(), Failure> {
     let questionnaire = questionnaire(desk).await?;
-    let mut asked = Asked::default();
+    let (mut asked, mut allowed) = (Asked::default(), Allowed::default());
     let mut entries = Vec::new();
     let mut from = 0;
     loop {
@@ -32,6 +33,10 @@ pub(crate) async fn run(args: &SearchArgs, desk: &Desk, form: Form) -> Result<()
         let Some(last) = records.last() else { break };
         from = last.position + 1;
         for record in &records {
+            if args.question == Some(Question::PublishedOnAllowance) {
+                entries.extend(allowed.take(record, &questionnaire, entry));
+                continue;
+            }
             let told = match args.question {
                 None => fits(record, args, &questionnaire).then(|| summary(record)),
                 Some(question) => asked.answer(question, record, &questionnaire),
@@ -41,6 +46,9 @@ pub(crate) async fn run(args: &SearchArgs, desk: &Desk, form: Form) -> Result<()
     }
     if args.question == Some(Question::LastByAnother) {
         entries.extend(asked.last_by_another());
+    }
+    if args.question == Some(Question::PublishedOnAllowance) {
+        entries = allowed::recorded(&*desk.ledger, entries).await?;
     }
     let columns = &[
         ("/position", "Record"),
@@ -193,6 +201,7 @@ impl Asked {
             }
             Question::ChangedAfterAcceptance => self.changed_after_acceptance(record, questionnaire),
             Question::SamePerson => self.same_person(record),
+            Question::PublishedOnAllowance => None,
             Question::LastByAnother => {
                 self.remember_last(record);
                 None

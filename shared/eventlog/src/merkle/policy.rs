@@ -158,11 +158,11 @@ impl Policy {
         })
     }
 
-    /// What the policy says of a signed and perhaps cosigned checkpoint.
+    /// What the policy says of a signed and perhaps cosigned checkpoint. Cosignatures made before `since` count as none.
     ///
     /// # Errors
     /// When no log of the policy signed it, or a cosignature of one of its witnesses does not fit.
-    pub fn judge(&self, note: &str) -> Result<Witnessed, NoteError> {
+    pub fn judge(&self, note: &str, since: Timestamp) -> Result<Witnessed, NoteError> {
         let mut refused = NoteError::Unsigned("any log of the policy".to_owned());
         let opened = self.logs.iter().find_map(|log| match Checkpoint::open(note, log) {
             Ok(checkpoint) => Some(checkpoint),
@@ -180,7 +180,8 @@ impl Policy {
                 witnesses.push((name.clone(), at));
             }
         }
-        let cosigned: BTreeSet<&str> = witnesses.iter().map(|(name, _)| name.as_str()).collect();
+        let fresh = witnesses.iter().filter(|(_, at)| *at >= since);
+        let cosigned: BTreeSet<&str> = fresh.map(|(name, _)| name.as_str()).collect();
         let quorum = self.quorum.as_ref().is_none_or(|name| self.holds(name, &cosigned));
         Ok(Witnessed { checkpoint, asks: self.quorum.is_some(), quorum, witnesses })
     }
@@ -219,13 +220,16 @@ mod tests {
         let policy = Policy::read(&policy).unwrap();
         let signed = |by: &[usize]| {
             let cosigned: String = by.iter().map(|n| all[*n].cosign(&text, 1_700_000_000)).collect();
-            policy.judge(&format!("{}{cosigned}", log.sign(&text))).unwrap()
+            policy.judge(&format!("{}{cosigned}", log.sign(&text)), Timestamp::MIN).unwrap()
         };
         assert!(!signed(&[]).quorum && !signed(&[0]).quorum && !signed(&[1]).quorum);
         assert!(signed(&[0, 1]).quorum && signed(&[2]).quorum && signed(&[0, 1, 2]).quorum);
         assert_eq!(signed(&[0, 2]).witnesses.len(), 2);
         let stranger = Signer::new("rondo.example/log", &[8; 32]).unwrap();
-        assert!(policy.judge(&stranger.sign(&text)).is_err());
+        assert!(policy.judge(&stranger.sign(&text), Timestamp::MIN).is_err());
+        let cosigned = format!("{}{}", log.sign(&text), all[2].cosign(&text, 1_700_000_000));
+        let since = |second| policy.judge(&cosigned, Timestamp::from_second(second).unwrap()).unwrap().quorum;
+        assert!(since(1_700_000_000) && !since(1_700_000_001), "an old cosignature counts as none");
     }
 
     #[test]
