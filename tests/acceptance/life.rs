@@ -105,3 +105,36 @@ fn the_ready_questions_of_an_auditor_are_answered() {
     let all = found(&["--country", "LAO"]).len();
     assert!(before < all, "{before} of {all}");
 }
+
+/// The rows of a list of figures: key with source, and value.
+fn figures(data: &str, args: &[&str]) -> Vec<(String, String)> {
+    let answer = ask(data, &[&["round", "figures", "ilms-asean-2025"], args].concat());
+    let text = |entry: &Value, field: &str| entry[field].as_str().unwrap().to_owned();
+    answer["figures"].as_array().unwrap().iter().map(|entry| (text(entry, "key"), text(entry, "is_text"))).collect()
+}
+
+#[test]
+fn the_figures_of_a_round_are_told_as_they_were_known_and_as_the_public_saw_them() {
+    let (_folder, data) = played();
+    let seen = figures(&data, &["--published", "--as-of", "2026-01-30T09:00:00Z"]);
+    let file = format!("{data}/releases/ilms-asean-2025.1/figures.csv");
+    let released = std::fs::read_to_string(file).unwrap();
+    assert_eq!(seen.len(), released.lines().count() - 1, "as many as the release has");
+    for (key, is) in &seen {
+        let (key, source) = key.split_once('@').unwrap();
+        let parts: Vec<&str> = key.split('/').collect();
+        let part = |n: usize| parts.get(n).copied().unwrap_or_default();
+        let row = format!("{},{source},{},{},{},{},{},", part(0), part(1), part(3), part(4), part(5), part(2));
+        let line = released.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("{row} is released"));
+        let value = is.split(' ').next().unwrap();
+        assert!(line[row.len()..].starts_with(value) || line[row.len()..].starts_with(','), "{line} is {is}");
+    }
+    assert!(figures(&data, &["--published", "--as-of", "2026-01-30T08:59:59Z"]).is_empty(), "a second before");
+    assert!(figures(&data, &["--as-of", "2025-09-01T00:00:00Z"]).is_empty(), "before the first figure");
+    let known = |at: &str| {
+        let all = figures(&data, &["--country", "LAO", "--as-of", at]);
+        let found = all.into_iter().find(|(key, _)| key.contains("/2023/SEX_F/CDS_DES_KOR@"));
+        found.unwrap().1
+    };
+    assert_eq!((known("2025-11-05T02:49:59Z"), known("2025-11-05T02:50:00Z")), ("1.702".into(), "1.072".into()));
+}

@@ -22,13 +22,8 @@ impl Mark {
     /// Sets the mark, and says whether the machine went down under the one before.
     pub(crate) fn set(data: &Path) -> Result<(Self, bool), OpenError> {
         let path = data.join("at-work");
-        // A machine that cannot name its starts is taken to have gone down.
+        let went_down = went_down(data)?;
         let boot = fs::read_to_string(BOOT).unwrap_or_default();
-        let went_down = match fs::read_to_string(&path) {
-            Ok(before) => boot.is_empty() || before != boot,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
-            Err(e) => return Err(io("read", &path)(e)),
-        };
         let mut file = File::create(&path).map_err(io("create", &path))?;
         file.write_all(boot.as_bytes()).and_then(|()| file.sync_all()).map_err(io("write", &path))?;
         sync(data)?;
@@ -40,6 +35,18 @@ impl Mark {
         let path = self.data.join("at-work");
         fs::remove_file(&path).map_err(io("remove", &path))?;
         sync(&self.data)
+    }
+}
+
+/// Whether the machine went down under the mark that is there.
+pub(crate) fn went_down(data: &Path) -> Result<bool, OpenError> {
+    let path = data.join("at-work");
+    // A machine that cannot name its starts is taken to have gone down.
+    let boot = fs::read(BOOT).unwrap_or_default();
+    match fs::read(&path) {
+        Ok(before) => Ok(boot.is_empty() || before != boot),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(io("read", &path)(e)),
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Rotation {
     pub is: String,
 }
 
-fn next(data: &Path) -> PathBuf {
+pub(crate) fn next(data: &Path) -> PathBuf {
     data.join("keys").join("next.key")
 }
 

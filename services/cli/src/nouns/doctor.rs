@@ -44,6 +44,23 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
         Ok(()) => good.push("the signing key fits the public key".to_owned()),
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
+    match inspect::unfinished(data) {
+        Ok(found) => {
+            if found.went_down {
+                good.push(
+                    "the machine went down while the ledger was at work; the next start makes the store anew"
+                        .to_owned(),
+                );
+            }
+            if found.key_change {
+                bad.push(
+                    "a change of the signing key was begun and not finished; run `rondo audit key rotate` once more"
+                        .to_owned(),
+                );
+            }
+        }
+        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+    }
     match inspect::files(data) {
         Ok(files) if files.missing.is_empty() && files.damaged.is_empty() => {
             good.push(format!("all {} files that records speak of are stored whole", files.named));
@@ -53,6 +70,11 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     }
     if data.join("log.json").exists() && !data.join("index").exists() {
         good.push("the store of indexes is missing; it is rebuilt from the journal at the next start".to_owned());
+    }
+    if data.join("log.json").exists() && !data.join("tree").exists() {
+        good.push(
+            "the hashes of the tree are missing; they are written anew from the journal at the next start".to_owned(),
+        );
     }
     match People::read(&config.in_data(&config.mail.people)) {
         Ok(people) => good.push(format!("the register of people has {} entries", people.person.len())),

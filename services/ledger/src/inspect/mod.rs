@@ -5,7 +5,7 @@ mod handover;
 mod surroundings;
 
 pub use export::{export, is_export};
-pub use surroundings::{Files, files, keys};
+pub use surroundings::{Files, Unfinished, files, keys, unfinished};
 
 use std::fs;
 use std::path::{Path, PathBuf};

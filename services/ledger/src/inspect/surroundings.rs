@@ -13,7 +13,7 @@ use rondo_eventlog::codec;
 
 use crate::directory::OpenError;
 use crate::journal::JournalReader;
-use crate::notary;
+use crate::{mark, notary, rotation};
 
 /// Whether the signing key is there and fits the public key that was given to others.
 ///
@@ -32,6 +32,23 @@ pub fn keys(data: &Path) -> Result<(), OpenError> {
             "it is not the public half of keys/log.key; restore the key that this log was signed with".to_owned();
         Err(OpenError::BadNote { path, what })
     }
+}
+
+/// What the next start, or a command given once more, finishes.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// The machine went down while the ledger was at work: what was not synced is made anew from the journal.
+    pub went_down: bool,
+    /// A change of the signing key was begun.
+    pub key_change: bool,
+}
+
+/// Looks for what was begun and not finished.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn unfinished(data: &Path) -> Result<Unfinished, OpenError> {
+    Ok(Unfinished { went_down: mark::went_down(data)?, key_change: rotation::next(data).exists() })
 }
 
 /// The received files and definitions of a data directory.
