@@ -77,6 +77,17 @@ pub fn faults(folder: &Path) -> PathBuf {
     library
 }
 
+/// Waits until a server has announced itself in its data directory: until then the command line does not know of it.
+pub fn await_server(data: &Path) {
+    for _ in 0..400 {
+        if data.join("server.json").exists() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("no server announces itself in {}", data.display());
+}
+
 /// The program under test, as `tests/run` builds it.
 pub fn program() -> PathBuf {
     let program = root().join("target/release/rondo");

@@ -47,8 +47,13 @@ fn what_the_old_key_signed_stays_good_and_the_log_says_who_changed_it() {
     let new = fs::read_to_string(data.join("log.vkey")).unwrap();
     assert_ne!(old, new);
     rondo(&data, &["person", "grant", "anna", "auditor"]);
-    let told = rondo(&data, &["audit", "verify", "--saved", &path("saved"), "--key", &path("data/log.vkey")]);
+    fs::write(path("all.vkeys"), rondo(&data, &["audit", "key", "list", "--plain"])).unwrap();
+    assert_eq!(fs::read_to_string(path("all.vkeys")).unwrap(), format!("{old}{new}"));
+    let told = rondo(&data, &["audit", "verify", "--saved", &path("saved"), "--key", &path("all.vkeys")]);
     assert!(told.contains("1. signature:  good") && told.contains("3. extends:    good"), "{told}");
+    // Whoever trusts the new key alone has nothing to hold the old one's checkpoint against.
+    let alone = run(&data, &["audit", "verify", "--saved", &path("saved"), "--key", &path("data/log.vkey")]);
+    assert_eq!(alone.status.code(), Some(3), "{alone:?}");
     let keys = rondo(&data, &["audit", "key", "list", "--output", "csv"]);
     for words in [old.trim(), new.trim(), "operator", "the yearly change"] {
         assert!(keys.contains(words), "{keys}");
@@ -58,7 +63,6 @@ fn what_the_old_key_signed_stays_good_and_the_log_says_who_changed_it() {
 
     // The receipt of the old key's day: by the old key, by a list of all keys, and not by the new one alone.
     rondo(&data, &["audit", "export", "--out", &path("export")]);
-    fs::write(path("all.vkeys"), format!("{old}{new}")).unwrap();
     for key in ["old.vkey", "all.vkeys"] {
         assert!(rondo(&data, &["audit", "verify", &proof, "--key", &path(key)]).contains("good"), "{key}");
     }
@@ -69,14 +73,18 @@ fn what_the_old_key_signed_stays_good_and_the_log_says_who_changed_it() {
             && !foreign(&["export", &path("export"), &path("old.vkey")])
     );
     assert!(
-        rondo(&data, &["audit", "verify", &path("export"), "--saved", &path("saved")]).contains("3. extends:    good")
+        rondo(&data, &["audit", "verify", &path("export"), "--saved", &path("saved"), "--key", &path("all.vkeys")])
+            .contains("3. extends:    good")
     );
 
-    // A checkpoint that a stranger signed under the log's name is none that the log handed over.
+    // A checkpoint that a stranger signed under the log's name.
     let stranger = rondo_eventlog::merkle::Signer::new(old.split('+').next().unwrap(), &[7; 32]).unwrap();
     let text = fs::read_to_string(path("saved")).unwrap();
     fs::write(path("forged"), stranger.sign(&format!("{}\n", text.split("\n\n").next().unwrap()))).unwrap();
-    assert_eq!(run(&data, &["audit", "verify", "--saved", &path("forged")]).status.code(), Some(3));
+    assert_eq!(
+        run(&data, &["audit", "verify", "--saved", &path("forged"), "--key", &path("all.vkeys")]).status.code(),
+        Some(3)
+    );
 }
 
 #[test]
@@ -95,6 +103,9 @@ fn who_may_not_change_it_changes_nothing_and_a_change_that_was_cut_off_is_finish
     rondo(&data, &["audit", "key", "create", "--out", &path("made.key")]);
     assert_eq!(run(&data, &["audit", "key", "create", "--out", &path("made.key")]).status.code(), Some(6));
     let old = fs::read_to_string(data.join("log.vkey")).unwrap();
+    // What somebody left in the new key's place is never preferred to the one that is named.
+    rondo(&data, &["audit", "key", "create", "--out", &path("data/keys/next.key")]);
+    assert_eq!(run(&data, &["doctor"]).status.code(), Some(1));
     rondo(&data, &[&ROTATE[..], &["--to", &path("made.key")]].concat());
     assert_eq!(fs::read(data.join("keys/log.key")).unwrap(), fs::read(path("made.key")).unwrap());
 
@@ -104,9 +115,11 @@ fn who_may_not_change_it_changes_nothing_and_a_change_that_was_cut_off_is_finish
     assert_ne!(fs::read_to_string(data.join("log.vkey")).unwrap(), old);
     rondo(&data, &["audit", "verify"]);
 
-    // The old key, put back by somebody, signs nothing.
+    // A key that has signed before comes back to no use, and the old one, put back by somebody, signs nothing.
     let retired = fs::read_dir(data.join("keys")).unwrap().map(|entry| entry.unwrap().path());
     let retired = retired.into_iter().find(|path| path.to_string_lossy().contains("retired-")).unwrap();
+    let back = run(&data, &[&ROTATE[..], &["--to", &retired.display().to_string()]].concat());
+    assert!(back.status.code() == Some(2) && !data.join("keys/next.key").exists(), "{back:?}");
     fs::copy(retired, data.join("keys/log.key")).unwrap();
     let refused = run(&data, &["person", "grant", "bo", "auditor"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("public half"), "{refused:?}");

@@ -52,7 +52,8 @@ fn lose_power(data: &Path, synced: &Synced, dice: &mut Dice) {
             }
         }
     }
-    // The machine was started again.
+    // A killed ledger leaves its mark, under this start of the machine; then the machine was started again.
+    assert_eq!(fs::read(data.join("at-work")).unwrap(), fs::read("/proc/sys/kernel/random/boot_id").unwrap());
     fs::write(data.join("at-work"), "another start of the machine").unwrap();
 }
 
@@ -159,6 +160,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_invented() {
         let known = *acknowledged.iter().next_back().unwrap();
         ledger.submit(command(known)).await.unwrap().repeated
     });
+    assert!(!data.join("at-work").exists(), "a clean stop takes the mark away");
     assert!(repeated, "an acknowledged command is answered as before");
     let found = rondo_ledger::inspect::inspect(&data, None, &[]).unwrap();
     assert!(found.hashes_to_root(), "{found:?}");

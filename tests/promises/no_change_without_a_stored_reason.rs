@@ -12,7 +12,7 @@ use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresComm
 use rondo_domain::{FileHash, Reason, ReasonCode, Wish};
 use rondo_eventlog::codec;
 use rondo_eventlog::merkle::tile;
-use rondo_tests::{program, root};
+use rondo_tests::{await_server, program, root};
 use serde_json::{Value, json};
 
 fn rondo(data: &Path, args: &[&str]) -> Output {
@@ -29,7 +29,7 @@ fn asked(data: &Path, args: &[&str]) -> Value {
     serde_json::from_str(&told(data, &[args, &["--output", "json"][..]].concat())).unwrap()
 }
 
-/// A demonstration, copied while it is still collecting, and one that was played to its end.
+/// A demonstration that was played to its end.
 fn played(folder: &Path) -> std::path::PathBuf {
     let data = folder.join("data");
     told(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
@@ -47,9 +47,9 @@ fn every_verb_that_changes_a_figure_or_a_decision_asks_for_its_reason() {
     let before = journal(&data);
     let round = "ilms-asean-2025";
     let query = asked(&data, &["query", "list", round]);
-    let query = query["queries"][0]["query"].as_str().unwrap_or("q1").to_owned();
+    let query = query["queries"][0]["id"].as_str().unwrap().to_owned();
     let notice = asked(&data, &["reminder", "list"]);
-    let notice = notice["notices"][0]["notice"].as_str().unwrap_or("n1").to_owned();
+    let notice = notice["reminders"][0]["id"].as_str().unwrap().to_owned();
     let published = folder.path().join("published.csv");
     let row = "LAO,FX:1,MNA_OEMP_SEX_CDS_NB,SEX_F,CDS_DES_KOR,,2001,1.5,";
     let head = "ref_area,source,indicator,sex,classif1,classif2,time,obs_value,obs_status";
@@ -113,7 +113,7 @@ fn what_is_posted_past_the_command_line_is_asked_for_its_reason_too() {
     command.args(["up", "--listen", &address, "--data"]).arg(&data);
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let _server = rondo_testkit::process::Running::start("rondo up", &mut command);
-    rondo_testkit::process::await_port("rondo up", port);
+    await_server(&data);
     let server: Value = serde_json::from_slice(&fs::read(data.join("server.json")).unwrap()).unwrap();
     let token = server["token"].as_str().unwrap();
     let before = journal(&data);

@@ -17,8 +17,8 @@ use rondo_eventlog::{Fault, Ledger, SubmitError};
 use rondo_ledger::LedgerConfig;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, PacedClock};
-use rondo_testkit::process::{Broker, Running, await_port, free_port};
-use rondo_tests::{Dice, faults, length, program};
+use rondo_testkit::process::{Broker, Running, free_port};
+use rondo_tests::{Dice, await_server, faults, length, program};
 
 /// Error numbers of Linux: input/output error, no space left on device.
 const EIO: i32 = 5;
@@ -97,7 +97,7 @@ fn a_server_whose_disk_fails_ends_and_says_so() {
         command.env("LD_PRELOAD", &library).env("RONDO_FAIL", fails);
         command.stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
         let mut server = Running::start("rondo up", &mut command);
-        await_port("rondo up", port);
+        await_server(Path::new(&data));
         let grant = ["person", "grant", who, "auditor"];
         let refused = rondo(&data, &grant, &[]);
         assert!(!refused.status.success(), "{fails}: it was not recorded");

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rondo_domain::Command;
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
@@ -65,6 +66,14 @@ impl Reached {
         opened.scrub()?;
         let ledger = Arc::new(opened.handle.clone());
         Ok(Self { ledger, served: false, opened: Some((Lifecycle::default(), opened)) })
+    }
+
+    /// Records that another key signs, on a log that this process holds.
+    pub(crate) async fn hand_over(&self, command: Command) -> Result<(), Failure> {
+        match &self.opened {
+            Some((_, opened)) => Ok(opened.handle.hand_over(command).await.map(|_| ())?),
+            None => Err(Failure::try_later("a server has the log")),
+        }
     }
 
     /// Lets go of the log; a data directory is brought to rest.

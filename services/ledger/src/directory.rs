@@ -159,7 +159,7 @@ fn read_note(path: &Path) -> Result<Note, OpenError> {
 /// Writes the public key as one line of vkey text.
 pub(crate) fn write_vkey(path: &Path, signer: &Signer) -> Result<(), OpenError> {
     let vkey = path.join("log.vkey");
-    fs::write(&vkey, format!("{}\n", signer.verifier().vkey())).map_err(io("write", &vkey))
+    Ok(notary::replace(&vkey, format!("{}\n", signer.verifier().vkey()).as_bytes())?)
 }
 
 /// Removes what a making that was cut off left behind, and says whether the directory is then free. Without its note a

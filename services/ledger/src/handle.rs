@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rondo_domain::{Command, FileHash};
+use rondo_domain::network::NetworkCommand;
+use rondo_domain::{Command, FileHash, Wish};
+use rondo_eventlog::codec::CodecError;
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::ledger::MAX_READ;
 use rondo_eventlog::merkle::{Hash, Tile};
@@ -16,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::backlog::Backlog;
 use crate::evidence::Evidence;
-use crate::journal::PointReader;
+use crate::journal::{JournalError, PointReader};
 use crate::notary::TREE;
 use crate::sequencer::Request;
 use crate::store::{Place, Store};
@@ -116,8 +118,14 @@ impl Log {
                 place.version, place.stream
             )
         };
-        let bytes = self.journal.read(place.at).map_err(|e| Fault::storage(unfit(), e))?;
-        let record = codec::decode(&bytes).map_err(|e| Fault::storage(unfit(), e))?;
+        let bytes = self.journal.read(place.at).map_err(|e| match e {
+            JournalError::Io { .. } => Fault::storage(format!("record {position} cannot be read"), e),
+            JournalError::Damaged { .. } => Fault::storage(unfit(), e),
+        })?;
+        let record = codec::decode(&bytes).map_err(|e| match e {
+            CodecError::UnknownSchema { .. } => Fault::storage(format!("record {position} cannot be read"), e),
+            other => Fault::storage(unfit(), other),
+        })?;
         if record.position == position && record.version == place.version && record.stream == place.stream {
             Ok(record)
         } else {
@@ -199,6 +207,16 @@ impl LedgerHandle {
         }
     }
 
+    /// Records that another key signs from now on: for who holds the log, has the new key at hand and ends the ledger then.
+    ///
+    /// # Errors
+    /// The rejection, or the ledger's fault.
+    pub async fn hand_over(&self, command: Command) -> Result<Accepted, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Submit(Box::new(command), reply)).await.map_err(|_| Fault::Stopped)?;
+        answer.await.map_err(|_| Fault::Stopped)?
+    }
+
     /// Returns once everything recorded so far is in the store's indexes.
     async fn settled(&self) -> Result<(), Fault> {
         let size = self.log.head().size;
@@ -214,9 +232,11 @@ impl LedgerHandle {
 #[async_trait]
 impl Ledger for LedgerHandle {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Submit(Box::new(command), reply)).await.map_err(|_| Fault::Stopped)?;
-        answer.await.map_err(|_| Fault::Stopped)?
+        if let Wish::Network { command: NetworkCommand::RotateKey { .. } } = &command.wish {
+            let beside = "the key is changed beside the log, with no server running: rondo audit key rotate".to_owned();
+            return Err(Fault::Refused(beside).into());
+        }
+        self.hand_over(command).await
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {

@@ -19,15 +19,14 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Sets the mark, and says whether the machine went down under the one before.
-    pub(crate) fn set(data: &Path) -> Result<(Self, bool), OpenError> {
+    /// Sets the mark. What the machine may have left torn has to be gone by then: from now on it would be trusted.
+    pub(crate) fn set(data: &Path) -> Result<Self, OpenError> {
         let path = data.join("at-work");
-        let went_down = went_down(data)?;
         let boot = fs::read_to_string(BOOT).unwrap_or_default();
         let mut file = File::create(&path).map_err(io("create", &path))?;
         file.write_all(boot.as_bytes()).and_then(|()| file.sync_all()).map_err(io("write", &path))?;
         sync(data)?;
-        Ok((Self { data: data.to_owned() }, went_down))
+        Ok(Self { data: data.to_owned() })
     }
 
     /// Takes the mark away, once all that it stands for is on the device.

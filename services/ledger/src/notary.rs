@@ -1,7 +1,7 @@
 //! The notary: signs checkpoints, at most a second after the log has grown, from the bytes on disk and never backwards.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,6 +76,16 @@ fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> NotaryE
 pub fn create_key(path: &Path, chance: &dyn Chance) -> Result<(), NotaryError> {
     let mut secret = [0; 32];
     chance.fill(&mut secret)?;
+    write_key(path, &secret)
+}
+
+/// Copies a key into a new file, readable by its owner alone.
+pub(crate) fn copy_key(from: &Path, to: &Path, origin: &str) -> Result<(), NotaryError> {
+    read_key(from, origin)?;
+    write_key(to, &read_secret(from)?)
+}
+
+fn write_key(path: &Path, secret: &[u8; 32]) -> Result<(), NotaryError> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(io("create", path))?;
     writeln!(file, "{}", hex::encode(secret)).and_then(|()| file.sync_all()).map_err(io("write", path))
@@ -86,10 +96,19 @@ pub fn create_key(path: &Path, chance: &dyn Chance) -> Result<(), NotaryError> {
 /// # Errors
 /// When it is missing or malformed.
 pub fn read_key(path: &Path, origin: &str) -> Result<Signer, NotaryError> {
-    let text = fs::read_to_string(path).map_err(io("read", path))?;
+    let secret = read_secret(path)?;
+    Signer::new(origin, &secret).map_err(|_| NotaryError::BadKey(path.to_owned()))
+}
+
+/// The longest file that is read as a key, in bytes.
+const MAX_KEY: u64 = 1_024;
+
+fn read_secret(path: &Path) -> Result<[u8; 32], NotaryError> {
+    let mut text = String::new();
+    fs::File::open(path).and_then(|file| file.take(MAX_KEY).read_to_string(&mut text)).map_err(io("read", path))?;
     let mut secret = [0; 32];
     hex::decode_to_slice(text.trim_end(), &mut secret).map_err(|_| NotaryError::BadKey(path.to_owned()))?;
-    Signer::new(origin, &secret).map_err(|_| NotaryError::BadKey(path.to_owned()))
+    Ok(secret)
 }
 
 /// What the notary remembers of what it signed, beside the key.
@@ -112,6 +131,12 @@ pub(crate) fn create_memory(data: &Path) -> Result<(), NotaryError> {
     let path = data.join("keys").join("signed.json");
     let memory = serde_json::to_vec(&Memory::default()).map_err(|e| io("write", &path)(e.into()))?;
     replace(&path, &memory)
+}
+
+/// Whether a group begins there. In a journal that was written anew from an export it does not, and all of it is hashed.
+fn begins_group(data: &Path, at: Location) -> bool {
+    let reader = JournalReader::open(&data.join("journal"), Some(at), None);
+    matches!(reader.map(|reader| reader.map(|mut reader| reader.next_group())), Ok(Some(Ok(Some(_)))))
 }
 
 /// Whether the checkpoint beside the log is signed by this key, and not by the one before it.
@@ -153,7 +178,8 @@ pub(crate) struct Notary {
 impl Notary {
     /// A notary that goes on from what it signed last.
     pub(crate) fn open(log: Arc<Log>, data: &Path, signer: Signer) -> Result<Self, NotaryError> {
-        let memory = memory(data)?;
+        let mut memory = memory(data)?;
+        memory.at = memory.at.filter(|at| begins_group(data, *at));
         let have = log.head().size;
         let signed = memory.frontier.size();
         if have < signed || (have == signed && signed > 0 && log.head().root != memory.frontier.root()) {
@@ -282,7 +308,7 @@ fn tree(data: &Path, signed: &Frontier) -> Result<TreeWriter, NotaryError> {
 }
 
 /// Replaces a file by these bytes, all or nothing, and waits until they are on disk.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), NotaryError> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), NotaryError> {
     let beside = path.with_extension("new");
     let mut options = OpenOptions::new();
     let mut file = options.create(true).truncate(true).write(true).open(&beside).map_err(io("create", &beside))?;

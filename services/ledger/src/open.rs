@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use rondo_domain::StreamId;
-use rondo_eventlog::merkle::{Frontier, leaf_hash};
+use rondo_eventlog::merkle::{Frontier, Verifier, leaf_hash};
 use rondo_eventlog::{Fault, Head, codec};
 use rondo_runtime::chance::Chance;
 use rondo_runtime::clock::Clock;
@@ -21,7 +21,7 @@ use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, Group, JournalWriter, PointReader, Tail};
-use crate::mark::Mark;
+use crate::mark::{self, Mark};
 use crate::notary::{self, Notary, TREE};
 use crate::rotation;
 use crate::scrub;
@@ -132,13 +132,13 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
         return Err(OpenError::JournalMissing(config.data.clone()));
     }
     let mut notes = Vec::new();
-    let (mark, went_down) = Mark::set(&config.data)?;
-    if went_down {
+    if mark::went_down(&config.data)? {
         distrust(&config.data)?;
         notes.push(
             "the machine went down while the ledger was at work: the store is made anew from the journal".to_owned(),
         );
     }
+    let mark = Mark::set(&config.data)?;
     let (store, recovery, packer, tail) = match recover(&config.data, &folder, &mut notes) {
         Err(OpenError::Store(fault)) => {
             notes.push(format!("the store was damaged ({fault}) and was rebuilt from the journal"));
@@ -160,10 +160,12 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
         directory::write_vkey(&config.data, &signer)?;
         notes.push("the public key was missing and was written anew from the signing key".to_owned());
     }
+    let key = signer.verifier();
     let notary = Notary::open(Arc::clone(&log), &config.data, signer)?;
     let journal = JournalWriter::resume(&folder, &tail)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
-    let (requests, threads) = start(&log, config, recovery.frontier, journal, packer, &evidence)?;
+    let from = (recovery.frontier, journal, packer);
+    let (requests, threads) = start(&log, config, from, &evidence, key)?;
     let data = Arc::from(config.data.as_path());
     let handle = LedgerHandle { log, requests, evidence, data };
     let unread = (recovery.began > 0).then_some((folder, head));
@@ -184,10 +186,9 @@ fn distrust(data: &Path) -> Result<(), OpenError> {
 fn start(
     log: &Arc<Log>,
     config: &LedgerConfig,
-    frontier: Frontier,
-    journal: JournalWriter,
-    packer: Packer,
+    (frontier, journal, packer): (Frontier, JournalWriter, Packer),
     evidence: &Arc<Evidence>,
+    key: Verifier,
 ) -> Result<(mpsc::Sender<Request>, Vec<JoinHandle<()>>), OpenError> {
     let (requests, waiting) = mpsc::channel(WAITING);
     let (to_committer, groups) = sync_channel(UNWRITTEN);
@@ -203,6 +204,7 @@ fn start(
         clock: Arc::clone(&config.clock),
         salts: Salts::new(Arc::clone(&config.chance)),
         evidence: Arc::clone(evidence),
+        key,
         buffer: Vec::new(),
     };
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
 
-use crate::directory::{self, OpenError, io};
+use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::notary;
 
 /// A change of the key that was begun. Nothing signs with the new key before it is finished.
@@ -19,6 +19,8 @@ pub struct Rotation {
     pub was: String,
     /// The key that shall, in vkey form.
     pub is: String,
+    /// Whether the log has recorded the handing over already.
+    pub is_recorded: bool,
 }
 
 pub(crate) fn next(data: &Path) -> PathBuf {
@@ -31,30 +33,43 @@ fn retired(data: &Path, key: &Signer) -> PathBuf {
     data.join("keys").join(format!("retired-{id}.key"))
 }
 
-/// Makes the new key of a log, or takes the one in a file; one that was begun earlier is gone on with.
+/// Begins a change: goes on with one that the log has recorded already (`recorded` is the key that it names last), or makes
+/// the new key, or takes the one in a file. A new key that no record names is let go of.
 ///
 /// # Errors
 /// When there is no log, or a key cannot be read or written.
-pub fn begin(data: &Path, from: Option<&Path>, chance: &dyn Chance) -> Result<Rotation, OpenError> {
+pub fn begin(
+    data: &Path,
+    from: Option<&Path>,
+    recorded: Option<&str>,
+    chance: &dyn Chance,
+) -> Result<Rotation, OpenError> {
     let origin = directory::origin_of(data)?;
     let path = next(data);
-    if !path.exists() {
-        match from {
-            None => notary::create_key(&path, chance)?,
-            Some(from) => {
-                notary::read_key(from, &origin)?;
-                fs::copy(from, &path).map_err(io("create", &path))?;
-                File::open(&path).and_then(|file| file.sync_all()).map_err(io("sync", &path))?;
-            }
+    let vkey = |path: &Path| Ok::<_, OpenError>(notary::read_key(path, &origin)?.verifier().vkey());
+    let was = vkey(&data.join("keys").join("log.key"))?;
+    if recorded.is_some() && vkey(&path).ok().as_deref() == recorded {
+        let is = recorded.unwrap_or_default().to_owned();
+        return Ok(Rotation { data: data.to_owned(), origin, was, is, is_recorded: true });
+    }
+    let beside = path.with_extension("making");
+    for leftover in [&path, &beside] {
+        match fs::remove_file(leftover) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", leftover)(e)),
+            _ => {}
         }
     }
-    let vkey = |path: &Path| Ok::<_, OpenError>(notary::read_key(path, &origin)?.verifier().vkey());
-    let (was, is) = (vkey(&data.join("keys").join("log.key"))?, vkey(&path)?);
-    Ok(Rotation { data: data.to_owned(), origin, was, is })
+    match from {
+        None => notary::create_key(&beside, chance)?,
+        Some(from) => notary::copy_key(from, &beside, &origin)?,
+    }
+    fs::rename(&beside, &path).map_err(io("name", &path))?;
+    let is = vkey(&path)?;
+    Ok(Rotation { data: data.to_owned(), origin, was, is, is_recorded: false })
 }
 
 impl Rotation {
-    /// Lets go of the new key, where nothing was recorded of it.
+    /// Lets go of the new key, where the log refused to record it.
     ///
     /// # Errors
     /// When the file cannot be removed.
@@ -66,8 +81,10 @@ impl Rotation {
     /// Puts the new key in the old one's place, once the handing over is recorded and signed. The old key is kept beside it.
     ///
     /// # Errors
-    /// When a file cannot be renamed or written; the same again finishes it.
+    /// When another process has the log, or a file cannot be renamed or written; the same again finishes it.
     pub fn finish(self) -> Result<PathBuf, OpenError> {
+        // Whoever signs has read the key: nobody may do so while it changes.
+        let _held = DataDirectory::open(&self.data)?;
         let current = self.data.join("keys").join("log.key");
         let old = notary::read_key(&current, &self.origin)?;
         let kept = retired(&self.data, &old);
@@ -82,10 +99,10 @@ impl Rotation {
     }
 }
 
-/// Writes the public key of a change that was cut off after the new key had taken its place, and says whether it did.
-pub(crate) fn mend(data: &Path, signer: &Signer) -> Result<bool, OpenError> {
-    let path = data.join("log.vkey");
-    let public = fs::read_to_string(&path).map_err(io("read", &path))?;
+/// Whether a change was cut off after the new key had taken its place, before the public one was written.
+pub(crate) fn is_cut_off(data: &Path) -> Result<bool, OpenError> {
+    let signer = notary::read_key(&data.join("keys").join("log.key"), &directory::origin_of(data)?)?;
+    let public = fs::read_to_string(data.join("log.vkey")).unwrap_or_default();
     if public.trim_end() == signer.verifier().vkey() {
         return Ok(false);
     }
@@ -94,9 +111,17 @@ pub(crate) fn mend(data: &Path, signer: &Signer) -> Result<bool, OpenError> {
         let key = entry.map_err(io("list", &folder))?.path();
         let is_retired = key.file_name().is_some_and(|name| name.to_string_lossy().starts_with("retired-"));
         if is_retired && notary::read_key(&key, signer.name())?.verifier().vkey() == public.trim_end() {
-            directory::write_vkey(data, signer)?;
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Finishes a change that was cut off so, and says whether there was one.
+pub(crate) fn mend(data: &Path, signer: &Signer) -> Result<bool, OpenError> {
+    let cut_off = is_cut_off(data)?;
+    if cut_off {
+        directory::write_vkey(data, signer)?;
+    }
+    Ok(cut_off)
 }

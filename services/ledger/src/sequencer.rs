@@ -7,7 +7,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rondo_domain::command::{Context, actor_of};
 use rondo_domain::event::{Aggregate, Event, Stamp};
-use rondo_domain::{Actor, Command, Rejection, StreamId};
+use rondo_domain::network::NetworkCommand;
+use rondo_domain::{Actor, Command, Rejection, StreamId, Wish};
+use rondo_eventlog::merkle::Verifier;
 use rondo_eventlog::{Accepted, Fault, SubmitError, codec};
 use rondo_runtime::chance::Chance;
 use rondo_runtime::clock::Clock;
@@ -47,6 +49,8 @@ pub(crate) struct Sequencer {
     pub(crate) latest: Timestamp,
     pub(crate) salts: Salts,
     pub(crate) evidence: Arc<Evidence>,
+    /// The public half of the key that signs.
+    pub(crate) key: Verifier,
     pub(crate) buffer: Vec<u8>,
 }
 
@@ -101,6 +105,9 @@ impl Sequencer {
         {
             return Err(Rejection::FileNotStored { sha256: file.to_string() }.into());
         }
+        if let Wish::Network { command: NetworkCommand::RotateKey { was, is, .. } } = &command.wish {
+            self.hands_over(was, is)?;
+        }
         let around: Vec<(StreamId, &Aggregate)> = surroundings
             .into_iter()
             .filter_map(|other| self.standings.get(&other).map(|standing| (other, &standing.state)))
@@ -109,6 +116,18 @@ impl Sequencer {
         let context = Context { actor: &actor, now, surroundings: &around };
         let events = command.wish.decide(&standing.state, &context)?;
         self.append(command, &stream, &actor, now, &events, group)
+    }
+
+    /// A handing over is recorded from the key that really signs to another one of this log.
+    fn hands_over(&self, was: &str, is: &str) -> Result<(), Rejection> {
+        let own = self.key.vkey();
+        if was != own {
+            return Err(Rejection::Malformed { what: format!("the log is signed by {own}, not by {was}") });
+        }
+        match Verifier::from_vkey(is) {
+            Ok(next) if next.name() == self.key.name() && is != own => Ok(()),
+            _ => Err(Rejection::Malformed { what: format!("{is} is no other key of {}", self.key.name()) }),
+        }
     }
 
     fn append(
@@ -146,9 +165,9 @@ impl Sequencer {
             group.bytes += bytes.len();
             group.entries.push(Entry { stream: stream.clone(), bytes, command: command.id.0 });
         }
-        self.latest = now;
         let count = events.len() as u64;
         if count > 0 {
+            self.latest = now;
             standing.accepted.insert(command.id.0, (first, count));
         }
         self.standings.grown(stream);

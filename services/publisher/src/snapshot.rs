@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rondo_domain::figure::{CellKey, ObsStatus, RawRow, SheetKey};
+use rondo_domain::figure::{CellKey, RawRow, SheetKey};
 use rondo_domain::table::Questionnaire;
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
@@ -64,13 +64,13 @@ async fn questionnaire(ledger: &dyn Ledger, hash: &FileHash) -> Result<Questionn
     rondo_questionnaire::read_questionnaire(&bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
 }
 
-/// The rows of a sheet; a confidential value is not shown (R70).
+/// The rows of a sheet, as they are published.
 fn sheet_rows(sheet: &SheetKey, figures: &BTreeMap<CellKey, Standing>) -> Vec<RawRow> {
     let code = |code: &Option<rondo_domain::Code>| code.as_ref().map(ToString::to_string).unwrap_or_default();
     figures
         .iter()
         .map(|(cell, (figure, _))| {
-            let hidden = figure.status == Some(ObsStatus::C);
+            let figure = figure.shown();
             RawRow {
                 line: 0,
                 ref_area: sheet.country.to_string(),
@@ -80,7 +80,7 @@ fn sheet_rows(sheet: &SheetKey, figures: &BTreeMap<CellKey, Standing>) -> Vec<Ra
                 classif1: code(&cell.classif1),
                 classif2: code(&cell.classif2),
                 time: sheet.year.to_string(),
-                obs_value: figure.value.filter(|_| !hidden).map(|value| value.to_string()).unwrap_or_default(),
+                obs_value: figure.value.map(|value| value.to_string()).unwrap_or_default(),
                 obs_status: figure.status.map(|status| status.letter().to_owned()).unwrap_or_default(),
                 ..RawRow::default()
             }

@@ -68,7 +68,7 @@ pub async fn read(
                         figures.extend(cells.into_iter().map(|(cell, (is, recorded))| Figure {
                             key: FigureKey::new(&sheet, &cell),
                             table: *table,
-                            is,
+                            is: if shown.is_some() { is.shown() } else { is },
                             recorded,
                             release: shown.map(|(release, _)| release.clone()),
                         }));

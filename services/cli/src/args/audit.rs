@@ -76,7 +76,7 @@ pub(crate) enum AuditVerb {
         /// A checkpoint that you saved earlier, or a receipt; the log must extend it.
         #[arg(long, value_name = "FILE")]
         saved: Option<PathBuf>,
-        /// The log's public key, from elsewhere than the log; without it the one that stands beside the log.
+        /// The keys of the log that you trust, one a line, from elsewhere than the log; without it the one beside the log.
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
         /// A policy (C2SP tlog-policy): whose cosignatures have to be there.
@@ -135,8 +135,12 @@ pub(crate) enum AuditVerb {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyVerb {
     /// List the keys that signed the log, the present one last. Give the list to whoever holds receipts.
-    #[command(after_help = "Example: rondo audit key list --output json")]
-    List,
+    #[command(after_help = "Example: rondo audit key list --plain > log.vkeys")]
+    List {
+        /// The keys alone, one a line, as `audit verify --key` takes them.
+        #[arg(long)]
+        plain: bool,
+    },
     /// Make a key on another machine, to be brought to the log with `rotate --to`.
     #[command(after_help = "Example: rondo audit key create --out next.key")]
     Create {

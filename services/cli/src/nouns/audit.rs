@@ -1,5 +1,7 @@
 //! `rondo audit`: four separate answers, never one word for all; and what others need to find the same.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -35,13 +37,14 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
         Err(_) => saved,
     });
     let key = key.as_deref().map(text).transpose()?;
+    if key.as_ref().is_some_and(|keys| keys.trim().is_empty()) {
+        return Err(Failure::usage("the file of the key is empty"));
+    }
     let policy = policy.as_deref().map(witness::read_policy).transpose()?;
     let path = path.as_deref().unwrap_or(&config.ledger.data);
     if path.is_file() {
         return verify_receipt(path, record.as_deref(), key.as_deref(), form);
     }
-    // Of a list of keys the last one is the present one; the log itself names those before.
-    let key = key.as_deref().and_then(|keys| keys.lines().rfind(|line| !line.trim().is_empty()));
     let cosigned = match &policy {
         None => None,
         Some(_) => {
@@ -52,9 +55,9 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
     // All that has to be extended is looked for in one reading of the log; what was saved comes first.
     let asked: Vec<&str> = saved.as_deref().into_iter().chain(cosigned.as_deref()).collect();
     let found = if inspect::is_export(path) {
-        inspect::export(path, key, &asked)?
+        inspect::export(path, key.as_deref(), &asked)?
     } else {
-        inspect::inspect(path, key, &asked)?
+        inspect::inspect(path, key.as_deref(), &asked)?
     };
     let witnessed = match (&policy, &cosigned) {
         (Some(policy), Some(note)) => witnesses(policy, note, found.extends(asked.len() - 1), *fresh),
@@ -110,8 +113,20 @@ pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
     tell(&inspect::inspect(data, None, &[])?, false, &Answer::none(NO_POLICY), form)
 }
 
+/// The largest text that is read: a key, a checkpoint, a receipt or a policy.
+const MAX_TEXT: u64 = 1 << 20;
+
 fn text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))
+    let failed = |e: std::io::Error| Failure::usage(format!("cannot read {}: {e}", path.display()));
+    let mut text = String::new();
+    File::open(path).map_err(failed)?.take(MAX_TEXT + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_TEXT {
+        return Err(Failure::usage(format!(
+            "{} is larger than a key, a checkpoint, a receipt or a policy is",
+            path.display()
+        )));
+    }
+    Ok(text)
 }
 
 /// Runs a verb that reads the log.
@@ -125,7 +140,7 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
                 format!("{} streams of {} records have the state {}.", state.streams, state.records, state.sha256);
             document(form, json!(state), &told)
         }
-        AuditVerb::Key(KeyVerb::List) => super::key::list(ledger, form).await,
+        AuditVerb::Key(KeyVerb::List { plain }) => super::key::list(ledger, *plain, form).await,
         AuditVerb::Key(_) => Err(Failure::usage("this verb needs no log")),
         AuditVerb::Search(args) => super::search::run(args, desk, form).await,
         AuditVerb::Witness { policy } => {

@@ -27,7 +27,8 @@ pub(crate) fn restore(from: &Path, data: &Path, form: Form) -> Result<(), Failur
 fn failed(error: BackupError) -> Failure {
     match error {
         BackupError::NotEmpty(_) => Failure::conflict(error.to_string()),
-        BackupError::Strange { .. } => Failure::usage(error.to_string()),
+        BackupError::Strange { .. } | BackupError::NoArchive(_) => Failure::usage(error.to_string()),
+        BackupError::Absent(_) => Failure::not_found(error.to_string()),
         BackupError::Unverified { .. } => Failure::findings(error.to_string()),
         BackupError::Open(error) => error.into(),
     }
@@ -43,7 +44,15 @@ fn tell(copied: &Copied, what: &str, place: &Path, form: Form) -> Result<(), Fai
     );
     let value = json!({
         "origin": copied.origin, "records": size, "root": hex::encode(copied.head.root), "files": copied.files,
-        "bytes": copied.bytes, "place": place,
+        "bytes": copied.bytes, "place": place, "missing": copied.missing,
     });
-    document(form, value, &told)
+    document(form, value, &told)?;
+    if copied.missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::findings(format!(
+        "the log is whole, but {} received files that records speak of are missing or damaged: {}. Restore them into `files` from an older backup",
+        copied.missing.len(),
+        copied.missing.join(", ")
+    )))
 }

@@ -1,5 +1,7 @@
 //! `rondo doctor`: what is wrong with an installation, in words, and what can be rebuilt.
 
+use std::path::Path;
+
 use rondo_ledger::inspect;
 use rondo_runtime::config::Config;
 use rondo_runtime::people::People;
@@ -15,13 +17,27 @@ fn about_files(files: &inspect::Files) -> Vec<String> {
     missing.chain(damaged).collect()
 }
 
+/// What is missing and follows from the journal.
+fn rebuilt(data: &Path) -> Vec<String> {
+    let missing = |(folder, what): &(&str, &str)| {
+        let is_missing = data.join("log.json").exists() && !data.join(folder).exists();
+        is_missing.then(|| format!("{what} missing; it is made anew from the journal at the next start"))
+    };
+    [("index", "the store of indexes is"), ("tree", "the folder of the tree's hashes is")]
+        .iter()
+        .filter_map(missing)
+        .collect()
+}
+
 /// Looks at a data directory without changing it.
 pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     let data = &config.ledger.data;
     let mut good = Vec::new();
     let mut bad = Vec::new();
+    let mut records = None;
     match inspect::inspect(data, None, &[]) {
         Ok(found) => {
+            records = Some(found.records);
             match &found.damage {
                 None => good.push(format!("the journal holds {} whole records", found.records)),
                 Some(damage) => bad.push(damage.to_string()),
@@ -46,6 +62,9 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     }
     match inspect::unfinished(data) {
         Ok(found) => {
+            if records.is_some_and(|records| records < found.signed) {
+                bad.push(format!("{} records were signed, and the journal has fewer: it is an older copy, and nothing is signed on it. Restore the newest journal", found.signed));
+            }
             if found.went_down {
                 good.push(
                     "the machine went down while the ledger was at work; the next start makes the store anew"
@@ -68,14 +87,7 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
         Ok(files) => bad.extend(about_files(&files)),
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
-    if data.join("log.json").exists() && !data.join("index").exists() {
-        good.push("the store of indexes is missing; it is rebuilt from the journal at the next start".to_owned());
-    }
-    if data.join("log.json").exists() && !data.join("tree").exists() {
-        good.push(
-            "the hashes of the tree are missing; they are written anew from the journal at the next start".to_owned(),
-        );
-    }
+    good.extend(rebuilt(data));
     match People::read(&config.in_data(&config.mail.people)) {
         Ok(people) => good.push(format!("the register of people has {} entries", people.person.len())),
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),

@@ -1,19 +1,17 @@
 //! `rondo audit key`: the keys that signed the log, and changing the one that does.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use rondo_domain::Wish;
 use rondo_domain::event::Event;
 use rondo_domain::network::{NetworkCommand, NetworkEvent};
+use rondo_domain::{Command, CommandId, Wish};
 use rondo_eventlog::{Ledger, ledger};
-use rondo_ledger::rotation;
+use rondo_ledger::rotation::{self, Rotation};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::config::Config;
 use serde_json::{Value, json};
 
 use crate::args::Cli;
-use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, line};
 use crate::reach::Reached;
@@ -39,7 +37,11 @@ pub(crate) async fn keys(ledger: &dyn Ledger) -> Result<Vec<Value>, Failure> {
 }
 
 /// Lists them.
-pub(crate) async fn list(ledger: &dyn Ledger, form: Form) -> Result<(), Failure> {
+pub(crate) async fn list(ledger: &dyn Ledger, plain: bool, form: Form) -> Result<(), Failure> {
+    if plain {
+        let keys = keys(ledger).await?;
+        return keys.iter().filter_map(|key| key["key"].as_str()).try_for_each(line);
+    }
     let columns = &[
         ("/key", "Key"),
         ("/from", "From record"),
@@ -70,17 +72,10 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
         ));
     }
     let data = &config.ledger.data;
-    let rotation = rotation::begin(data, to, &SystemChance)?;
-    let desk = Desk {
-        ledger: Arc::clone(&reached.ledger),
-        person: cli.person.clone(),
-        role: cli.role,
-        occasion: rotation.is.clone(),
-    };
-    let command =
-        NetworkCommand::RotateKey { was: rotation.was.clone(), is: rotation.is.clone(), reason: reason.to_owned() };
-    let recorded = desk.submit(&["rotate"], Wish::Network { command }).await;
-    drop(desk);
+    let world = crate::desk::world(&*reached.ledger, &["network"]).await?;
+    let rotation = rotation::begin(data, to, world.network().keys.last().map(String::as_str), &SystemChance)?;
+    let finishing = rotation.is_recorded;
+    let recorded = if finishing { Ok(()) } else { reached.hand_over(handing_over(cli, &rotation, reason)).await };
     // At rest the old key has signed the record that names the new one.
     reached.close().await?;
     if let Err(refused) = recorded {
@@ -91,9 +86,28 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
     let kept = rotation.finish()?;
     Reached::new(config, None).await?.close().await?;
     line(&format!("The log is signed by {is} from now on."))?;
+    if finishing {
+        hint(
+            "This finished a change that was recorded earlier, with its own reason; the key is not changed once more.",
+        );
+    }
     hint(&format!(
         "The old key is kept as {}; once you need it no more, destroy it. Give the new log.vkey to whoever checks the log; `rondo audit key list` names every key, and receipts of the old one stay good.",
         kept.display()
     ));
     Ok(())
+}
+
+fn handing_over(cli: &Cli, rotation: &Rotation, reason: &str) -> Command {
+    let command =
+        NetworkCommand::RotateKey { was: rotation.was.clone(), is: rotation.is.clone(), reason: reason.to_owned() };
+    Command {
+        id: CommandId::of(&["rotate", &rotation.was, &rotation.is]),
+        actor: cli.person.clone(),
+        role: cli.role,
+        via: None,
+        on_behalf_of: None,
+        cause: None,
+        wish: Wish::Network { command },
+    }
 }

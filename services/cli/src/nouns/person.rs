@@ -44,7 +44,20 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             line(&format!("{person} is in the register {}.", path.display()))
         }
         PersonVerb::End { who: person, ended, country, institution, reason } => {
-            let grant = Grant { role: *ended, country: country.clone(), institution: institution.clone() };
+            let world = desk.world(&["network"]).await?;
+            let held = world.network().grants.get(person).map_or(&[][..], Vec::as_slice);
+            let mut meant = held.iter().filter(|grant| {
+                grant.role == *ended
+                    && (country.is_none() || grant.country == *country)
+                    && (institution.is_none() || grant.institution == *institution)
+            });
+            let (Some(grant), None) = (meant.next().cloned(), meant.next()) else {
+                let roles: Vec<String> = held.iter().map(|grant| grant.role.to_string()).collect();
+                let roles = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
+                return Err(Failure::not_found(format!(
+                    "{person} does not hold exactly one such role, but {roles}; see `rondo person list`, and name country and institution"
+                )));
+            };
             let command = NetworkCommand::EndRole { person: person.clone(), grant, reason: reason.clone() };
             desk.submit(&["end"], Wish::Network { command }).await?;
             line(&format!("{person} no longer holds the role {ended}."))

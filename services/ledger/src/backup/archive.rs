@@ -1,14 +1,18 @@
 //! A backup as one file (tar, POSIX.1-1988 ustar with GNU's long names): packed from a folder that has verified, and unpacked
 //! into one before anything in it is believed.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rondo_domain::FileHash;
 
-use super::BackupError;
+use super::{BackupError, cleared};
 use crate::directory::{OpenError, io};
+
+/// The most bytes of a note: the log's, its key or its checkpoint.
+const MAX_NOTE: u64 = 64 * 1024;
 
 /// Whether a path is to be one file.
 pub(super) fn is_archive(path: &Path) -> bool {
@@ -16,16 +20,25 @@ pub(super) fn is_archive(path: &Path) -> bool {
 }
 
 /// Packs a folder into a file, which gets its name once it is on the device. Returns its length.
-pub(super) fn pack(folder: &Path, to: &Path) -> Result<u64, OpenError> {
-    let beside = to.with_extension("tar.incoming");
-    let file = File::create_new(&beside).map_err(io("create", &beside))?;
+pub(super) fn pack(folder: &Path, to: &Path, beside: &Path) -> Result<u64, OpenError> {
+    cleared(beside)?;
+    let packed = write(folder, to, beside);
+    if packed.is_err() {
+        cleared(beside)?;
+    }
+    packed
+}
+
+fn write(folder: &Path, to: &Path, beside: &Path) -> Result<u64, OpenError> {
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(beside).map_err(io("create", beside))?;
     let mut archive = tar::Builder::new(file);
     archive.mode(tar::HeaderMode::Deterministic);
-    archive.append_dir_all("", folder).map_err(io("write", &beside))?;
-    let mut file = archive.into_inner().map_err(io("write", &beside))?;
-    file.flush().and_then(|()| file.sync_all()).map_err(io("sync", &beside))?;
-    let length = file.metadata().map_err(io("read", &beside))?.len();
-    fs::rename(&beside, to).map_err(io("name", to))?;
+    archive.append_dir_all("", folder).map_err(io("write", beside))?;
+    let mut file = archive.into_inner().map_err(io("write", beside))?;
+    file.flush().and_then(|()| file.sync_all()).map_err(io("sync", beside))?;
+    let length = file.metadata().map_err(io("read", beside))?.len();
+    fs::rename(beside, to).map_err(io("name", to))?;
     let parent = match to.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -39,8 +52,10 @@ pub(super) fn unpack(from: &Path, to: &Path) -> Result<(), BackupError> {
     let read = || io("read", from);
     let mut archive = tar::Archive::new(File::open(from).map_err(read())?);
     fs::create_dir(to).map_err(io("create", to))?;
-    for entry in archive.entries().map_err(read())? {
-        let mut entry = entry.map_err(read())?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o700)).map_err(io("protect", to))?;
+    // Raw: names are short here, and the headers of long ones, which are read whole, are refused like any other kind.
+    for entry in archive.entries().map_err(read())?.raw(true) {
+        let entry = entry.map_err(|_| BackupError::NoArchive(from.to_owned()))?;
         let name: PathBuf = entry.path().map_err(read())?.into_owned();
         let kind = entry.header().entry_type();
         if kind.is_dir() && !name.is_absolute() {
@@ -53,7 +68,8 @@ pub(super) fn unpack(from: &Path, to: &Path) -> Result<(), BackupError> {
         let folder = target.parent().unwrap_or(to);
         fs::create_dir_all(folder).map_err(io("create", folder))?;
         let mut file = File::create_new(&target).map_err(io("create", &target))?;
-        std::io::copy(&mut entry, &mut file).map_err(io("write", &target))?;
+        let most = if name.components().count() == 1 { MAX_NOTE } else { u64::MAX };
+        std::io::copy(&mut entry.take(most), &mut file).map_err(io("write", &target))?;
     }
     Ok(())
 }

@@ -15,8 +15,7 @@ use crate::journal::JournalWriter;
 pub(super) fn load(export: &Path, beside: &Path, copied: &mut Copied) -> Result<(), BackupError> {
     let found = inspect::export(export, None, &[])?;
     if !found.hashes_to_root() {
-        let (path, why) = (export.to_owned(), why(&found));
-        return Err(BackupError::Unverified { path, why, left: export.to_owned() });
+        return Err(BackupError::Unverified { path: export.to_owned(), why: why(&found) });
     }
     let folder = beside.join("journal");
     for folder in [&folder, &beside.join("files")] {
@@ -28,7 +27,7 @@ pub(super) fn load(export: &Path, beside: &Path, copied: &mut Copied) -> Result<
     let mut journal = JournalWriter::create(&folder).map_err(directory::OpenError::from)?;
     for bundle in Tile::all(found.records).filter(|tile| tile.level.is_none()) {
         let path = export.join(bundle.path());
-        let bytes = fs::read(&path).map_err(io("read", &path))?;
+        let bytes = inspect::read_tile(&path).map_err(io("read", &path))?;
         // The export has verified, so that each bundle comes apart.
         let records: Vec<Bytes> = tile::entries(&bytes).into_iter().flatten().map(Bytes::copy_from_slice).collect();
         journal.append(&records).map_err(directory::OpenError::from)?;

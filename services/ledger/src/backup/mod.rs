@@ -8,6 +8,7 @@ mod load;
 
 use std::fs::{self, File};
 use std::io::{Read, copy};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rondo_eventlog::Head;
@@ -27,6 +28,8 @@ pub struct Copied {
     pub files: usize,
     /// Bytes in all.
     pub bytes: u64,
+    /// Received files that records speak of and that are not there, or not as they were received.
+    pub missing: Vec<String>,
 }
 
 /// Why nothing was copied.
@@ -38,6 +41,12 @@ pub enum BackupError {
     /// A file cannot be read or written, or the source is no log.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The file is no archive.
+    #[error("{0} is not a tar file, or is cut off; a compressed one has to be unpacked first. Nothing of it was taken")]
+    NoArchive(PathBuf),
+    /// There is nothing to restore from.
+    #[error("{0} does not exist")]
+    Absent(PathBuf),
     /// An archive holds what no backup has.
     #[error("{path} holds `{name}`, which no backup of Rondo has; nothing of it was taken")]
     Strange {
@@ -47,14 +56,12 @@ pub enum BackupError {
         name: String,
     },
     /// What was copied does not verify.
-    #[error("the copy of {path} does not verify: {why}. It was left in {left} for a look, and is not used")]
+    #[error("what was read from {path} does not verify: {why}. Nothing was put in place")]
     Unverified {
         /// Of what.
         path: PathBuf,
         /// Why.
         why: String,
-        /// Where it was left.
-        left: PathBuf,
     },
 }
 
@@ -70,11 +77,14 @@ pub fn backup(data: &Path, out: &Path) -> Result<Copied, BackupError> {
     if out.exists() {
         return Err(BackupError::NotEmpty(out.to_owned()));
     }
-    let folder = out.with_extension("packing");
-    let mut copied = carry(data, &folder)?;
-    copied.bytes = archive::pack(&folder, out)?;
-    fs::remove_dir_all(&folder).map_err(io("remove", &folder))?;
-    Ok(copied)
+    let folder = scratch(out, "packing");
+    cleared(&folder)?;
+    let packed = carry(data, &folder).and_then(|mut copied| {
+        copied.bytes = archive::pack(&folder, out, &scratch(out, "tar"))?;
+        Ok(copied)
+    });
+    cleared(&folder)?;
+    packed
 }
 
 /// Copies a backup (a folder or one file), or the records of an export, into an empty data directory. The key and the memory of signing are put back beside it by hand.
@@ -83,20 +93,34 @@ pub fn backup(data: &Path, out: &Path) -> Result<Copied, BackupError> {
 /// When the folder is no backup, the directory is not empty, something cannot be copied, or the copy does not verify.
 pub fn restore(from: &Path, data: &Path) -> Result<Copied, BackupError> {
     if !from.is_file() {
+        if !from.exists() {
+            return Err(BackupError::Absent(from.to_owned()));
+        }
         return carry(from, data);
     }
-    let folder = data.with_extension("unpacked");
-    if folder.exists() {
-        return Err(BackupError::NotEmpty(folder));
-    }
+    let folder = scratch(data, "unpacked");
+    cleared(&folder)?;
     let copied = archive::unpack(from, &folder).and_then(|()| carry(&folder, data));
-    match fs::remove_dir_all(&folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &folder)(e).into()),
-        _ => copied,
+    cleared(&folder)?;
+    copied
+}
+
+/// A place beside a target that is this program's own, under a name that nobody else gives.
+fn scratch(target: &Path, what: &str) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    target.with_file_name(format!(".{name}.rondo-{what}"))
+}
+
+/// Removes what an earlier try that was cut off left in a scratch place.
+fn cleared(scratch: &Path) -> Result<(), OpenError> {
+    let removed = if scratch.is_dir() { fs::remove_dir_all(scratch) } else { fs::remove_file(scratch) };
+    match removed {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("remove", scratch)(e)),
+        _ => Ok(()),
     }
 }
 
-/// Copies into a folder beside the target first, which takes the target's place once the copy has verified.
+/// Copies into a scratch folder first, which takes the target's place once the copy has verified. Of a failure nothing is left.
 fn carry(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     let empty = match fs::read_dir(to) {
         Ok(mut found) => found.next().is_none(),
@@ -106,26 +130,40 @@ fn carry(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     if !empty {
         return Err(BackupError::NotEmpty(to.to_owned()));
     }
-    let beside = to.with_extension("incoming");
-    if beside.exists() {
-        return Err(BackupError::NotEmpty(beside));
+    let beside = scratch(to, "incoming");
+    cleared(&beside)?;
+    let carried = into_scratch(from, to, &beside);
+    if carried.is_err() {
+        cleared(&beside)?;
     }
-    let mut copied = Copied { origin: String::new(), head: Head { size: 0, root: [0; 32] }, files: 0, bytes: 0 };
-    if inspect::is_export(from) {
-        load::load(from, &beside, &mut copied)?;
+    carried
+}
+
+fn into_scratch(from: &Path, to: &Path, beside: &Path) -> Result<Copied, BackupError> {
+    fs::create_dir_all(beside).map_err(io("create", beside))?;
+    // Received files and figures before their release are nobody else's to read.
+    fs::set_permissions(beside, fs::Permissions::from_mode(0o700)).map_err(io("protect", beside))?;
+    let nothing = Head { size: 0, root: rondo_eventlog::merkle::tree::empty_root() };
+    let mut copied = Copied { origin: String::new(), head: nothing, files: 0, bytes: 0, missing: Vec::new() };
+    let is_export = inspect::is_export(from);
+    if is_export {
+        load::load(from, beside, &mut copied)?;
     } else {
         directory::origin_of(from)?;
-        gather(from, &beside, &mut copied)?;
+        gather(from, beside, &mut copied)?;
     }
-    let found = inspect::inspect(&beside, None, &[])?;
+    let found = inspect::inspect(beside, None, &[])?;
     if !found.hashes_to_root() {
-        let why = why(&found);
-        return Err(BackupError::Unverified { path: from.to_owned(), why, left: beside });
+        return Err(BackupError::Unverified { path: from.to_owned(), why: why(&found) });
+    }
+    if !is_export {
+        let files = inspect::files(beside)?;
+        copied.missing = files.missing.iter().map(ToString::to_string).chain(files.damaged).collect();
     }
     if to.exists() {
         fs::remove_dir(to).map_err(io("replace", to))?;
     }
-    fs::rename(&beside, to).map_err(io("name", to))?;
+    fs::rename(beside, to).map_err(io("name", to))?;
     copied.origin = found.origin;
     copied.head = found.head;
     Ok(copied)

@@ -1,9 +1,9 @@
 //! Looking at a log from outside: does every byte hash to what was signed, and does that extend what was saved earlier?
 
 mod export;
-mod handover;
 mod surroundings;
 
+pub(crate) use export::read_tile;
 pub use export::{export, is_export};
 pub use surroundings::{Files, Unfinished, files, keys, unfinished};
 
@@ -14,7 +14,6 @@ use rondo_eventlog::merkle::tile::WIDTH;
 use rondo_eventlog::merkle::{Checkpoint, Frontier, Hash, NoteError, Tile, Verifier, leaf_hash, tree};
 use rondo_eventlog::{Head, codec};
 
-use self::handover::Handovers;
 use crate::directory::OpenError;
 use crate::journal::{JournalError, JournalReader};
 use crate::notary::TREE;
@@ -98,19 +97,26 @@ impl Inspection {
 pub(crate) struct Read {
     inspection: Inspection,
     frontier: Frontier,
-    handovers: Handovers,
 }
 
 impl Read {
-    fn begin(folder: &Path, key: Option<&str>, saved: &[&str]) -> Result<Self, OpenError> {
+    fn begin(folder: &Path, keys: Option<&str>, saved: &[&str]) -> Result<Self, OpenError> {
         let read = |name: &str| {
             let path: PathBuf = folder.join(name);
             fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path, source })
         };
-        let vkey = key.map_or_else(|| read("log.vkey"), |key| Ok(key.to_owned()))?.trim_end().to_owned();
+        let keys = keys.map_or_else(|| read("log.vkey"), |keys| Ok(keys.to_owned()))?;
+        let keys: Vec<&str> = keys.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
         let note = read("checkpoint")?;
+        // What was saved was signed by the key of its day; each of those that the caller trusts may have been it.
+        let by = |note: &str, vkey: &str| Checkpoint::open(note, &Verifier::from_vkey(vkey)?);
+        let open = |note: &str| {
+            let found = keys.iter().find_map(|vkey| by(note, vkey).ok());
+            found.map_or_else(|| by(note, keys.last().copied().unwrap_or_default()), Ok)
+        };
+        let vkey = keys.iter().find(|vkey| by(&note, vkey).is_ok()).or(keys.last()).copied().unwrap_or_default();
+        let vkey = vkey.to_owned();
         let verifier = Verifier::from_vkey(&vkey);
-        let open = |note: &str| verifier.clone().and_then(|verifier| Checkpoint::open(note, &verifier));
         let empty = Head { size: 0, root: tree::empty_root() };
         let mut inspection = Inspection {
             origin: verifier.as_ref().map(|verifier| verifier.name().to_owned()).unwrap_or_default(),
@@ -126,9 +132,7 @@ impl Read {
             torn: 0,
         };
         note_root(&mut inspection, empty);
-        let mut handovers = Handovers::of(saved, &inspection.saved);
-        handovers.note(empty);
-        Ok(Self { inspection, frontier: Frontier::default(), handovers })
+        Ok(Self { inspection, frontier: Frontier::default() })
     }
 
     fn signed(&self) -> Option<Head> {
@@ -144,19 +148,17 @@ impl Read {
         if self.inspection.misplaced.is_none() && codec::position_of(bytes).ok() != Some(position) {
             self.inspection.misplaced = Some(position);
         }
-        self.handovers.take(bytes);
         self.frontier.push(leaf);
         if self.is_asked(self.frontier.size()) {
             let at = Head { size: self.frontier.size(), root: self.frontier.root() };
             note_root(&mut self.inspection, at);
-            self.handovers.note(at);
         }
     }
 
     /// Whether the root at this size is wanted.
     fn is_asked(&self, size: u64) -> bool {
         let saved = self.inspection.saved.iter().flatten().any(|(saved, _)| saved.head.size == size);
-        saved || self.handovers.asks(size) || self.signed().is_some_and(|head| head.size == size)
+        saved || self.signed().is_some_and(|head| head.size == size)
     }
 
     /// Notes damage; the first counts.
@@ -167,9 +169,6 @@ impl Read {
     fn end(mut self) -> Inspection {
         self.inspection.records = self.frontier.size();
         self.inspection.head = Head { size: self.frontier.size(), root: self.frontier.root() };
-        for (number, signed) in self.handovers.end() {
-            self.inspection.saved[number] = Ok(signed);
-        }
         self.inspection
     }
 }
@@ -186,14 +185,14 @@ fn note_root(inspection: &mut Inspection, at: Head) {
     }
 }
 
-/// Hashes every record of a data directory's journal again, with the key that stands beside it or another one, and
-/// checkpoints that were saved earlier.
+/// Hashes every record of a data directory's journal again, with the key that stands beside it or those that the caller
+/// trusts, one a line, and checkpoints that were saved earlier.
 ///
 /// # Errors
 /// When the directory holds no log, or its key or checkpoint cannot be read.
-pub fn inspect(data: &Path, key: Option<&str>, saved: &[&str]) -> Result<Inspection, OpenError> {
+pub fn inspect(data: &Path, keys: Option<&str>, saved: &[&str]) -> Result<Inspection, OpenError> {
     let origin = crate::directory::origin_of(data)?;
-    let mut read = Read::begin(data, key, saved)?;
+    let mut read = Read::begin(data, keys, saved)?;
     read.inspection.origin = origin;
     if let Err(error) = walk(data, &mut read) {
         read.damage(error.into());

@@ -25,7 +25,7 @@ pub fn keys(data: &Path) -> Result<(), OpenError> {
     let path = data.join("log.vkey");
     let public =
         fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path: path.clone(), source })?;
-    if public.trim_end() == signer.verifier().vkey() {
+    if public.trim_end() == signer.verifier().vkey() || rotation::is_cut_off(data)? {
         Ok(())
     } else {
         let what =
@@ -41,6 +41,8 @@ pub struct Unfinished {
     pub went_down: bool,
     /// A change of the signing key was begun.
     pub key_change: bool,
+    /// How many records were signed, by the memory of signing beside the key and by the checkpoint.
+    pub signed: u64,
 }
 
 /// Looks for what was begun and not finished.
@@ -48,7 +50,11 @@ pub struct Unfinished {
 /// # Errors
 /// When the directory cannot be read.
 pub fn unfinished(data: &Path) -> Result<Unfinished, OpenError> {
-    Ok(Unfinished { went_down: mark::went_down(data)?, key_change: rotation::next(data).exists() })
+    Ok(Unfinished {
+        went_down: mark::went_down(data)?,
+        key_change: rotation::next(data).exists() || rotation::is_cut_off(data)?,
+        signed: notary::signed_size(data)?,
+    })
 }
 
 /// The received files and definitions of a data directory.
@@ -69,7 +75,15 @@ pub struct Files {
 pub fn files(data: &Path) -> Result<Files, OpenError> {
     let mut named = BTreeSet::new();
     if let Some(mut reader) = JournalReader::open(&data.join("journal"), None, None)? {
-        while let Some(group) = reader.next_group()? {
+        loop {
+            let group = match reader.next_group() {
+                Ok(Some(group)) => group,
+                // An end that was never acknowledged speaks of nothing.
+                Err(error) if reader.torn(notary::signed_size(data).unwrap_or_default())?.is_none() => {
+                    return Err(error.into());
+                }
+                Ok(None) | Err(_) => break,
+            };
             // A record that cannot be read is told by the reading of the journal itself.
             named.extend(
                 group.records.iter().filter_map(|bytes| codec::decode(bytes).ok()).filter_map(|r| of(&r.event)),

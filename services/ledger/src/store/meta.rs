@@ -30,7 +30,11 @@ pub(super) fn read(tree: &sled::Tree) -> Result<Option<Reached>, Fault> {
     let Some(bytes) = tree.get("reached").map_err(super::fault)? else { return Ok(None) };
     let reached: Reached = serde_json::from_slice(&bytes)
         .map_err(|e| Fault::storage("the store's note of how far it reaches is damaged; it is rebuilt", e))?;
-    Ok((reached.format == FORMAT && reached.frontier.size() == reached.at.position).then_some(reached))
+    if reached.format == FORMAT && reached.frontier.size() == reached.at.position {
+        Ok(Some(reached))
+    } else {
+        Err(Fault::Corrupt(format!("it has the form {}, and this program writes {FORMAT}", reached.format)))
+    }
 }
 
 pub(super) fn write(tree: &sled::Tree, reached: &Reached) -> Result<(), Fault> {

@@ -184,7 +184,7 @@ impl Store {
             let seen = |place: &Place| after.is_some_and(|(s, v)| s == place.stream.as_str() && place.version <= v);
             all.extend(newer.into_iter().filter(|place| !seen(place)));
         }
-        all.extend(places::below(&self.streams, prefix, after, limit)?);
+        all.extend(places::below(&self.streams, prefix, after, limit, end)?);
         all.retain(|place| end.is_none_or(|end| place.at.position < end));
         all.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
         all.dedup_by(|a, b| a.at.position == b.at.position);
@@ -249,6 +249,19 @@ mod tests {
             seen.extend(more.iter().map(|place| place.at.position));
         }
         assert_eq!(seen.len(), 200);
+    }
+
+    #[test]
+    fn a_store_of_another_form_is_damage_and_so_rebuilt() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), |_| ()).unwrap();
+        assert_eq!(store.reached().unwrap(), None);
+        store.set_reached(&Reached::new(at(0), Default::default())).unwrap();
+        assert!(store.reached().unwrap().is_some());
+        let older = store.meta.get("reached").unwrap().unwrap();
+        let older = String::from_utf8(older.to_vec()).unwrap().replace("\"format\":2", "\"format\":1");
+        store.meta.insert("reached", older.as_bytes()).unwrap();
+        assert!(matches!(store.reached(), Err(Fault::Corrupt(_))));
     }
 
     #[test]

@@ -158,6 +158,7 @@ pub(super) fn below(
     prefix: &str,
     after: Option<(&str, u64)>,
     limit: usize,
+    end: Option<u64>,
 ) -> Result<Vec<Place>, Fault> {
     let start = match after {
         Some((stream, version)) => key(stream, (version / CHUNK) as u32),
@@ -172,7 +173,11 @@ pub(super) fn below(
         }
         let stream: StreamId = name.parse().map_err(|_| damaged())?;
         let seen = |place: &Place| after.is_some_and(|(s, v)| s == place.stream.as_str() && place.version <= v);
-        all.extend(places(&stream, chunk, &value)?.into_iter().filter(|place| !seen(place)));
+        all.extend(
+            places(&stream, chunk, &value)?
+                .into_iter()
+                .filter(|place| !seen(place) && end.is_none_or(|end| place.at.position < end)),
+        );
         if all.len() >= limit {
             all.truncate(limit);
             break;

@@ -102,6 +102,11 @@ impl FigureValue {
     pub fn of(value: Decimal) -> Self {
         Self { value: Some(value), status: None }
     }
+
+    /// What of it is published: a confidential value is not shown (R70).
+    pub fn shown(&self) -> Self {
+        if self.status == Some(ObsStatus::C) { Self { value: None, status: self.status } } else { self.clone() }
+    }
 }
 
 impl std::fmt::Display for FigureValue {

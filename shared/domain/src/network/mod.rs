@@ -123,8 +123,8 @@ pub struct Network {
     pub institutions: BTreeMap<InstitutionId, (Option<Country>, String)>,
     /// Roles by person, in the order they were granted.
     pub grants: BTreeMap<PersonId, Vec<Grant>>,
-    /// The key that signs the log, once it was changed.
-    pub key: Option<String>,
+    /// The keys that signed the log, the present one last; none, as long as it was never changed.
+    pub keys: Vec<String>,
 }
 
 impl Network {
@@ -145,7 +145,12 @@ impl Network {
             NetworkEvent::PersonErased { person, .. } => {
                 self.grants.remove(person);
             }
-            NetworkEvent::KeyRotated { is, .. } => self.key = Some(is.clone()),
+            NetworkEvent::KeyRotated { was, is, .. } => {
+                if self.keys.is_empty() {
+                    self.keys.push(was.clone());
+                }
+                self.keys.push(is.clone());
+            }
         }
     }
 
@@ -269,7 +274,12 @@ fn handed_over(state: &Network, was: &str, is: &str) -> Result<(), Rejection> {
     if bad(was) || bad(is) || was == is {
         return Err(Rejection::Malformed { what: "two different keys in vkey form are needed".to_owned() });
     }
-    match &state.key {
+    if state.keys.iter().any(|key| key == is) {
+        return Err(Rejection::Malformed {
+            what: format!("{is} has signed this log before; a key comes back to no use"),
+        });
+    }
+    match state.keys.last() {
         Some(key) if key != was => Err(Rejection::Malformed { what: format!("the log is signed by {key}, not {was}") }),
         _ => Ok(()),
     }
