@@ -47,7 +47,7 @@ fn every_verb_that_changes_a_figure_or_a_decision_asks_for_its_reason() {
     let before = journal(&data);
     let round = "ilms-asean-2025";
     let query = asked(&data, &["query", "list", round]);
-    let query = query["queries"][0]["id"].as_str().unwrap().to_owned();
+    let query = query["queries"][0]["query"].as_str().unwrap().to_owned();
     let notice = asked(&data, &["reminder", "list"]);
     let notice = notice["reminders"][0]["id"].as_str().unwrap().to_owned();
     let published = folder.path().join("published.csv");
