@@ -117,8 +117,12 @@ pub(crate) fn write(folder: &Path, name: &str, receipt: &Receipt, record: &Recor
     let path = folder.join(format!("{name}.tlog-proof"));
     let files = [(path.clone(), receipt.text().into_bytes()), (path.with_extension("record"), record.bytes.to_vec())];
     for (path, bytes) in files {
-        let failed =
-            |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}; nothing was changed", path.display()));
+        let failed = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                Failure::conflict(format!("{} is there already; nothing was changed", path.display()))
+            }
+            _ => Failure::failed(format!("cannot write {}: {e}; nothing was changed", path.display())),
+        };
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
         std::io::Write::write_all(&mut file, &bytes).map_err(failed)?;
     }

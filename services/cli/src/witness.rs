@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use rondo_eventlog::merkle::{Cosigner, Policy};
 use rondo_eventlog::{Fault, Ledger};
 use rondo_runtime::config::Config;
@@ -56,7 +56,7 @@ pub(crate) async fn renew(
 /// Asks the witnesses that the configuration names, now and then, until asked to stop.
 pub(crate) fn start(lifecycle: &mut Lifecycle, config: &Config, ledger: Arc<dyn Ledger>) -> Result<(), Failure> {
     let Some(path) = &config.witness.policy else { return Ok(()) };
-    let policy = read_policy(path)?;
+    let policy = read_policy(&config.in_data(path))?;
     let every = Duration::from_secs(config.witness.every_seconds.max(1));
     let (data, mut stop) = (config.ledger.data.clone(), lifecycle.stop());
     lifecycle.spawn("witness", async move {
@@ -121,11 +121,10 @@ async fn one(
             Err(error) => return Ok(Err(format!("it does not answer: {error}"))),
         };
         let status = answer.status();
-        let Ok(bytes) = answer.bytes().await else { return Ok(Err("its answer broke off".to_owned())) };
-        if bytes.len() > MAX_ANSWER {
-            return Ok(Err(format!("its answer has {} bytes", bytes.len())));
-        }
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = match text_of(answer).await {
+            Ok(text) => text,
+            Err(why) => return Ok(Err(why)),
+        };
         match status {
             StatusCode::OK => return Ok(line_of(cosigner, note, &text)),
             StatusCode::CONFLICT => match text.trim_end().parse::<u64>() {
@@ -146,6 +145,18 @@ async fn one(
         }
     }
     Ok(Err("it moves on while it is asked".to_owned()))
+}
+
+/// The text of an answer, of which no more is taken than one has.
+async fn text_of(mut answer: Response) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(|_| "its answer broke off".to_owned())? {
+        bytes.extend_from_slice(&part);
+        if bytes.len() > MAX_ANSWER {
+            return Err(format!("its answer has more than {MAX_ANSWER} bytes"));
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The line of the answer that is this witness's cosignature of the note; others in it are not believed.

@@ -60,6 +60,9 @@ pub enum OpenError {
     /// There is no log.
     #[error("there is no log in {0}; `rondo up` makes one")]
     NoLog(PathBuf),
+    /// The note that says what the directory is, is gone from beside a journal.
+    #[error("{0} has a journal, but its `log.json` is missing; restore that file from a backup. Nothing was changed")]
+    NoteMissing(PathBuf),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -98,9 +101,7 @@ impl DataDirectory {
     /// # Errors
     /// When there is none, it is held by another process, or it is not a log's.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        if !path.join("log.json").exists() {
-            return Err(OpenError::NoLog(path.to_owned()));
-        }
+        has_note(path)?;
         Self::locked(path)
     }
 
@@ -138,10 +139,19 @@ impl DataDirectory {
 /// # Errors
 /// When there is no log.
 pub(crate) fn origin_of(path: &Path) -> Result<String, OpenError> {
-    if !path.join("log.json").exists() {
-        return Err(OpenError::NoLog(path.to_owned()));
-    }
+    has_note(path)?;
     Ok(read_note(path)?.origin)
+}
+
+/// Whether a directory says that it holds a log.
+fn has_note(path: &Path) -> Result<(), OpenError> {
+    if path.join("log.json").exists() {
+        Ok(())
+    } else if path.join("journal").is_dir() && path.join("keys").is_dir() {
+        Err(OpenError::NoteMissing(path.to_owned()))
+    } else {
+        Err(OpenError::NoLog(path.to_owned()))
+    }
 }
 
 fn read_note(path: &Path) -> Result<Note, OpenError> {

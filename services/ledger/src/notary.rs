@@ -36,6 +36,11 @@ pub enum NotaryError {
     /// The key is unusable.
     #[error("the signing key {0} is malformed; restore it from where it is kept safe")]
     BadKey(PathBuf),
+    /// The key, or the memory of what it signed, is not there.
+    #[error(
+        "{0} is missing. It is kept apart from backups: put the newest folder `keys` back, with `log.key` and `signed.json`. Nothing is signed without it"
+    )]
+    Missing(PathBuf),
     /// What was signed last cannot be read.
     #[error(
         "the note of what was signed last, {0}, is malformed; restore it from where it is kept safe. Nothing is signed without it"
@@ -122,6 +127,7 @@ fn memory(data: &Path) -> Result<Memory, NotaryError> {
     let path = data.join("keys").join("signed.json");
     match fs::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| NotaryError::BadMemory(path)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(NotaryError::Missing(path)),
         Err(e) => Err(io("read", &path)(e)),
     }
 }

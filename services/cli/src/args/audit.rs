@@ -37,10 +37,10 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "WORDS")]
     pub(crate) reason: Option<String>,
     /// Recorded at this instant or later.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
     pub(crate) since: Option<Timestamp>,
     /// Recorded at this instant or earlier.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
     pub(crate) until: Option<Timestamp>,
     /// A ready question, of the whole log.
     #[arg(long, value_enum, conflicts_with_all = ["by", "institution", "country", "round", "indicator", "table", "period", "event", "reason", "since", "until"])]

@@ -6,6 +6,7 @@ mod verbs;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 use rondo_domain::{Country, PersonId, Role};
 
 use crate::output::Form;
@@ -40,6 +41,14 @@ pub(crate) struct Cli {
 
 fn role(text: &str) -> Result<Role, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
+}
+
+/// An instant, or the beginning of a day in UTC.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    text.parse().or_else(|_| day().map(|day| day.timestamp()).ok_or(())).map_err(|()| {
+        "give an instant with its offset, 2025-10-01T09:00Z or 2025-10-01T16:00+07:00, or a day, 2025-10-01".to_owned()
+    })
 }
 
 #[derive(Debug, Subcommand)]

@@ -154,8 +154,8 @@ pub(crate) enum QueryVerb {
 /// As of when a figure is asked about.
 #[derive(Debug, Args)]
 pub(crate) struct When {
-    /// As it was known at this instant.
-    #[arg(long, value_name = "TIME")]
+    /// As it was known at this instant, or at the beginning of this day in UTC.
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
     pub(crate) as_of: Option<Timestamp>,
     /// As the public saw it, at that instant or now.
     #[arg(long)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use rondo_eventlog::merkle::{Policy, Receipt, Verifier};
+use rondo_eventlog::merkle::{Checkpoint, Policy, Receipt, Verifier};
 use rondo_ledger::inspect::{self, Inspection};
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::Config;
@@ -36,6 +36,9 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
         Ok(receipt) => receipt.checkpoint,
         Err(_) => saved,
     });
+    if saved.as_deref().is_some_and(|saved| Checkpoint::parse(saved).is_none()) {
+        return Err(Failure::usage("the file given with --saved is neither a checkpoint nor a receipt"));
+    }
     let key = key.as_deref().map(text).transpose()?;
     if key.as_ref().is_some_and(|keys| keys.trim().is_empty()) {
         return Err(Failure::usage("the file of the key is empty"));
@@ -43,6 +46,9 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
     let policy = policy.as_deref().map(witness::read_policy).transpose()?;
     let path = path.as_deref().unwrap_or(&config.ledger.data);
     if path.is_file() {
+        if saved.is_some() || policy.is_some() {
+            return Err(Failure::usage("--saved and --policy are about a log; a receipt is held against --key alone"));
+        }
         return verify_receipt(path, record.as_deref(), key.as_deref(), form);
     }
     let cosigned = match &policy {

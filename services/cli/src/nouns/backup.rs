@@ -27,7 +27,9 @@ pub(crate) fn restore(from: &Path, data: &Path, form: Form) -> Result<(), Failur
 fn failed(error: BackupError) -> Failure {
     match error {
         BackupError::NotEmpty(_) => Failure::conflict(error.to_string()),
-        BackupError::Strange { .. } | BackupError::NoArchive(_) => Failure::usage(error.to_string()),
+        BackupError::Strange { .. } | BackupError::NoArchive(_) | BackupError::Inside(_) => {
+            Failure::usage(error.to_string())
+        }
         BackupError::Absent(_) => Failure::not_found(error.to_string()),
         BackupError::Unverified { .. } => Failure::findings(error.to_string()),
         BackupError::Open(error) => error.into(),

@@ -44,6 +44,11 @@ pub enum BackupError {
     /// The file is no archive.
     #[error("{0} is not a tar file, or is cut off; a compressed one has to be unpacked first. Nothing of it was taken")]
     NoArchive(PathBuf),
+    /// The target is inside of what is backed up.
+    #[error(
+        "{0} is inside the data directory that is backed up; nothing was changed. Name a place elsewhere, on another disk at best"
+    )]
+    Inside(PathBuf),
     /// There is nothing to restore from.
     #[error("{0} does not exist")]
     Absent(PathBuf),
@@ -71,6 +76,9 @@ pub enum BackupError {
 /// When there is no log, the folder is not empty, something cannot be copied, or the copy does not verify.
 pub fn backup(data: &Path, out: &Path) -> Result<Copied, BackupError> {
     directory::origin_of(data)?;
+    if is_inside(out, data) {
+        return Err(BackupError::Inside(out.to_owned()));
+    }
     if !archive::is_archive(out) {
         return carry(data, out);
     }
@@ -103,6 +111,15 @@ pub fn restore(from: &Path, data: &Path) -> Result<Copied, BackupError> {
     let copied = archive::unpack(from, &folder).and_then(|()| carry(&folder, data));
     cleared(&folder)?;
     copied
+}
+
+/// Whether a path would be made inside a directory.
+fn is_inside(path: &Path, directory: &Path) -> bool {
+    let there = path.ancestors().skip(1).find_map(|parent| match parent.as_os_str().is_empty() {
+        true => fs::canonicalize(".").ok(),
+        false => fs::canonicalize(parent).ok(),
+    });
+    there.zip(fs::canonicalize(directory).ok()).is_some_and(|(there, directory)| there.starts_with(directory))
 }
 
 /// A place beside a target that is this program's own, under a name that nobody else gives.
