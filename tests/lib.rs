@@ -77,6 +77,37 @@ pub fn faults(folder: &Path) -> PathBuf {
     library
 }
 
+/// Runs the program on a data directory.
+pub fn run(data: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> std::process::Output {
+    let mut command = std::process::Command::new(program());
+    command.arg("--data").arg(data).args(args).output().expect("the program can be started")
+}
+
+/// What the program says on standard output, where it has to end well.
+pub fn rondo(data: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> String {
+    let done = run(data, args);
+    assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("the program writes UTF-8")
+}
+
+/// Fails unless the program ends with this status and says these words on standard error.
+pub fn refused(data: impl AsRef<std::ffi::OsStr>, args: &[&str], status: i32, words: &str) {
+    let done = run(data, args);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(status), "{args:?}: {said}");
+    assert!(said.contains(words), "{words}: {said}");
+}
+
+/// Whether a tool that others wrote accepts (`tests/foreign/check.py`). A tool that is not there is no verdict.
+pub fn foreign(args: &[&str]) -> bool {
+    let python = root().join("target/tools/foreign/bin/python");
+    let check = root().join("tests/foreign/check.py");
+    let done = std::process::Command::new(python).arg(check).args(args).output().expect("tests/run installs the tools");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() || said.starts_with("refused:") && !said.contains("ModuleNotFound"), "{said}");
+    done.status.success()
+}
+
 /// Waits until a server has announced itself in its data directory: until then the command line does not know of it.
 pub fn await_server(data: &Path) {
     for _ in 0..400 {

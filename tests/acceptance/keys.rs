@@ -2,27 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use rondo_tests::{program, root};
-
-fn run(data: &Path, args: &[&str]) -> Output {
-    Command::new(program()).arg("--data").arg(data).args(args).output().unwrap()
-}
-
-fn rondo(data: &Path, args: &[&str]) -> String {
-    let done = run(data, args);
-    assert!(done.status.success(), "{args:?}: {done:?}");
-    String::from_utf8(done.stdout).unwrap()
-}
-
-fn foreign(args: &[&str]) -> bool {
-    let python = root().join("target/tools/foreign/bin/python");
-    let done = Command::new(python).arg(root().join("tests/foreign/check.py")).args(args).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success() || said.starts_with("refused:") && !said.contains("ModuleNotFound"), "{said}");
-    done.status.success()
-}
+use rondo_tests::{foreign, rondo, run};
 
 fn played(folder: &Path) -> PathBuf {
     let data = folder.join("data");

@@ -10,17 +10,19 @@ use rondo_domain::{CommandId, Role, Wish};
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, OpenError, Opened};
 use rondo_runtime::chance::SystemChance;
-use rondo_runtime::clock::SystemClock;
+use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::lifecycle::Lifecycle;
 
 /// Commands under way at once.
 const TOGETHER: usize = 32;
 
 pub fn open(data: &Path) -> Result<Opened, OpenError> {
+    open_at(data, Arc::new(SystemClock))
+}
+
+fn open_at(data: &Path, clock: Arc<dyn Clock>) -> Result<Opened, OpenError> {
     let origin = "test.example/log".to_owned();
-    let config =
-        LedgerConfig { data: data.to_owned(), origin, clock: Arc::new(SystemClock), chance: Arc::new(SystemChance) };
-    rondo_ledger::open(&config)
+    rondo_ledger::open(&LedgerConfig { data: data.to_owned(), origin, clock, chance: Arc::new(SystemChance) })
 }
 
 pub fn command(n: usize) -> rondo_domain::Command {
@@ -112,9 +114,14 @@ pub fn burst_until(data: &Path, from: usize, after: usize, environment: &[(&str,
 }
 
 pub fn with_ledger<T>(data: &Path, work: impl AsyncFnOnce(&dyn Ledger) -> T) -> T {
+    with_ledger_at(data, Arc::new(SystemClock), work)
+}
+
+/// The same on a clock of the test's own.
+pub fn with_ledger_at<T>(data: &Path, clock: Arc<dyn Clock>, work: impl AsyncFnOnce(&dyn Ledger) -> T) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let opened = open(data).unwrap();
+        let opened = open_at(data, clock).unwrap();
         let handle = opened.handle.clone();
         let mut lifecycle = Lifecycle::default();
         let stop = lifecycle.stop();

@@ -3,7 +3,6 @@
 //! put before aics-tlog; and logs of many sizes that nobody touched, on which there must be no false alarm.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use rondo_domain::network::{Grant, NetworkCommand};
@@ -15,7 +14,7 @@ use rondo_ledger::{LedgerConfig, export};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::SystemClock;
 use rondo_runtime::lifecycle::Lifecycle;
-use rondo_tests::{Dice, length, root};
+use rondo_tests::{Dice, foreign, length};
 
 /// A log of so many records, signed and exported.
 async fn log(folder: &Path, records: usize) -> (PathBuf, PathBuf) {
@@ -68,13 +67,7 @@ fn is_good(found: &Inspection) -> bool {
 }
 
 fn foreign_accepts(out: &Path, vkey: &Path) -> bool {
-    let python = root().join("target/tools/foreign/bin/python");
-    let args = [&out.display().to_string(), &vkey.display().to_string()];
-    let done =
-        Command::new(python).arg(root().join("tests/foreign/check.py")).arg("export").args(args).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success() || said.starts_with("refused:") && !said.contains("ModuleNotFound"), "{said}");
-    done.status.success()
+    foreign(&["export", &out.display().to_string(), &vkey.display().to_string()])
 }
 
 /// Changes a file in one of the ways that are asked for; nothing where that way does not fit this file.

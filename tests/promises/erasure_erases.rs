@@ -1,26 +1,9 @@
 //! Promise 19: erasure erases. The name and address of an erased person are in no file any more, and the log still verifies.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-use rondo_tests::program;
-
-fn run(data: &str, args: &[&str]) -> Output {
-    Command::new(program()).args(["--data", data]).args(args).output().unwrap()
-}
-
-fn rondo(data: &str, args: &[&str]) -> String {
-    let done = run(data, args);
-    assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
-}
-
-fn refused(data: &str, args: &[&str], status: i32, words: &str) {
-    let done = run(data, args);
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(done.status.code(), Some(status), "{args:?}: {said}");
-    assert!(said.contains(words), "{words}: {said}");
-}
+use rondo_tests::{refused, rondo};
 
 #[test]
 fn an_erased_person_is_nowhere_and_the_log_still_verifies() {

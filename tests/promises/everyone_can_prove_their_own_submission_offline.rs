@@ -10,18 +10,9 @@ use std::process::Command;
 
 use burst::{command, with_ledger};
 use futures::StreamExt;
-use rondo_tests::{Dice, length, program, root};
+use rondo_tests::{Dice, foreign, length, program};
 
 const RECEIPTS: usize = 10;
-
-/// Whether a tool of others accepts.
-fn foreign(args: &[&str]) -> bool {
-    let python = root().join("target/tools/foreign/bin/python");
-    let done = Command::new(python).arg(root().join("tests/foreign/check.py")).args(args).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success() || said.starts_with("refused:") && !said.contains("ModuleNotFound"), "{said}");
-    done.status.success()
-}
 
 fn rondo(data: &Path, args: &[&str]) -> bool {
     let done = Command::new(program()).arg("--data").arg(data).args(args).output().unwrap();

@@ -1,26 +1,9 @@
 //! Promise 17: restore works and cannot fork. Backups are whole or refused, and an old one is not signed on.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-use rondo_tests::program;
-
-fn run(data: &str, args: &[&str]) -> Output {
-    Command::new(program()).args(["--data", data]).args(args).output().unwrap()
-}
-
-fn rondo(data: &str, args: &[&str]) -> String {
-    let done = run(data, args);
-    assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
-}
-
-fn refused(data: &str, args: &[&str], status: i32, words: &str) {
-    let done = run(data, args);
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(done.status.code(), Some(status), "{args:?}: {said}");
-    assert!(said.contains(words), "{words}: {said}");
-}
+use rondo_tests::{program, refused, rondo};
 
 fn copy(from: &str, to: &str) {
     assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
@@ -79,7 +62,7 @@ fn a_backup_that_was_altered_or_cut_is_not_restored() {
         refused(&target, &["restore", "--from", &twin], 3, "does not verify");
         assert!(!Path::new(&target).exists(), "nothing is put in the place of a data directory");
     }
-    refused(&places.of("nothing"), &["restore", "--from", &places.of("no-such")], 5, "does not exist");
+    refused(places.of("nothing"), &["restore", "--from", &places.of("no-such")], 5, "does not exist");
 }
 
 #[test]
@@ -130,7 +113,7 @@ fn one_file_and_an_export_bring_back_the_same_state() {
     }
     let listed = Command::new("tar").args(["-tf", &file]).output().unwrap();
     assert!(String::from_utf8(listed.stdout).unwrap().contains("log.json"), "other people's tar reads it");
-    assert!(rondo(&places.of("from-file"), &["doctor"]).contains("files that records speak of are stored whole"));
+    assert!(rondo(places.of("from-file"), &["doctor"]).contains("files that records speak of are stored whole"));
 
     // Cut, with a foreign name or a link in it, or an export with an altered entry: nothing is put in place.
     let whole = std::fs::read(&file).unwrap();

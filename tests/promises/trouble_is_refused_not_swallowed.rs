@@ -10,13 +10,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use burst::{burst_until, command, with_ledger};
+use burst::{burst_until, command, with_ledger, with_ledger_at};
 use jiff::{SignedDuration, Timestamp};
 use rondo_bus::BusLedger;
 use rondo_eventlog::{Fault, Ledger, SubmitError};
-use rondo_ledger::LedgerConfig;
-use rondo_runtime::chance::SystemChance;
-use rondo_runtime::clock::{Clock, PacedClock};
+use rondo_runtime::clock::PacedClock;
 use rondo_testkit::process::{Broker, Running, free_port};
 use rondo_tests::{Dice, await_server, faults, length, program};
 
@@ -137,29 +135,14 @@ fn a_file_that_cannot_be_stored_is_not_spoken_of() {
     assert!(planned.status.success(), "{}", said(&planned));
 }
 
-async fn at<T>(data: &Path, clock: &PacedClock, work: impl AsyncFnOnce(&dyn Ledger) -> T) -> T {
-    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
-    let origin = "test.example/log".to_owned();
-    let config = LedgerConfig { data: data.to_owned(), origin, clock, chance: Arc::new(SystemChance) };
-    let opened = rondo_ledger::open(&config).unwrap();
-    let handle = opened.handle.clone();
-    let mut lifecycle = rondo_runtime::lifecycle::Lifecycle::default();
-    let stop = lifecycle.stop();
-    lifecycle.spawn("ledger", opened.run(stop));
-    let done = work(&handle).await;
-    drop(handle);
-    lifecycle.run(std::future::ready(())).await.unwrap();
-    done
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_was_set_back_is_said_and_time_in_the_log_does_not_run_back() {
+#[test]
+fn a_clock_that_was_set_back_is_said_and_time_in_the_log_does_not_run_back() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let noon: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
-    at(&data, &PacedClock::new(noon), async |ledger| ledger.submit(command(0)).await.unwrap()).await;
+    with_ledger_at(&data, Arc::new(PacedClock::new(noon)), async |ledger| ledger.submit(command(0)).await.unwrap());
     let clock = PacedClock::new(noon - SignedDuration::from_hours(1));
-    at(&data, &clock, async |ledger| {
+    with_ledger_at(&data, Arc::new(clock.clone()), async |ledger| {
         match ledger.submit(command(1)).await {
             Err(SubmitError::Fault(fault @ Fault::NotNow(_))) => {
                 assert!(fault.is_passing(), "it is asked again");
@@ -175,8 +158,7 @@ async fn a_clock_that_was_set_back_is_said_and_time_in_the_log_does_not_run_back
         ledger.submit(command(2)).await.unwrap();
         let times: Vec<Timestamp> = ledger.read(0, 10).await.unwrap().iter().map(|record| record.recorded_at).collect();
         assert_eq!(times, [noon, noon, noon + SignedDuration::from_secs(1)]);
-    })
-    .await;
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

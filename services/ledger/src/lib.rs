@@ -24,5 +24,5 @@ mod tree;
 
 pub use directory::{DataDirectory, OpenError};
 pub use handle::LedgerHandle;
-pub use notary::{create_key, read_key};
+pub use notary::create_key;
 pub use open::{LedgerConfig, Opened, open};

@@ -1,7 +1,6 @@
 //! The streams the sequencer is at work on: state, next version, and the commands already accepted, kept in memory.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use lru::LruCache;
@@ -84,9 +83,8 @@ impl Standings {
 
     /// Lets go of what was used least, but never of a stream whose last record the store does not have yet.
     pub(crate) fn trim(&mut self) {
-        let limit = NonZeroUsize::new(KEPT).map_or(1, NonZeroUsize::get);
         let indexed = self.log.indexed();
-        while self.kept.len() > limit || (self.bytes > BYTES && self.kept.len() > AT_WORK) {
+        while self.kept.len() > KEPT || (self.bytes > BYTES && self.kept.len() > AT_WORK) {
             let stored =
                 self.kept.peek_lru().is_some_and(|(_, standing)| standing.last.is_none_or(|last| last < indexed));
             if !stored {

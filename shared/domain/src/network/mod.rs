@@ -98,7 +98,8 @@ pub enum NetworkEvent {
         /// Why.
         reason: String,
     },
-    /// Another key signs the log from now on. The old one signed this record, and so vouches for the new one.
+    /// Another key signs the log from now on. The ledger records it of the key that really signs alone; to who has only the
+    /// log it proves nothing.
     KeyRotated {
         /// The key that signed until now, in vkey form (C2SP signed-note).
         was: String,
