@@ -10,46 +10,50 @@ use rondo_domain::{CommandId, Role, Wish};
 use rondo_eventlog::Ledger;
 use rondo_eventlog::merkle::tile;
 use rondo_ledger::inspect::{self, Inspection};
-use rondo_ledger::{LedgerConfig, export};
+use rondo_ledger::{LedgerConfig, Opened, export};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::SystemClock;
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_tests::{Dice, foreign, length};
 
+fn config(data: &Path) -> LedgerConfig {
+    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    LedgerConfig { data: data.to_owned(), origin: "test.example/log".to_owned(), clock, chance }
+}
+
+fn grant(n: usize) -> rondo_domain::Command {
+    let grant = Grant { role: Role::Auditor, country: None, institution: None };
+    let command = NetworkCommand::GrantRole { person: format!("person-{n}").parse().unwrap(), grant };
+    rondo_domain::Command {
+        id: CommandId::of(&["alteration", &n.to_string()]),
+        actor: "operator".parse().unwrap(),
+        role: None,
+        via: None,
+        on_behalf_of: None,
+        cause: None,
+        wish: Wish::Network { command },
+    }
+}
+
 /// A log of so many records, signed and exported.
 async fn log(folder: &Path, records: usize) -> (PathBuf, PathBuf) {
     let (data, out) = (folder.join("data"), folder.join("export"));
-    let opened = rondo_ledger::open(&LedgerConfig {
-        data: data.clone(),
-        origin: "test.example/log".to_owned(),
-        clock: Arc::new(SystemClock),
-        chance: Arc::new(SystemChance),
-    })
-    .unwrap();
+    let opened = rondo_ledger::open(&config(&data)).unwrap();
     let ledger = opened.handle.clone();
-    let sent = (0..records).map(|n| {
-        let grant = Grant { role: Role::Auditor, country: None, institution: None };
-        let command = NetworkCommand::GrantRole { person: format!("person-{n}").parse().unwrap(), grant };
-        ledger.submit(rondo_domain::Command {
-            id: CommandId::of(&["alteration", &n.to_string()]),
-            actor: "operator".parse().unwrap(),
-            role: None,
-            via: None,
-            on_behalf_of: None,
-            cause: None,
-            wish: Wish::Network { command },
-        })
-    });
-    for answer in futures::future::join_all(sent).await {
+    for answer in futures::future::join_all((0..records).map(|n| ledger.submit(grant(n)))).await {
         answer.unwrap();
     }
-    // At its end the ledger signs what it has.
+    at_rest(opened).await;
+    export::export(&ledger, &out, |_, _| ()).await.unwrap();
+    (data, out)
+}
+
+/// Lets a ledger end, which signs what it has.
+async fn at_rest(opened: Opened) {
     let mut lifecycle = Lifecycle::default();
     let stop = lifecycle.stop();
     lifecycle.spawn("ledger", opened.run(stop));
     lifecycle.run(std::future::ready(())).await.unwrap();
-    export::export(&ledger, &out, |_, _| ()).await.unwrap();
-    (data, out)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -148,6 +152,32 @@ async fn every_flipped_bit_of_a_journal_is_found_with_its_place() {
         let said = found.damage.as_ref().map(ToString::to_string).unwrap_or_default();
         assert!(said.contains("byte"), "flip {n} at byte {at} is told with a place: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_changed_on_the_disk_is_never_answered_or_decided_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, _) = log(folder.path(), 200).await;
+    // Written after it, in a group of their own: a start reads the last group again.
+    let opened = rondo_ledger::open(&config(&data)).unwrap();
+    for answer in futures::future::join_all((200..300).map(|n| opened.handle.submit(grant(n)))).await {
+        answer.unwrap();
+    }
+    at_rest(opened).await;
+    let path = data.join("journal/00000000000000000000.journal");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A change that the record itself cannot tell: it is whole, and still says which one it is.
+    let at = bytes.windows(10).position(|window| window == b"person-123").expect("the 124th grant");
+    bytes[at + 9] = b'4';
+    std::fs::write(&path, &bytes).unwrap();
+    // Opened and not run: nothing reads the journal in the background.
+    let ledger = rondo_ledger::open(&config(&data)).unwrap().handle.clone();
+    let told = ledger.read_streams("network", None, 1_000).await.unwrap_err().to_string();
+    assert!(told.contains("record 123 does not hash to what was signed"), "{told}");
+    let before = ledger.read_streams("network", None, 123).await.unwrap();
+    assert_eq!(before.len(), 123, "what is whole is answered");
+    let told = ledger.submit(grant(1_000)).await.unwrap_err().to_string();
+    assert!(told.contains("record 123"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,6 +161,27 @@ fn a_clock_that_was_set_back_is_said_and_time_in_the_log_does_not_run_back() {
     });
 }
 
+#[test]
+fn a_clock_that_ran_ahead_by_years_records_nothing_until_somebody_says_that_it_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let noon: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+    with_ledger_at(&data, Arc::new(PacedClock::new(noon)), async |ledger| ledger.submit(command(0)).await.unwrap());
+    let later: Timestamp = "2031-03-02T12:00:00Z".parse().unwrap();
+    with_ledger_at(&data, Arc::new(PacedClock::new(later)), async |ledger| {
+        let refused = ledger.submit(command(1)).await.unwrap_err();
+        assert!(refused.is_passing(), "it is asked again");
+        assert!(refused.to_string().contains("stands at 2031-03-02T12:00:00Z, more than a year after"), "{refused}");
+        assert_eq!(ledger.head().await.unwrap().size, 1, "nothing was recorded");
+        let today = "2026-03-03".parse().unwrap();
+        let other = rondo_ledger::time::confirm(&data, today, later).unwrap_err();
+        assert!(other.to_string().contains("you say that it is 2026-03-03"), "{other}");
+        assert!(ledger.submit(command(1)).await.is_err());
+        rondo_ledger::time::confirm(&data, "2031-03-02".parse().unwrap(), later).unwrap();
+        assert_eq!(ledger.submit(command(1)).await.unwrap().count, 1);
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_down_is_said_and_a_command_asked_again_acts_once() {
     let folder = tempfile::tempdir().unwrap();

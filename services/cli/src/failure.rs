@@ -93,6 +93,7 @@ impl From<rondo_ledger::OpenError> for Failure {
         let sentence = with_sources(&error);
         match error {
             rondo_ledger::OpenError::NoLog(_) => Self::not_found(sentence),
+            rondo_ledger::OpenError::Clock { .. } => Self::usage(sentence),
             rondo_ledger::OpenError::Held { .. } => Self::try_later(sentence),
             _ => Self::failed(sentence),
         }

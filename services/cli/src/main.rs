@@ -78,6 +78,7 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         Command::Restore { from } => nouns::backup::restore(from, &config.ledger.data, cli.output),
         Command::Doctor => nouns::doctor::run(&config, cli.output),
         Command::Audit(verb @ AuditVerb::Verify { .. }) => nouns::audit::verify(verb, &config, cli.output),
+        Command::Audit(AuditVerb::Clock { today }) => nouns::audit::confirm_clock(*today, &config.ledger.data),
         Command::Audit(AuditVerb::Key(KeyVerb::Create { out })) => nouns::key::create(out),
         Command::Audit(AuditVerb::Key(KeyVerb::Rotate { reason, to })) => {
             nouns::key::rotate(&cli, &config, reason, to.as_deref()).await

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use jiff::civil::Date;
 use rondo_eventlog::Fault;
 use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
@@ -63,6 +65,16 @@ pub enum OpenError {
     /// The note that says what the directory is, is gone from beside a journal.
     #[error("{0} has a journal, but its `log.json` is missing; restore that file from a backup. Nothing was changed")]
     NoteMissing(PathBuf),
+    /// The clock is not where somebody says it is.
+    #[error(
+        "the clock of this machine stands at {now:.0}, and you say that it is {today}; nothing was changed. Set the clock right"
+    )]
+    Clock {
+        /// Where it stands.
+        now: Timestamp,
+        /// What was said.
+        today: Date,
+    },
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -1,6 +1,7 @@
 //! The ledger's handle: the port, in process. Reads are served from the store, and from memory for what is newest.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use rondo_domain::network::NetworkCommand;
 use rondo_domain::{Command, FileHash, Wish};
 use rondo_eventlog::codec::CodecError;
 use rondo_eventlog::files::FilePart;
-use rondo_eventlog::ledger::MAX_READ;
-use rondo_eventlog::merkle::{Hash, Tile};
+use rondo_eventlog::ledger::{MAX_READ, MAX_READ_BYTES};
+use rondo_eventlog::merkle::{Hash, Tile, leaf_hash};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -22,19 +23,17 @@ use crate::journal::{JournalError, PointReader};
 use crate::notary::TREE;
 use crate::sequencer::Request;
 use crate::store::{Place, Store};
-use crate::tree::TreeReader;
+use crate::tree::{Leaves, TreeReader};
 
 /// How long a reader that waits is kept waiting at most.
 const WAIT: Duration = Duration::from_secs(20);
-
-/// Bytes of records one read returns at about the most, so that an answer fits a message of the bus.
-const READ_BYTES: usize = 700 * 1024;
 
 /// What the threads of the ledger share.
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) store: Store,
     journal: PointReader,
+    leaves: Leaves,
     pub(crate) backlog: Backlog,
     /// Records that are on disk and in no pack of the store yet: the first one's position, and the records.
     tail: RwLock<(u64, VecDeque<Bytes>)>,
@@ -48,10 +47,12 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn new(store: Store, journal: PointReader, packed: u64, tail: VecDeque<Bytes>, head: Head) -> Self {
+    /// What is shared about the log of a data directory.
+    pub(crate) fn new(data: &Path, store: Store, packed: u64, tail: VecDeque<Bytes>, head: Head) -> Self {
         Self {
             store,
-            journal,
+            journal: PointReader::new(&data.join("journal")),
+            leaves: Leaves::new(&data.join(TREE)),
             backlog: Backlog::default(),
             tail: RwLock::new((packed, tail)),
             head: watch::Sender::new(head),
@@ -109,7 +110,7 @@ impl Log {
         self.failed.subscribe()
     }
 
-    /// The record of a place. It has to say itself that it is that one.
+    /// The record of a place. It has to say itself that it is that one, and to hash to what was signed.
     pub(crate) fn record(&self, place: &Place) -> Result<Record, Fault> {
         let position = place.at.position;
         let unfit = || {
@@ -126,11 +127,26 @@ impl Log {
             CodecError::UnknownSchema { .. } => Fault::storage(format!("record {position} cannot be read"), e),
             other => Fault::storage(unfit(), other),
         })?;
-        if record.position == position && record.version == place.version && record.stream == place.stream {
-            Ok(record)
-        } else {
-            Err(Fault::Corrupt(unfit()))
+        if record.position != position || record.version != place.version || record.stream != place.stream {
+            return Err(Fault::Corrupt(unfit()));
         }
+        self.is_signed(position, &bytes)?;
+        Ok(record)
+    }
+
+    /// Refuses bytes that were changed on the disk after they were signed.
+    fn is_signed(&self, position: u64, bytes: &[u8]) -> Result<(), Fault> {
+        if position >= *self.signed.borrow() {
+            return Ok(());
+        }
+        let signed = self.leaves.hash(position);
+        let signed = signed.map_err(|e| Fault::storage(format!("cannot read the hash of record {position}"), e))?;
+        if signed == leaf_hash(bytes) {
+            return Ok(());
+        }
+        Err(Fault::Corrupt(format!(
+            "record {position} does not hash to what was signed: the journal or `tree` was changed on the disk. Nothing is answered from it; run `rondo audit verify` with the server stopped, it tells which"
+        )))
     }
 
     /// When the last record was recorded; the earliest instant of all in an empty log.
@@ -149,7 +165,7 @@ impl Log {
                 let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
                 if position >= tail.0 {
                     for record in tail.1.iter().skip((position - tail.0) as usize) {
-                        if found.len() == limit || bytes > READ_BYTES {
+                        if found.len() == limit || bytes > MAX_READ_BYTES {
                             break;
                         }
                         bytes += record.len();
@@ -165,7 +181,7 @@ impl Log {
                 ))
             })?;
             for record in pack.into_iter().skip((position % crate::store::packs::PACK) as usize) {
-                if found.len() == limit || bytes > READ_BYTES {
+                if found.len() == limit || bytes > MAX_READ_BYTES {
                     return Ok(found);
                 }
                 bytes += record.len();
@@ -176,7 +192,7 @@ impl Log {
     }
 }
 
-async fn read_text(path: &std::path::Path) -> Result<String, Fault> {
+async fn read_text(path: &Path) -> Result<String, Fault> {
     match tokio::fs::read_to_string(path).await {
         Ok(text) => Ok(text),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Fault::NotFound(path.display().to_string())),
@@ -194,7 +210,7 @@ pub struct LedgerHandle {
     pub(crate) log: Arc<Log>,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) evidence: Arc<Evidence>,
-    pub(crate) data: Arc<std::path::Path>,
+    pub(crate) data: Arc<Path>,
 }
 
 impl LedgerHandle {
@@ -251,7 +267,7 @@ impl Ledger for LedgerHandle {
             let record = self.log.record(&place)?;
             bytes += record.bytes.len();
             records.push(record);
-            if bytes > READ_BYTES {
+            if bytes > MAX_READ_BYTES {
                 break;
             }
         }

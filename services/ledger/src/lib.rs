@@ -20,6 +20,7 @@ mod scrub;
 mod sequencer;
 mod standing;
 mod store;
+pub mod time;
 mod tree;
 
 pub use directory::{DataDirectory, OpenError};

@@ -20,7 +20,7 @@ use crate::committer;
 use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
-use crate::journal::{self, Group, JournalWriter, PointReader, Tail};
+use crate::journal::{self, Group, JournalWriter, Tail};
 use crate::mark::{self, Mark};
 use crate::notary::{self, Notary, TREE};
 use crate::rotation;
@@ -29,6 +29,7 @@ use crate::sequencer::{Request, Salts, Sequencer};
 use crate::standing::Standings;
 use crate::store::indexer::{self, Packer};
 use crate::store::{Entry, Store};
+use crate::time::LogTime;
 use crate::tree;
 
 /// Commands waiting to be decided at the most; a sender beyond waits.
@@ -149,7 +150,7 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
         other => other?,
     };
     let head = Head { size: recovery.frontier.size(), root: recovery.frontier.root() };
-    let log = Arc::new(Log::new(store, PointReader::new(&folder), recovery.packed, recovery.tail, head));
+    let log = Arc::new(Log::new(&config.data, store, recovery.packed, recovery.tail, head));
     let signer = notary::read_key(&config.data.join("keys").join("log.key"), directory.origin())?;
     if config.data.join("log.vkey").exists() {
         if rotation::mend(&config.data, &signer)? {
@@ -200,8 +201,7 @@ fn start(
         standings: Standings::new(Arc::clone(log)),
         network: StreamId::network(),
         next: frontier.size(),
-        latest: log.latest()?,
-        clock: Arc::clone(&config.clock),
+        time: LogTime::new(Arc::clone(&config.clock), &config.data, log.latest()?),
         salts: Salts::new(Arc::clone(&config.chance)),
         evidence: Arc::clone(evidence),
         key,

@@ -12,13 +12,13 @@ use rondo_domain::{Actor, Command, Rejection, StreamId, Wish};
 use rondo_eventlog::merkle::Verifier;
 use rondo_eventlog::{Accepted, Fault, SubmitError, codec};
 use rondo_runtime::chance::Chance;
-use rondo_runtime::clock::Clock;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::committer::{Answer, Group};
 use crate::evidence::Evidence;
 use crate::standing::Standings;
 use crate::store::Entry;
+use crate::time::LogTime;
 
 /// Commands after which a group is handed to the committer, which writes together whatever it finds waiting. Small, so that
 /// the disk is at work while the next ones are decided.
@@ -44,9 +44,7 @@ pub(crate) struct Sequencer {
     pub(crate) network: StreamId,
     /// The position of the next record.
     pub(crate) next: u64,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// When the last record was recorded: the log's time does not run back.
-    pub(crate) latest: Timestamp,
+    pub(crate) time: LogTime,
     pub(crate) salts: Salts,
     pub(crate) evidence: Arc<Evidence>,
     /// The public half of the key that signs.
@@ -112,7 +110,7 @@ impl Sequencer {
             .into_iter()
             .filter_map(|other| self.standings.get(&other).map(|standing| (other, &standing.state)))
             .collect();
-        let now = now(&*self.clock, self.latest)?;
+        let now = self.time.now()?;
         let context = Context { actor: &actor, now, surroundings: &around };
         let events = command.wish.decide(&standing.state, &context)?;
         self.append(command, &stream, &actor, now, &events, group)
@@ -167,26 +165,12 @@ impl Sequencer {
         }
         let count = events.len() as u64;
         if count > 0 {
-            self.latest = now;
+            self.time.recorded(now);
             standing.accepted.insert(command.id.0, (first, count));
         }
         self.standings.grown(stream);
         Ok(Accepted { first, count, repeated: false })
     }
-}
-
-/// How far a clock may be set back, as it is when it is compared with others, without anybody being troubled.
-const SET_BACK: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
-
-/// The instant that a decision is made at: never before the last one recorded.
-fn now(clock: &dyn Clock, latest: Timestamp) -> Result<Timestamp, Fault> {
-    let now = clock.now();
-    if latest.duration_since(now) > SET_BACK {
-        return Err(Fault::NotNow(format!(
-            "the clock of the ledger's machine stands at {now:.0}, before the last record of {latest:.0}; nothing was recorded. Set the clock right, or wait until it has passed that instant"
-        )));
-    }
-    Ok(now.max(latest))
 }
 
 /// Salts of 16 bytes in hexadecimal, taken from chance many at a time.

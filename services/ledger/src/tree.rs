@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rondo_eventlog::Head;
 use rondo_eventlog::merkle::proof::{self, Subtrees};
@@ -127,6 +128,33 @@ impl TreeReader {
     pub(crate) fn tile(&self, tile: &Tile) -> io::Result<Vec<Hash>> {
         let level = usize::from(tile.level.unwrap_or_default());
         read(&File::open(path(&self.folder, level))?, tile.index * WIDTH, tile.width)
+    }
+}
+
+/// The hashes of the leaves alone, kept open: they are asked for with every record.
+#[derive(Debug)]
+pub(crate) struct Leaves {
+    path: PathBuf,
+    file: OnceLock<File>,
+}
+
+impl Leaves {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self { path: path(folder, 0), file: OnceLock::new() }
+    }
+
+    /// The hash of a leaf of the signed tree; the files of an unsigned one may still be replaced.
+    pub(crate) fn hash(&self, position: u64) -> io::Result<Hash> {
+        let file = match self.file.get() {
+            Some(file) => file,
+            None => {
+                let file = File::open(&self.path)?;
+                self.file.get_or_init(|| file)
+            }
+        };
+        let mut hash = [0; HASH as usize];
+        file.read_exact_at(&mut hash, position * HASH)?;
+        Ok(hash)
     }
 }
 

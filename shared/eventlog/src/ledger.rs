@@ -13,6 +13,15 @@ use crate::record::Record;
 /// The most records one read returns.
 pub const MAX_READ: usize = 1_000;
 
+/// Bytes of records after which a read ends, so that an answer fits a message of the bus.
+pub const MAX_READ_BYTES: usize = 700 * 1024;
+
+/// Whether records read by [`Ledger::read_streams`] with this limit are the last ones there are.
+pub fn is_last(records: &[Record], limit: usize) -> bool {
+    records.len() < limit.min(MAX_READ)
+        && records.iter().map(|record| record.bytes.len()).sum::<usize>() <= MAX_READ_BYTES
+}
+
 /// What an accepted command did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
@@ -117,10 +126,12 @@ pub trait Ledger: Send + Sync {
     /// Decides a command. When this returns `Ok`, its records are on disk.
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError>;
 
-    /// Records in the order of the log, from a position on; at most `limit` and [`MAX_READ`].
+    /// Records in the order of the log, from a position on; at most `limit` and [`MAX_READ`], none after [`MAX_READ_BYTES`].
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault>;
 
-    /// Records of every stream whose name begins so, by stream and version; `after` is the last one already read.
+    /// Records of every stream whose name begins so, by stream and version; `after` is the last one already read. There are
+    /// fewer than `limit` and [`MAX_READ`] only at the end, or where those before are more than [`MAX_READ_BYTES`]: see
+    /// [`is_last`].
     async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault>;
 
     /// How far the log has grown.
@@ -155,9 +166,10 @@ pub async fn read_all(ledger: &dyn Ledger, prefix: &str) -> Result<Vec<Record>, 
         let after = records.last().map(|record| (record.stream.to_string(), record.version));
         let after = after.as_ref().map(|(stream, version)| (stream.as_str(), *version));
         let more = ledger.read_streams(prefix, after, MAX_READ).await?;
-        if more.is_empty() {
+        let last = is_last(&more, MAX_READ);
+        records.extend(more);
+        if last {
             return Ok(records);
         }
-        records.extend(more);
     }
 }

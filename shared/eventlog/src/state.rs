@@ -5,7 +5,7 @@ use rondo_domain::event::Aggregate;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::ledger::{Fault, Ledger, MAX_READ};
+use crate::ledger::{Fault, Ledger, MAX_READ, is_last};
 
 /// The whole state, in a few words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,9 +34,7 @@ pub async fn hash(ledger: &dyn Ledger) -> Result<State, Fault> {
         let after = open.as_ref().map(|(stream, version, _)| (stream.as_str().to_owned(), *version));
         let after = after.as_ref().map(|(stream, version)| (stream.as_str(), *version));
         let more = ledger.read_streams("", after, MAX_READ).await?;
-        if more.is_empty() {
-            break;
-        }
+        let last = is_last(&more, MAX_READ);
         for record in more {
             records += 1;
             if let Some(other) = open.take_if(|(stream, ..)| *stream != record.stream) {
@@ -48,6 +46,9 @@ pub async fn hash(ledger: &dyn Ledger) -> Result<State, Fault> {
             });
             *version = record.version;
             state.evolve(&record.event, &record.stamp());
+        }
+        if last {
+            break;
         }
     }
     if let Some(last) = open {

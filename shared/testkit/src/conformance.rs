@@ -82,6 +82,8 @@ async fn reads(port: &dyn Ledger) {
     }
     assert_eq!(some.len(), 40);
     assert_eq!(ledger::read_all(port, "round/").await.expect("records"), some);
+    assert!(!ledger::is_last(&some[..7], 7), "there may be more");
+    assert!(ledger::is_last(&port.read_streams("round/", None, 41).await.expect("records"), 41));
 }
 
 async fn waits(port: Arc<dyn Ledger>) {

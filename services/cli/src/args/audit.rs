@@ -107,6 +107,13 @@ pub(crate) enum AuditVerb {
     /// Fold the whole log and print one hash over every stream's state: equal logs have equal ones.
     #[command(after_help = "Example: rondo audit state")]
     State,
+    /// Say that this machine's clock is right, after more than a year without a record.
+    #[command(after_help = "Example, beside the log: rondo audit clock --today 2028-03-01")]
+    Clock {
+        /// The day it is.
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        today: jiff::civil::Date,
+    },
     /// The keys that sign the log.
     #[command(subcommand)]
     Key(KeyVerb),

@@ -119,6 +119,12 @@ pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
     tell(&inspect::inspect(data, None, &[])?, false, &Answer::none(NO_POLICY), form)
 }
 
+/// Says that the machine's clock is right.
+pub(crate) fn confirm_clock(today: jiff::civil::Date, data: &Path) -> Result<(), Failure> {
+    rondo_ledger::time::confirm(data, today, SystemClock.now())?;
+    line(&format!("The clock is right: it is {today}. What was refused is taken now when it is sent again."))
+}
+
 /// The largest text that is read: a key, a checkpoint, a receipt or a policy.
 const MAX_TEXT: u64 = 1 << 20;
 
@@ -139,7 +145,7 @@ fn text(path: &Path) -> Result<String, Failure> {
 pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) -> Result<(), Failure> {
     let ledger = &*desk.ledger;
     match verb {
-        AuditVerb::Verify { .. } => Err(Failure::usage("this verb needs no log")),
+        AuditVerb::Verify { .. } | AuditVerb::Clock { .. } => Err(Failure::usage("this verb needs no log")),
         AuditVerb::State => {
             let state = rondo_eventlog::state::hash(ledger).await?;
             let told =
