@@ -72,11 +72,6 @@ struct Read<'a> {
     cause: Option<CommandId>,
 }
 
-#[derive(Deserialize)]
-struct Name<'a> {
-    name: &'a str,
-}
-
 /// Where a record stands: stream, version there, position in the log, ordinal among the command's records.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
@@ -144,7 +139,7 @@ pub fn encode(
 /// When the bytes are no record, or of a schema unknown here.
 pub fn decode(bytes: &Bytes) -> Result<Record, CodecError> {
     let read: Read<'_> = serde_json::from_slice(bytes)?;
-    let name = serde_json::from_str::<Name<'_>>(read.event.get())?.name.to_owned();
+    let name = leading::<&str>(read.event.get().as_bytes(), "name")?.to_owned();
     if read.schema > upcaster::CURRENT {
         return Err(CodecError::UnknownSchema { name, schema: read.schema, known: upcaster::CURRENT });
     }
@@ -190,29 +185,34 @@ pub fn place_of(bytes: &[u8]) -> Result<(StreamId, CommandId), CodecError> {
 /// # Errors
 /// When the bytes do not begin as a record.
 pub fn position_of(bytes: &[u8]) -> Result<u64, CodecError> {
+    Ok(leading(bytes, "position")?)
+}
+
+/// A member of an object that stands near its beginning; what follows it is not read.
+fn leading<'de, T: Deserialize<'de>>(json: &'de [u8], member: &'static str) -> Result<T, serde_json::Error> {
     let mut found = None;
-    let read = serde_json::Deserializer::from_slice(bytes).deserialize_map(PositionIn(&mut found));
+    let read = serde_json::Deserializer::from_slice(json).deserialize_map(Member(member, &mut found));
     match (found, read) {
         // Having stopped half-way is an error to the reader of JSON, and none here.
-        (Some(position), _) => Ok(position),
-        (None, Err(error)) => Err(error.into()),
-        (None, Ok(())) => Err(serde_json::Error::missing_field("position").into()),
+        (Some(found), _) => Ok(found),
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Err(serde_json::Error::missing_field(member)),
     }
 }
 
-struct PositionIn<'f>(&'f mut Option<u64>);
+struct Member<'f, T>(&'static str, &'f mut Option<T>);
 
-impl<'de> Visitor<'de> for PositionIn<'_> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Member<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a record")
+        f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<&str>()? {
-            if key == "position" {
-                *self.0 = Some(map.next_value()?);
+            if key == self.0 {
+                *self.1 = Some(map.next_value()?);
                 return Ok(());
             }
             map.next_value::<IgnoredAny>()?;
