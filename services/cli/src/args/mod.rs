@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
-use rondo_domain::{Country, PersonId, Role};
+use rondo_domain::reason::text_is_well_formed;
+use rondo_domain::{Country, PersonId, Reason, Role};
 
 use crate::output::Form;
 pub(crate) use audit::*;
@@ -49,6 +50,17 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse().or_else(|_| day().map(|day| day.timestamp()).ok_or(())).map_err(|()| {
         "give an instant with its offset, 2025-10-01T09:00Z or 2025-10-01T16:00+07:00, or a day, 2025-10-01".to_owned()
     })
+}
+
+/// A reason or an answer in a person's own words.
+fn words(text: &str) -> Result<String, String> {
+    if text_is_well_formed(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "give a reason in words of your own, up to {} characters, without hidden ones; it is kept in the log",
+        Reason::MAX_TEXT
+    ))
 }
 
 #[derive(Debug, Subcommand)]

@@ -58,19 +58,19 @@ pub(crate) enum RoundVerb {
         /// Until the end of which day.
         #[arg(long)]
         until: Option<Date>,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Hold every step.
     Pause {
         round: RoundId,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Let steps fire again.
     Resume {
         round: RoundId,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Take no more submissions.
@@ -91,7 +91,7 @@ pub(crate) enum ParticipationVerb {
     Close {
         round: RoundId,
         country: Country,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
 }
@@ -108,7 +108,7 @@ pub(crate) enum SubmissionVerb {
         #[arg(long, requires = "reason")]
         reason_code: Option<String>,
         /// The reason in words.
-        #[arg(long, requires = "reason_code")]
+        #[arg(long, requires = "reason_code", value_parser = super::words)]
         reason: Option<String>,
     },
     /// List the submissions of a round.
@@ -136,7 +136,7 @@ pub(crate) enum QueryVerb {
         round: RoundId,
         country: Country,
         query: QueryId,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         text: String,
     },
     /// Accept an answer.
@@ -146,7 +146,7 @@ pub(crate) enum QueryVerb {
         round: RoundId,
         country: Country,
         query: QueryId,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
 }
@@ -194,7 +194,7 @@ pub(crate) enum FigureVerb {
     LoadPublished {
         file: PathBuf,
         /// Where they were published.
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
 }
@@ -211,7 +211,7 @@ pub(crate) enum ReminderVerb {
     SendNow {
         round: RoundId,
         notice: NoticeId,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
 }
@@ -232,7 +232,7 @@ pub(crate) enum TaskVerb {
     #[command(after_help = "Example: rondo task done ilms-asean-2025/LAO/call-head --text 'they send on Monday'")]
     Done {
         task: TaskName,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         text: String,
     },
     /// Approve what a task asks about.
@@ -241,13 +241,13 @@ pub(crate) enum TaskVerb {
     )]
     Approve {
         task: TaskName,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Decline a task, or what it asks about: what needs it is not carried out.
     Decline {
         task: TaskName,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
 }
@@ -303,14 +303,14 @@ pub(crate) enum PersonVerb {
         country: Option<Country>,
         #[arg(long)]
         institution: Option<InstitutionId>,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Forget a person: every role ends, and name, address and mails that hold them are removed; the log still verifies.
     #[command(after_help = "Example: rondo person erase lao-focal --reason 'asked for it'")]
     Erase {
         who: PersonId,
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Give a person a role.
