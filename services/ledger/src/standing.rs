@@ -10,12 +10,6 @@ use rondo_eventlog::Fault;
 
 use crate::handle::Log;
 
-/// Streams kept in memory; another one is read back from the store when it is needed.
-const KEPT: usize = 20_000;
-/// Streams kept however much they hold, so that those at work now are never read back again and again.
-const AT_WORK: usize = 4_096;
-/// Bytes that all of them may take, by and large, before the others are let go of.
-const BYTES: usize = 48 * 1024 * 1024;
 /// About what a figure takes, and an answer.
 const FIGURE: usize = 200;
 const ANSWER: usize = 60;
@@ -45,11 +39,24 @@ pub(crate) struct Standings {
     log: Arc<Log>,
     kept: LruCache<StreamId, Standing>,
     bytes: usize,
+    limits: Limits,
 }
+
+/// How much is kept in memory.
+struct Limits {
+    /// Streams; another one is read back from the store when it is needed.
+    streams: usize,
+    /// Streams kept however much they hold, so that those at work now are never read back again and again.
+    at_work: usize,
+    /// Bytes that all of them may take, by and large, before the others are let go of.
+    bytes: usize,
+}
+
+const LIMITS: Limits = Limits { streams: 20_000, at_work: 4_096, bytes: 48 * 1024 * 1024 };
 
 impl Standings {
     pub(crate) fn new(log: Arc<Log>) -> Self {
-        Self { log, kept: LruCache::unbounded(), bytes: 0 }
+        Self { log, kept: LruCache::unbounded(), bytes: 0, limits: LIMITS }
     }
 
     /// Makes sure that a stream's standing is in memory.
@@ -84,7 +91,8 @@ impl Standings {
     /// Lets go of what was used least, but never of a stream whose last record the store does not have yet.
     pub(crate) fn trim(&mut self) {
         let indexed = self.log.indexed();
-        while self.kept.len() > KEPT || (self.bytes > BYTES && self.kept.len() > AT_WORK) {
+        let Limits { streams, at_work, bytes } = self.limits;
+        while self.kept.len() > streams || (self.bytes > bytes && self.kept.len() > at_work) {
             let stored =
                 self.kept.peek_lru().is_some_and(|(_, standing)| standing.last.is_none_or(|last| last < indexed));
             if !stored {
@@ -112,4 +120,62 @@ fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
         standing.accepted.entry(place.command).or_insert((record.position, 0)).1 += 1;
     }
     Ok(standing)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use rondo_eventlog::Head;
+    use rondo_eventlog::merkle::tree::empty_root;
+
+    use super::*;
+    use crate::store::Store;
+
+    fn stream(n: usize) -> StreamId {
+        StreamId::round(&format!("r{n}").parse().unwrap())
+    }
+
+    /// Loads a stream and has it hold so many answers, the last of them recorded at a position.
+    fn holds(standings: &mut Standings, n: usize, answers: usize, last: u64) {
+        standings.load(&stream(n)).unwrap();
+        let standing = standings.get_mut(&stream(n)).unwrap();
+        standing.accepted = (0..answers).map(|answer| ([answer as u8; 16], (last, 1))).collect();
+        standing.last = Some(last);
+        standings.grown(&stream(n));
+    }
+
+    fn kept(standings: &Standings) -> Vec<usize> {
+        (0..10).filter(|n| standings.get(&stream(*n)).is_some()).collect()
+    }
+
+    #[test]
+    fn what_weighs_too_much_is_let_go_of_but_not_what_is_at_work_or_unstored() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("index"), |_| ()).unwrap();
+        // Nine records are indexed; the tenth is not in the store yet.
+        let head = Head { size: 9, root: empty_root() };
+        let log = Arc::new(Log::new(folder.path(), store, 9, VecDeque::new(), head));
+        let mut standings = Standings::new(log);
+        standings.limits = Limits { streams: 6, at_work: 2, bytes: 10 * ANSWER };
+        for n in 0..5 {
+            holds(&mut standings, n, 2, n as u64);
+        }
+        standings.trim();
+        assert_eq!(kept(&standings), [0, 1, 2, 3, 4], "ten answers are what may be kept");
+        holds(&mut standings, 1, 3, 5);
+        standings.trim();
+        assert_eq!(kept(&standings), [1, 2, 3, 4], "the one used least went");
+        assert_eq!(standings.bytes, 9 * ANSWER);
+        holds(&mut standings, 5, 100, 6);
+        standings.trim();
+        assert_eq!(kept(&standings), [1, 5], "those at work stay, however heavy");
+        assert_eq!(standings.bytes, 103 * ANSWER);
+        holds(&mut standings, 1, 100, 9);
+        for n in 6..10 {
+            holds(&mut standings, n, 0, 7);
+        }
+        standings.trim();
+        assert_eq!(kept(&standings), [1, 6, 7, 8, 9], "the store does not have the last record of the next one");
+    }
 }
