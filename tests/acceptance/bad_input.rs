@@ -74,6 +74,38 @@ fn questions_about_what_is_not_there() {
 }
 
 #[test]
+fn what_a_mail_program_or_a_hand_changed_in_the_log_s_papers() {
+    let (folder, data) = copy();
+    let of = |args: &[&str], status: i32, words: &[&str]| {
+        refused(&[&["--data", &data], args].concat(), status, words);
+    };
+    let (out, key) = (folder.path().display().to_string(), format!("{data}/log.vkey"));
+    assert!(rondo(&["--data", &data, "release", "receipt", "ilms-asean-2025.1", "--out", &out]).status.success());
+    let receipts = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let receipt = receipts.into_iter().find(|path| path.extension().is_some_and(|end| end == "tlog-proof")).unwrap();
+    let text = std::fs::read_to_string(&receipt).unwrap();
+    of(&["audit", "verify", &receipt.display().to_string(), "--key", &key], 0, &["good: the record stands"]);
+    std::fs::write(&receipt, text.replace('\n', "\r\n")).unwrap();
+    of(&["audit", "verify", &receipt.display().to_string(), "--key", &key], 2, &["line ends of Windows", "sed -i"]);
+    let nobody = folder.path().join("policy").display().to_string();
+    std::fs::write(&nobody, format!("log {}\nquorum none\n", std::fs::read_to_string(&key).unwrap().trim())).unwrap();
+    of(&["audit", "witness", "--policy", &nobody], 2, &["nobody to ask"]);
+    let stray = format!("{data}/journal/7.journal");
+    std::fs::write(&stray, b"mine").unwrap();
+    of(&["doctor"], 1, &["7.journal is no segment", "one trouble"]);
+    std::fs::remove_file(&stray).unwrap();
+    let journal = format!("{data}/journal/00000000000000000000.journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    of(&["doctor"], 1, &["the journal is damaged at byte", "one trouble"]);
+    let export = folder.path().join("export").display().to_string();
+    of(&["audit", "export", "--out", &export], 1, &["the journal is damaged"]);
+    assert!(!Path::new(&export).exists(), "half an export is in nobody's way");
+}
+
+#[test]
 fn a_file_for_a_closed_round_and_one_for_another_country() {
     let (_folder, data) = copy();
     let file = root().join("workflows/ilms-asean/demo/files/lao.csv").display().to_string();

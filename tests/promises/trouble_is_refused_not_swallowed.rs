@@ -133,6 +133,17 @@ fn a_file_that_cannot_be_stored_is_not_spoken_of() {
     }
     let planned = rondo(&data, &plan, &[]);
     assert!(planned.status.success(), "{}", said(&planned));
+    let out = folder.path().join("export");
+    let export = ["audit", "export", "--out", &out.display().to_string()];
+    for fails in 1..=4 {
+        let full = format!("write /export/ {fails} 28");
+        let environment = [("LD_PRELOAD", library.as_str()), ("RONDO_FAIL", &full)];
+        let refused = rondo(&data, &export, &environment);
+        assert_eq!(refused.status.code(), Some(1), "{full}: {}", said(&refused));
+        assert!(said(&refused).contains("cannot write") && said(&refused).contains("export"), "{}", said(&refused));
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "{full}: half an export is in nobody's way");
+    }
+    assert!(rondo(&data, &export, &[]).status.success());
 }
 
 #[test]

@@ -42,9 +42,7 @@ pub enum ExportError {
     #[error("the log's checkpoint is not accepted")]
     Checkpoint(#[from] NoteError),
     /// The records do not hash to the signed root.
-    #[error(
-        "the records do not hash to the root that is signed; the folder has no checkpoint. Run `rondo audit verify`"
-    )]
+    #[error("the records do not hash to the root that is signed; nothing was exported. Run `rondo audit verify`")]
     Differs,
 }
 
@@ -83,6 +81,24 @@ pub async fn export(ledger: &dyn Ledger, out: &Path, told: impl Fn(u64, u64) + S
     if fs::read_dir(out).map_err(io(out))?.next().is_some() {
         return Err(ExportError::NotEmpty(out.to_owned()));
     }
+    let exported = written(ledger, out, told).await;
+    if exported.is_err() {
+        // Half an export is of no use, and in the way of the next one.
+        clear(out)?;
+    }
+    exported
+}
+
+/// Empties the folder.
+fn clear(out: &Path) -> Result<(), ExportError> {
+    for entry in fs::read_dir(out).map_err(io(out))? {
+        let path = entry.map_err(io(out))?.path();
+        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.map_err(io(&path))?;
+    }
+    Ok(())
+}
+
+async fn written(ledger: &dyn Ledger, out: &Path, told: impl Fn(u64, u64) + Send) -> Result<Exported, ExportError> {
     let vkey = ledger.key().await?;
     let note = ledger.checkpoint().await?;
     let signed = Checkpoint::open(&note, &Verifier::from_vkey(&vkey)?)?;

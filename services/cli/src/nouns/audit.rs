@@ -138,6 +138,13 @@ fn text(path: &Path) -> Result<String, Failure> {
             path.display()
         )));
     }
+    if text.contains("\r\n") {
+        return Err(Failure::usage(format!(
+            "{} has the line ends of Windows: a mail program or an editor changed it, and a signature is over the exact bytes. Take it out of the mail as a file, or give it its own line ends back: sed -i 's/\\r$//' {}",
+            path.display(),
+            path.display()
+        )));
+    }
     Ok(text)
 }
 
@@ -157,6 +164,11 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
         AuditVerb::Search(args) => super::search::run(args, desk, form).await,
         AuditVerb::Witness { policy } => {
             let policy = witness::read_policy(policy)?;
+            if policy.to_be_asked().next().is_none() {
+                return Err(Failure::usage(
+                    "the policy names no witness with an address, so that there is nobody to ask",
+                ));
+            }
             let (asked, kept) = witness::renew(ledger, &policy, data).await?;
             for asked in &asked {
                 let outcome = asked.outcome.as_ref().map_or_else(Clone::clone, |_| "cosigned".to_owned());

@@ -1,6 +1,7 @@
 //! `rondo doctor`: what is wrong with an installation, in words, and what can be rebuilt.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use rondo_ledger::inspect;
 use rondo_runtime::config::Config;
@@ -29,6 +30,23 @@ fn rebuilt(data: &Path) -> Vec<String> {
         .collect()
 }
 
+/// What lies among the journal's segments and is never read.
+fn strangers(data: &Path) -> Vec<String> {
+    // A folder that cannot be listed has been told of by the reading of the journal.
+    let found = rondo_ledger::journal::strangers(&data.join("journal")).unwrap_or_default();
+    let told = |path: &PathBuf| {
+        format!(
+            "{} is no segment of the journal and is never read; take it away, or give it its name back",
+            path.display()
+        )
+    };
+    found.iter().map(told).collect()
+}
+
+fn troubles(count: usize) -> String {
+    if count == 1 { "one trouble; see above".to_owned() } else { format!("{count} troubles; see above") }
+}
+
 /// Looks at a data directory without changing it.
 pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     let data = &config.ledger.data;
@@ -37,7 +55,8 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     let mut records = None;
     match inspect::inspect(data, None, &[]) {
         Ok(found) => {
-            records = Some(found.records);
+            // Behind damage nobody knows how many there are.
+            records = found.damage.is_none().then_some(found.records);
             match &found.damage {
                 None => good.push(format!("the journal holds {} whole records", found.records)),
                 Some(damage) => bad.push(damage.to_string()),
@@ -56,6 +75,7 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
         }
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
+    bad.extend(strangers(data));
     match inspect::keys(data) {
         Ok(()) => good.push("the signing key fits the public key".to_owned()),
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
@@ -92,8 +112,11 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
         Ok(people) => good.push(format!("the register of people has {} entries", people.person.len())),
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
+    // Damage of the journal is met by whoever reads it.
+    let mut told = BTreeSet::new();
+    bad.retain(|trouble| told.insert(trouble.clone()));
     let mut told: String = good.iter().map(|line| format!("ok: {line}\n")).collect();
     told.extend(bad.iter().map(|line| format!("TROUBLE: {line}\n")));
     document(form, json!({"ok": good, "trouble": bad}), &told)?;
-    if bad.is_empty() { Ok(()) } else { Err(Failure::failed(format!("{} troubles; see above", bad.len()))) }
+    if bad.is_empty() { Ok(()) } else { Err(Failure::failed(troubles(bad.len()))) }
 }

@@ -52,6 +52,17 @@ pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<()
         }
         FigureVerb::Explain { key, when } => {
             let life = life(desk, key, when).await?;
+            if form == Form::Csv {
+                let columns = &[
+                    ("/key", "Figure"),
+                    ("/is_text", "Value"),
+                    ("/recorded_at", "When"),
+                    ("/position", "Record"),
+                    ("/explained", "Explained"),
+                ];
+                let entries = life.iter().rev().map(explained).collect();
+                return Listing { name: "values", columns, entries, empty: NOTHING }.print(form);
+            }
             let mut told = String::new();
             for value in life.iter().rev() {
                 told.push_str(&value.explained().join("\n  "));
@@ -104,6 +115,12 @@ async fn table(desk: &Desk, key: &FigureKey) -> Result<Option<TableNo>, Failure>
         }
     }
     Ok(None)
+}
+
+fn explained(value: &Value) -> Json {
+    let mut entry = entry(value);
+    entry["explained"] = json!(value.explained().join(" "));
+    entry
 }
 
 fn entry(value: &Value) -> Json {

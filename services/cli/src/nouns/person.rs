@@ -87,9 +87,15 @@ async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config) ->
     desk.submit(&["erase"], Wish::Network { command }).await?;
     let mut mails = 0;
     if let Some(known) = known {
-        mails = remove_mails(&config.in_data(&config.mail.folder), &known)?;
+        let unfinished = |why: Failure| {
+            Failure::failed(format!(
+                "{}. The log says that {person} is erased, and the register or mails still hold the name: mend that, and give the same command again",
+                why.sentence
+            ))
+        };
+        mails = remove_mails(&config.in_data(&config.mail.folder), &known).map_err(unfinished)?;
         people.person.remove(person);
-        people.write(&path).map_err(|e| Failure::of(&e))?;
+        people.write(&path).map_err(|e| unfinished(Failure::of(&e)))?;
     }
     line(&format!(
         "{person} is erased: every role has ended, the register forgets the name, {mails} mails in the folder are removed."

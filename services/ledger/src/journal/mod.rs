@@ -17,7 +17,7 @@ mod writer;
 
 pub use frame::{GROUP_HEADER, Location, SEGMENT_HEADER, encode_group};
 pub use point::PointReader;
-pub use reader::{Group, JournalReader, Tail, recover, segments};
+pub use reader::{Group, JournalReader, Tail, recover, segments, strangers};
 pub use writer::{JournalWriter, SEGMENT_SIZE};
 
 use std::io;

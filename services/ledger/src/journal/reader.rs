@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::JournalError;
 use super::frame::{GROUP_HEADER, GROUP_MAGIC, GroupHeader, Location, SEGMENT_HEADER, check_segment_header};
+use super::writer::segment_name;
 
 /// The largest group body believed; writers stay far below.
 const MAX_BODY: u32 = 256 * 1024 * 1024;
@@ -41,10 +42,30 @@ pub fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     for entry in fs::read_dir(folder).map_err(JournalError::io("cannot list", folder))? {
         let path = entry.map_err(JournalError::io("cannot list", folder))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(first) = name.strip_suffix(".journal").and_then(|digits| digits.parse().ok()) {
+        if let Some(first) = segment_of(name) {
             found.push((first, path));
         }
     }
+    found.sort();
+    Ok(found)
+}
+
+/// The first record of a segment, by its name.
+fn segment_of(name: &str) -> Option<u64> {
+    let first = name.strip_suffix(".journal")?.parse().ok()?;
+    (name == segment_name(first)).then_some(first)
+}
+
+/// What lies in a journal's folder, is no segment and is never read.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn strangers(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    let entries = fs::read_dir(folder).map_err(JournalError::io("cannot list", folder))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(JournalError::io("cannot list", folder)));
+    let is_stranger = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).and_then(segment_of).is_none();
+    let mut found: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
+    found.retain(is_stranger);
     found.sort();
     Ok(found)
 }

@@ -84,7 +84,12 @@ impl JournalWriter {
 }
 
 pub(super) fn segment_path(folder: &Path, first: u64) -> PathBuf {
-    folder.join(format!("{first:020}.journal"))
+    folder.join(segment_name(first))
+}
+
+/// The name of the segment that begins with this record.
+pub(super) fn segment_name(first: u64) -> String {
+    format!("{first:020}.journal")
 }
 
 fn create_segment(folder: &Path, first: u64) -> Result<(PathBuf, File), JournalError> {
