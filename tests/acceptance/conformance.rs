@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rondo_bus::{BusLedger, Credentials};
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
-use rondo_runtime::clock::SystemClock;
+use rondo_runtime::clock::{PacedClock, SystemClock};
 use rondo_runtime::lifecycle::Lifecycle;
+use rondo_runtime::memory::MemoryLedger;
 use rondo_testkit::conformance::suite;
-use rondo_testkit::memory::MemoryLedger;
 use rondo_testkit::process::Broker;
 use rondo_tests::root;
 
@@ -22,7 +22,7 @@ fn open(data: &Path) -> Opened {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_memory() {
-    suite(Arc::new(MemoryLedger::new(jiff::Timestamp::UNIX_EPOCH))).await;
+    suite(Arc::new(MemoryLedger::new(Arc::new(PacedClock::new(jiff::Timestamp::UNIX_EPOCH))))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

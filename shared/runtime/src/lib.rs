@@ -5,6 +5,7 @@ pub mod chance;
 pub mod clock;
 pub mod config;
 pub mod lifecycle;
+pub mod memory;
 pub mod patient;
 pub mod people;
 pub mod progress;

@@ -18,7 +18,8 @@ use rondo_domain::round::{Participant, Pin, RoundCommand, RoundPlan};
 use rondo_domain::table::TableNo;
 use rondo_domain::{Command, CommandId, FileHash, Reason, ReasonCode, Role, Wish};
 use rondo_eventlog::{Ledger, SubmitError, files};
-use rondo_testkit::memory::MemoryLedger;
+use rondo_runtime::clock::PacedClock;
+use rondo_runtime::memory::MemoryLedger;
 
 const FILE: &[u8] = b"a file";
 const TABLE: TableNo = TableNo(17);
@@ -32,7 +33,8 @@ struct Given {
 impl Given {
     async fn a_launched_round() -> Self {
         let now = "2026-01-15T10:00:00Z".parse().unwrap();
-        let given = Self { ledger: MemoryLedger::new(now), acts: AtomicU32::new(0) };
+        let given =
+            Self { ledger: MemoryLedger::new(std::sync::Arc::new(PacedClock::new(now))), acts: AtomicU32::new(0) };
         files::store(&given.ledger, FILE).await.unwrap();
         let people = [
             ("coordinator", Role::RegionalCoordinator, None),

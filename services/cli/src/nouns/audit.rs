@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use rondo_eventlog::Ledger;
 use rondo_eventlog::merkle::{Checkpoint, Policy, Receipt, Verifier};
 use rondo_ledger::inspect::{self, Inspection};
 use rondo_runtime::clock::{Clock, SystemClock};
@@ -148,6 +149,23 @@ fn text(path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// Has the witnesses of a policy cosign the newest checkpoint.
+async fn be_witnessed(ledger: &dyn Ledger, policy: &Path, data: &Path) -> Result<(), Failure> {
+    let policy = witness::read_policy(policy)?;
+    if policy.to_be_asked().next().is_none() {
+        return Err(Failure::usage("the policy names no witness with an address, so that there is nobody to ask"));
+    }
+    let (asked, kept) = witness::renew(ledger, &policy, data).await?;
+    for asked in &asked {
+        let outcome = asked.outcome.as_ref().map_or_else(Clone::clone, |_| "cosigned".to_owned());
+        line(&format!("{}: {outcome}", asked.name))?;
+    }
+    let Some(size) = kept else {
+        return Err(Failure::try_later("not as many witnesses cosigned as the policy asks; nothing was kept"));
+    };
+    line(&format!("{size} records are cosigned; kept as {}.", data.join(COSIGNED).display()))
+}
+
 /// Runs a verb that reads the log.
 pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) -> Result<(), Failure> {
     let ledger = &*desk.ledger;
@@ -162,23 +180,7 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
         AuditVerb::Key(KeyVerb::List { plain }) => super::key::list(ledger, *plain, form).await,
         AuditVerb::Key(_) => Err(Failure::usage("this verb needs no log")),
         AuditVerb::Search(args) => super::search::run(args, desk, form).await,
-        AuditVerb::Witness { policy } => {
-            let policy = witness::read_policy(policy)?;
-            if policy.to_be_asked().next().is_none() {
-                return Err(Failure::usage(
-                    "the policy names no witness with an address, so that there is nobody to ask",
-                ));
-            }
-            let (asked, kept) = witness::renew(ledger, &policy, data).await?;
-            for asked in &asked {
-                let outcome = asked.outcome.as_ref().map_or_else(Clone::clone, |_| "cosigned".to_owned());
-                line(&format!("{}: {outcome}", asked.name))?;
-            }
-            let Some(size) = kept else {
-                return Err(Failure::try_later("not as many witnesses cosigned as the policy asks; nothing was kept"));
-            };
-            line(&format!("{size} records are cosigned; kept as {}.", data.join(COSIGNED).display()))
-        }
+        AuditVerb::Witness { policy } => be_witnessed(ledger, policy, data).await,
         AuditVerb::Checkpoint => line(ledger.checkpoint().await?.trim_end()),
         AuditVerb::Export { out } => {
             let told = |done: u64, all: u64| {
