@@ -46,11 +46,31 @@ fn every_value_is_told_with_who_why_whence_and_whither() {
     assert_eq!(last["confirmed"]["by"], "lao-coordinator");
     let told = Command::new(program()).args(["--data", &data, "figure", "explain", KEY]).output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
-    for words in
-        ["was 1.072", "approved by ilo-manager", "cleared by ilo-publisher", "row 5 of lao-corrected.csv", "was 1.702"]
-    {
+    for words in [
+        "is 1.072 since",
+        "approved by ilo-manager",
+        "cleared by ilo-publisher",
+        "row 5 of lao-corrected.csv",
+        "was 1.702 from",
+    ] {
         assert!(told.contains(words), "{words}: {told}");
     }
+}
+
+#[test]
+fn a_rule_that_failed_on_a_figure_is_told_with_what_settled_it() {
+    let (_folder, data) = played();
+    let total = "LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_TOTAL";
+    let history = ask(&data, &["figure", "history", total]);
+    let [only] = &history["history"].as_array().unwrap()[..] else { panic!("one value: {history}") };
+    let settled = &only["findings"][0]["settled"];
+    assert_eq!(settled[0].as_str().map(|submission| &submission[..4]), Some("lao-"), "{only}");
+    assert_eq!(settled[1]["by"], "validator", "{only}");
+    let told = Command::new(program()).args(["--data", &data, "figure", "explain", total]).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("Settled by the submission lao-"), "{told}");
+    let before = ask(&data, &["figure", "show", total, "--as-of", "2025-11-04"]);
+    assert_eq!(before["figures"][0]["findings"][0]["settled"], Value::Null, "it was not known then");
 }
 
 #[test]
@@ -92,15 +112,19 @@ fn the_ready_questions_of_an_auditor_are_answered() {
         assert_eq!(last["releases"][0]["release"], entry["release"]);
     }
     assert!(found(&["--question", "same-person"]).is_empty(), "the domain refuses it");
-    let loaded = found(&["--question", "last-by-another"]);
-    assert!(!loaded.is_empty(), "what was published before this log began was loaded by us");
-    assert!(loaded.iter().all(|entry| entry["role"] != "focal-point"));
+    let by_another = found(&["--question", "last-by-another"]);
+    assert!(by_another.is_empty(), "but for what was published before this log began: {by_another:?}");
+    assert!(!found(&["--reason", "published-earlier"]).is_empty());
     let changes = found(&["--person", "lao-focal", "--event", "FiguresRecorded", "--reason", "transposed"]);
     assert_eq!(changes.len(), 1);
     assert!(changes[0]["what"].as_str().unwrap().contains("1.702 became 1.072"), "{}", changes[0]["what"]);
     let table = found(&["--country", "LAO", "--table", "17", "--event", "TablesAccepted"]);
     assert_eq!(table.len(), 1);
-    assert!(found(&["--person", "nobody-at-all"]).is_empty());
+    for unknown in [["--person", "nobody-at-all"], ["--event", "FigureRecorded"]] {
+        let args = [&["--data", &data, "audit", "search"][..], &unknown].concat();
+        let missing = Command::new(program()).args(args).output().unwrap();
+        assert_eq!(missing.status.code(), Some(5), "a slip is no clean answer: {unknown:?}");
+    }
     let before = found(&["--country", "LAO", "--until", "2025-09-15T01:59:59Z"]).len();
     let all = found(&["--country", "LAO"]).len();
     assert!(before < all, "{before} of {all}");
@@ -144,4 +168,15 @@ fn the_figures_of_a_round_are_told_as_they_were_known_and_as_the_public_saw_them
         found.unwrap().1
     };
     assert_eq!((known("2025-11-05T02:49:59Z"), known("2025-11-05T02:50:00Z")), ("1.702".into(), "1.072".into()));
+}
+
+#[test]
+fn a_demonstration_that_is_played_again_adds_nothing() {
+    let (_folder, data) = played();
+    let state = || ask(&data, &["audit", "state"]);
+    let before = state();
+    let mut command = Command::new(program());
+    command.args(["--data", &data, "up", "--demo", "--until-done", "--pace", "0"]);
+    assert!(command.output().unwrap().status.success());
+    assert_eq!(state(), before);
 }

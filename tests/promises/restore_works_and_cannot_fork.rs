@@ -105,6 +105,13 @@ fn one_file_and_an_export_bring_back_the_same_state() {
     for (name, from) in [("from-file", &file), ("from-export", &export)] {
         let again = places.of(name);
         rondo(&again, &["restore", "--from", from]);
+        // Whoever was given a copy has no signing key: it is read, and nothing is recorded in it.
+        let key = "LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR";
+        let history = ["figure", "history", key, "--output", "json"];
+        assert_eq!(rondo(&again, &history), rondo(&data, &history), "{name} is read without a key");
+        assert_eq!(state(&again), state(&data), "{name} without a key");
+        refused(&again, &["person", "grant", "anna", "auditor"], 2, "no signing key");
+        refused(&again, &["up", "--listen", "127.0.0.1:0"], 1, "keys is missing");
         copy(&format!("{data}/keys"), &again);
         assert_eq!(state(&again), state(&data), "{name}");
         assert!(rondo(&again, &["audit", "verify"]).contains("2. bytes:      good"), "{name}");

@@ -8,16 +8,18 @@ use rondo_domain::participation::{
     Answer, Channel, Participation, ParticipationCommand, QueryState, ReceivedFile, ReceivedSubmission, SubmissionState,
 };
 use rondo_domain::round::{Pin, Round, RoundCommand};
+use rondo_domain::table::Questionnaire;
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{
     Command, CommandId, Country, FileHash, PersonId, QueryId, Reason, Role, RoundId, StreamId, SubmissionId, Wish, Year,
 };
-use rondo_eventlog::{Accepted, Ledger, files, ledger};
+use rondo_eventlog::{Accepted, Fault, Ledger, files, ledger};
 use rondo_scheduler::definitions::{self, Ready};
 
 use crate::builtin;
 use crate::failure::Failure;
+use crate::output::hint;
 
 /// A person at work on a log.
 pub(crate) struct Desk {
@@ -89,6 +91,21 @@ impl Desk {
         let bundle = Bundle::from_bytes(&bytes).map_err(|e| Failure::of(&e))?;
         let ready = definitions::read(&bundle)?;
         Ok((bundle, ready))
+    }
+
+    /// The questionnaire that a round is pinned to. A copy of a log without its files tells tables by the workflow of that name
+    /// that is packed into the program.
+    pub(crate) async fn questionnaire(&self, round: &Round) -> Result<Questionnaire, Failure> {
+        let pin = round.pin.as_ref().ok_or_else(|| Failure::not_found("the round has no definition yet"))?;
+        let bundle = match files::fetch(&*self.ledger, &pin.bundle).await {
+            Ok(bytes) => Bundle::from_bytes(&bytes).map_err(|e| Failure::of(&e))?,
+            Err(Fault::NotFound(_)) => {
+                hint("The round's definition is not stored in this copy; tables are told by the program's own.");
+                builtin::bundle(pin.workflow.as_str())?
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        Ok(rondo_questionnaire::read_questionnaire(&bundle)?)
     }
 
     /// Plans a round on a workflow; the scheduler configures it.

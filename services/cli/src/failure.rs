@@ -92,7 +92,7 @@ impl From<rondo_ledger::OpenError> for Failure {
     fn from(error: rondo_ledger::OpenError) -> Self {
         let sentence = with_sources(&error);
         match error {
-            rondo_ledger::OpenError::NoLog(_) => Self::not_found(sentence),
+            rondo_ledger::OpenError::NoLog(_) | rondo_ledger::OpenError::Export(_) => Self::not_found(sentence),
             rondo_ledger::OpenError::Clock { .. } => Self::usage(sentence),
             rondo_ledger::OpenError::Held { .. } => Self::try_later(sentence),
             _ => Self::failed(sentence),

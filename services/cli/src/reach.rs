@@ -50,15 +50,19 @@ impl Reached {
                 return Ok(Self { ledger, served: true, opened: None });
             }
         }
-        if !data.join("log.json").exists() {
-            return Err(rondo_ledger::OpenError::NoLog(data.clone()).into());
-        }
-        let mut opened = rondo_ledger::open(&LedgerConfig {
+        rondo_ledger::has_note(data)?;
+        let parts = LedgerConfig {
             data: data.clone(),
             origin: config.ledger.origin.clone(),
             clock: Arc::new(SystemClock),
             chance: Arc::new(SystemChance),
-        })?;
+        };
+        let mut opened = if rondo_ledger::is_without_keys(data) {
+            crate::output::hint("This copy of the log has no signing key: it is only read.");
+            rondo_ledger::open_to_read(&parts)?
+        } else {
+            rondo_ledger::open(&parts)?
+        };
         for note in &opened.notes {
             crate::output::hint(note);
         }

@@ -71,6 +71,7 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         .route("/rounds/{round}", get(pages::round))
         .route("/rounds/{round}/mail", get(pages::mail))
         .route("/rounds/{round}/{country}", get(pages::country))
+        .route("/rounds/{round}/{country}/tables/{number}", get(pages::table))
         .route("/figures/{*key}", get(pages::figure))
         .route("/api/figures/{*key}", get(pages::figure_json))
         .route("/log/checkpoint", get(log::checkpoint))

@@ -60,8 +60,13 @@ pub enum OpenError {
         what: String,
     },
     /// There is no log.
-    #[error("there is no log in {0}; `rondo up` makes one")]
+    #[error("there is no log in {0}: name its data directory with --data; `rondo up` makes a new one")]
     NoLog(PathBuf),
+    /// There is an export.
+    #[error(
+        "{0} is an export of a log, not its data directory. `rondo audit verify {0}` checks it; to search it and to read figures in it, load it first: rondo restore --from {0} --data DIR"
+    )]
+    Export(PathBuf),
     /// The note that says what the directory is, is gone from beside a journal.
     #[error("{0} has a journal, but its `log.json` is missing; restore that file from a backup. Nothing was changed")]
     NoteMissing(PathBuf),
@@ -155,12 +160,17 @@ pub(crate) fn origin_of(path: &Path) -> Result<String, OpenError> {
     Ok(read_note(path)?.origin)
 }
 
-/// Whether a directory says that it holds a log.
-fn has_note(path: &Path) -> Result<(), OpenError> {
+/// Requires that a directory says that it holds a log.
+///
+/// # Errors
+/// When it does not, and what it looks like instead.
+pub fn has_note(path: &Path) -> Result<(), OpenError> {
     if path.join("log.json").exists() {
         Ok(())
     } else if path.join("journal").is_dir() && path.join("keys").is_dir() {
         Err(OpenError::NoteMissing(path.to_owned()))
+    } else if crate::inspect::is_export(path) {
+        Err(OpenError::Export(path.to_owned()))
     } else {
         Err(OpenError::NoLog(path.to_owned()))
     }

@@ -211,6 +211,8 @@ pub struct LedgerHandle {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) evidence: Arc<Evidence>,
     pub(crate) data: Arc<Path>,
+    /// Whether the signing key is not there, so that nothing can be recorded.
+    pub(crate) reads_only: bool,
 }
 
 impl LedgerHandle {
@@ -228,9 +230,20 @@ impl LedgerHandle {
     /// # Errors
     /// The rejection, or the ledger's fault.
     pub async fn hand_over(&self, command: Command) -> Result<Accepted, SubmitError> {
+        self.may_write()?;
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Submit(Box::new(command), reply)).await.map_err(|_| Fault::Stopped)?;
         answer.await.map_err(|_| Fault::Stopped)?
+    }
+
+    fn may_write(&self) -> Result<(), Fault> {
+        if self.reads_only {
+            return Err(Fault::Refused(
+                "this copy of the log has no signing key: it can be read, and nothing is recorded in it. Put the folder `keys` back where it is the log itself"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     /// Returns once everything recorded so far is in the store's indexes.
@@ -306,6 +319,7 @@ impl Ledger for LedgerHandle {
     }
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+        self.may_write()?;
         let evidence = Arc::clone(&self.evidence);
         tokio::task::spawn_blocking(move || evidence.store(&part)).await.map_err(|_| Fault::Stopped)?
     }

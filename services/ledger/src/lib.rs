@@ -23,7 +23,7 @@ mod store;
 pub mod time;
 mod tree;
 
-pub use directory::{DataDirectory, OpenError};
+pub use directory::{DataDirectory, OpenError, has_note};
 pub use handle::LedgerHandle;
-pub use notary::create_key;
-pub use open::{LedgerConfig, Opened, open};
+pub use notary::{create_key, is_without_keys};
+pub use open::{LedgerConfig, Opened, open, open_to_read};

@@ -163,8 +163,17 @@ fn shown(data: &Path) -> Result<Option<Head>, NotaryError> {
     Ok(Checkpoint::parse(&note).map(|checkpoint| checkpoint.head))
 }
 
+/// Whether neither the key nor the memory of what it signed is there, as in a copy that others were given.
+pub fn is_without_keys(data: &Path) -> bool {
+    let keys = data.join("keys");
+    !keys.join("log.key").exists() && !keys.join("signed.json").exists()
+}
+
 /// How many records were signed; what stands among them was acknowledged.
 pub(crate) fn signed_size(data: &Path) -> Result<u64, NotaryError> {
+    if is_without_keys(data) {
+        return Ok(shown(data)?.map_or(0, |head| head.size));
+    }
     Ok(memory(data)?.frontier.size().max(shown(data)?.map_or(0, |head| head.size)))
 }
 
@@ -198,7 +207,7 @@ impl Notary {
         }
         let anchor = shown.filter(|head| head.size > signed);
         let stale = shown.is_none_or(|head| head.size < signed) || !is_signed_by(data, &signer);
-        let tree = tree(data, &memory.frontier)?;
+        let tree = tree(data, Head { size: signed, root: memory.frontier.root() })?;
         if !stale {
             log.signed_to(signed);
         }
@@ -285,9 +294,8 @@ impl Notary {
 pub(crate) const TREE: &str = "tree";
 
 /// The hashes of the tree that was signed, written anew from the journal where they are not there.
-fn tree(data: &Path, signed: &Frontier) -> Result<TreeWriter, NotaryError> {
+pub(crate) fn tree(data: &Path, head: Head) -> Result<TreeWriter, NotaryError> {
     let folder = data.join(TREE);
-    let head = Head { size: signed.size(), root: signed.root() };
     let failed = || io("use", &folder);
     if let Some(tree) = TreeWriter::resume(&folder, head).map_err(failed())? {
         return Ok(tree);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use rondo_domain::StreamId;
-use rondo_eventlog::merkle::{Frontier, Verifier, leaf_hash};
+use rondo_eventlog::merkle::{Checkpoint, Frontier, NoteError, Verifier, leaf_hash};
 use rondo_eventlog::{Fault, Head, codec};
 use rondo_runtime::chance::Chance;
 use rondo_runtime::clock::Clock;
@@ -22,7 +22,7 @@ use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, Group, JournalWriter, Tail};
 use crate::mark::{self, Mark};
-use crate::notary::{self, Notary, TREE};
+use crate::notary::{self, Notary, NotaryError, TREE};
 use crate::rotation;
 use crate::scrub;
 use crate::sequencer::{Request, Salts, Sequencer};
@@ -55,7 +55,8 @@ pub struct Opened {
     pub handle: LedgerHandle,
     /// What was done while opening, in sentences.
     pub notes: Vec<String>,
-    notary: Notary,
+    /// Absent where the log is only read.
+    notary: Option<Notary>,
     threads: Vec<JoinHandle<()>>,
     /// Where the journal is, and the head found, if a part of it was trusted and not read.
     unread: Option<(PathBuf, Head)>,
@@ -88,7 +89,16 @@ impl Opened {
             threads.push(started.map_err(io("start a thread for", Path::new("the scrub")))?);
         }
         let failing = handle.clone();
-        let signing = notary.run(stop.clone());
+        let mut idle = stop.clone();
+        let signing = async move {
+            match notary {
+                Some(notary) => notary.run(idle).await,
+                None => {
+                    idle.wait().await;
+                    Ok(())
+                }
+            }
+        };
         let outcome = tokio::select! {
             signed = signing => signed.map_err(OpenError::from),
             why = failing.failed() => Err(OpenError::Store(Fault::Corrupt(why))),
@@ -128,9 +138,24 @@ struct Recovery {
 /// When the directory, the journal or the store cannot be used; nothing is changed then, but an unacknowledged end cut off.
 pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
     let directory = DataDirectory::open_or_create(&config.data, &config.origin, &*config.chance)?;
+    open_as(config, directory, false)
+}
+
+/// Opens a copy of a log that came without its signing key, to be read alone: what is sent is refused.
+///
+/// # Errors
+/// As [`open`]; and when there is no log, or its checkpoint is not signed by the public key beside it.
+pub fn open_to_read(config: &LedgerConfig) -> Result<Opened, OpenError> {
+    open_as(config, DataDirectory::open(&config.data)?, true)
+}
+
+fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) -> Result<Opened, OpenError> {
     let folder = config.data.join("journal");
     if journal::segments(&folder).map_or(true, |segments| segments.is_empty()) {
         return Err(OpenError::JournalMissing(config.data.clone()));
+    }
+    if !reads_only && notary::is_without_keys(&config.data) {
+        return Err(NotaryError::Missing(config.data.join("keys")).into());
     }
     let mut notes = Vec::new();
     if mark::went_down(&config.data)? {
@@ -151,26 +176,61 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
     };
     let head = Head { size: recovery.frontier.size(), root: recovery.frontier.root() };
     let log = Arc::new(Log::new(&config.data, store, recovery.packed, recovery.tail, head));
-    let signer = notary::read_key(&config.data.join("keys").join("log.key"), directory.origin())?;
-    if config.data.join("log.vkey").exists() {
-        if rotation::mend(&config.data, &signer)? {
-            notes.push("a change of the signing key was finished".to_owned());
-        }
-        crate::inspect::keys(&config.data)?;
+    let (key, notary) = if reads_only {
+        (reading(&log, &config.data)?, None)
     } else {
-        directory::write_vkey(&config.data, &signer)?;
-        notes.push("the public key was missing and was written anew from the signing key".to_owned());
-    }
-    let key = signer.verifier();
-    let notary = Notary::open(Arc::clone(&log), &config.data, signer)?;
+        let (key, notary) = signing(&log, &config.data, directory.origin(), &mut notes)?;
+        (key, Some(notary))
+    };
     let journal = JournalWriter::resume(&folder, &tail)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
     let from = (recovery.frontier, journal, packer);
     let (requests, threads) = start(&log, config, from, &evidence, key)?;
     let data = Arc::from(config.data.as_path());
-    let handle = LedgerHandle { log, requests, evidence, data };
+    let handle = LedgerHandle { log, requests, evidence, data, reads_only };
     let unread = (recovery.began > 0).then_some((folder, head));
     Ok(Opened { handle, notes, notary, threads, unread, mark, _directory: directory })
+}
+
+/// The key that signs, and who signs with it.
+fn signing(
+    log: &Arc<Log>,
+    data: &Path,
+    origin: &str,
+    notes: &mut Vec<String>,
+) -> Result<(Verifier, Notary), OpenError> {
+    let signer = notary::read_key(&data.join("keys").join("log.key"), origin)?;
+    if data.join("log.vkey").exists() {
+        if rotation::mend(data, &signer)? {
+            notes.push("a change of the signing key was finished".to_owned());
+        }
+        crate::inspect::keys(data)?;
+    } else {
+        directory::write_vkey(data, &signer)?;
+        notes.push("the public key was missing and was written anew from the signing key".to_owned());
+    }
+    let key = signer.verifier();
+    Ok((key, Notary::open(Arc::clone(log), data, signer)?))
+}
+
+/// The public key of a log that is only read, whose checkpoint it signed and whose records hash to that.
+fn reading(log: &Arc<Log>, data: &Path) -> Result<Verifier, OpenError> {
+    let read = |name: &str| {
+        let path = data.join(name);
+        fs::read_to_string(&path).map(|text| (path.clone(), text)).map_err(io("read", &path))
+    };
+    let bad = |path: PathBuf| move |e: NoteError| OpenError::BadNote { path, what: e.to_string() };
+    let (path, vkey) = read("log.vkey")?;
+    let key = Verifier::from_vkey(&vkey).map_err(bad(path))?;
+    let (path, note) = read("checkpoint")?;
+    let signed = Checkpoint::open(&note, &key).map_err(bad(path))?.head;
+    let have = log.head().size;
+    if have < signed.size {
+        return Err(NotaryError::DoesNotExtend { have, signed: signed.size }.into());
+    }
+    notary::tree(data, signed)?;
+    log.signed_to(signed.size);
+    Ok(key)
 }
 
 /// Removes what follows from the journal and was not synced.

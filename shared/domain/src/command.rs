@@ -90,7 +90,10 @@ impl Wish {
         match self {
             Self::Participation {
                 round,
-                command: ParticipationCommand::Expect | ParticipationCommand::Receive { .. },
+                command:
+                    ParticipationCommand::Expect
+                    | ParticipationCommand::Receive { .. }
+                    | ParticipationCommand::Declare { .. },
                 ..
             } => {
                 vec![StreamId::round(round)]

@@ -46,18 +46,16 @@ pub async fn read(
     only: Option<&Country>,
     as_of: AsOf,
 ) -> Result<Vec<Figure>, Fault> {
-    let released = match as_of {
-        AsOf::Published(at) => Some(released(&read_all(ledger, "release/").await?, id, at)),
-        AsOf::Now | AsOf::Known(_) => None,
-    };
+    let released = released(&read_all(ledger, "release/").await?, id, as_of.instant());
+    let published = matches!(as_of, AsOf::Published(_));
     let mut figures = Vec::new();
     for (country, participant) in round.participants.iter().filter(|(country, _)| only.is_none_or(|o| o == *country)) {
         for table in &participant.tables {
-            let shown = match released.as_ref().map(|released| released.get(&(country.clone(), *table))) {
-                Some(None) => continue,
-                shown => shown.flatten(),
-            };
-            let holds = |record: &Record| match shown {
+            let out = released.get(&(country.clone(), *table));
+            if published && out.is_none() {
+                continue;
+            }
+            let holds = |record: &Record| match out.filter(|_| published) {
                 Some((_, before)) => record.position < *before,
                 None => record.recorded_at <= as_of.instant(),
             };
@@ -68,9 +66,10 @@ pub async fn read(
                         figures.extend(cells.into_iter().map(|(cell, (is, recorded))| Figure {
                             key: FigureKey::new(&sheet, &cell),
                             table: *table,
-                            is: if shown.is_some() { is.shown() } else { is },
+                            is: if published { is.shown() } else { is },
+                            // A value that came after a release was put together does not stand in it.
+                            release: out.filter(|(_, before)| recorded.position < *before).map(|(id, _)| id.clone()),
                             recorded,
-                            release: shown.map(|(release, _)| release.clone()),
                         }));
                     }
                 }

@@ -1,9 +1,8 @@
 //! A release is what was approved, or it does not go out.
 
-use rondo_domain::participation::{Declaration, ParticipationCommand, SubmissionState};
+use rondo_domain::participation::{ParticipationCommand, SubmissionState};
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::round::RoundCommand;
-use rondo_domain::table::TableNo;
 
 use rondo_runtime::clock::Clock;
 
@@ -58,11 +57,6 @@ impl House {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changed_after_approval_does_not_go_out_before_it_is_approved_again() {
     let house = House::open().await;
-    let part = house.participation().await;
-    let rest: Vec<TableNo> = part.tables.keys().copied().filter(|table| table.0 != 17).collect();
-    let declaration = Declaration::NotAvailable;
-    let text = "we have no such data".to_owned();
-    house.lao("lao-one", ParticipationCommand::Declare { tables: rest, declaration, text }).await.unwrap();
     house.validated("first", "1.072").await;
     house.move_to("2026-01-26T09:00:00Z").await;
     assert_eq!(house.release_state().await, ReleaseState::Prepared);

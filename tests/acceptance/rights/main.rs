@@ -288,6 +288,17 @@ async fn a_country_keeps_to_itself() {
 }
 
 #[tokio::test]
+async fn a_declaration_names_a_table_and_comes_while_the_round_takes_answers() {
+    let given = Given::a_launched_round().await;
+    let text = || "we have none".to_owned();
+    let declare = |tables| P::Declare { tables, declaration: Declaration::NotAvailable, text: text() };
+    given.refuses("lao", of("LAO", declare(vec![])), "command.malformed").await;
+    given.accepts("coordinator", round(RoundCommand::BeginClosing)).await;
+    given.accepts("coordinator", round(RoundCommand::Close)).await;
+    given.refuses("lao", of("LAO", declare(vec![TABLE])), "round.closed").await;
+}
+
+#[tokio::test]
 async fn no_change_and_no_decision_without_a_reason() {
     let given = Given::a_launched_round().await;
     given.a_checked_file_with_a_question().await;

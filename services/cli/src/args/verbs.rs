@@ -21,7 +21,7 @@ pub(crate) enum RoundVerb {
     Show { round: RoundId },
     /// List the figures of a round, as they are or as they were at an instant.
     #[command(
-        after_help = "Example: rondo round figures ilms-asean-2025 --country LAO --as-of 2025-10-01T00:00Z --output csv"
+        after_help = "Example: rondo round figures ilms-asean-2025 --country LAO --as-of 2025-11-01 --output csv"
     )]
     Figures {
         round: RoundId,
@@ -166,7 +166,7 @@ pub(crate) struct When {
 pub(crate) enum FigureVerb {
     /// Show a figure's value.
     #[command(
-        after_help = "Example: rondo figure show LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR --as-of 2025-10-01T00:00Z"
+        after_help = "Example: rondo figure show LAO/MNA_OEMP_SEX_CDS_NB/2023/SEX_F/CDS_DES_KOR --as-of 2025-11-01"
     )]
     Show {
         /// REF_AREA/INDICATOR/TIME/SEX[/CLASSIF1[/CLASSIF2]][@SOURCE]

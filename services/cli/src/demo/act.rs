@@ -8,6 +8,7 @@ use rondo_domain::participation::{Channel, ParticipationCommand, TableState};
 use rondo_domain::release::ReleaseCommand;
 use rondo_domain::round::{Participant, RoundCommand};
 use rondo_domain::run::TaskName;
+use rondo_domain::table::TableNo;
 use rondo_domain::{Country, PersonId, ReleaseId, RoundId, Wish};
 use rondo_eventlog::Ledger;
 
@@ -101,7 +102,12 @@ async fn in_country(desk: &Desk, round: &RoundId, country: &Country, what: &What
             let tables = if tables.is_empty() {
                 let part = desk.participation(round, country).await?;
                 let open = part.tables.iter().filter(|(_, table)| table.state == TableState::Expected);
-                open.map(|(no, _)| *no).collect()
+                let open: Vec<TableNo> = open.map(|(no, _)| *no).collect();
+                if open.is_empty() {
+                    // Played again, after all that was open was declared.
+                    return Ok(());
+                }
+                open
             } else {
                 tables.clone()
             };

@@ -46,6 +46,10 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
     }
     let policy = policy.as_deref().map(witness::read_policy).transpose()?;
     let path = path.as_deref().unwrap_or(&config.ledger.data);
+    if path.extension().is_some_and(|end| end == "tar") {
+        let what = "is a backup as one file; it is verified while it is restored: rondo restore --from";
+        return Err(Failure::usage(format!("{} {what} {} --data DIR", path.display(), path.display())));
+    }
     if path.is_file() {
         if saved.is_some() || policy.is_some() {
             return Err(Failure::usage("--saved and --policy are about a log; a receipt is held against --key alone"));
@@ -98,6 +102,11 @@ fn witnesses(policy: &Policy, note: &str, extends: Option<bool>, fresh: Option<u
     let by: Vec<String> = found.witnesses.iter().map(|(name, at)| format!("{name} at {at}")).collect();
     let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
     if !found.asks {
+        if fresh.is_some() {
+            let told =
+                "BAD: the policy asks for no witness, and without one nobody can tell how fresh this is".to_owned();
+            return Answer { good: Some(false), told };
+        }
         return Answer::none(&format!("not witnessed: the policy asks for no witness (cosigned by {by})"));
     }
     let good = found.quorum && extends == Some(true);
@@ -232,8 +241,8 @@ pub(crate) fn written(paths: &[PathBuf]) -> Result<(), Failure> {
     for path in paths {
         line(&format!("Written: {}, with its record beside it.", path.display()))?;
     }
-    if let Some(first) = paths.first() {
-        hint(&format!("Next: rondo audit verify {}", first.display()));
+    if let Some(last) = paths.last() {
+        hint(&format!("Next: rondo audit verify {} --key FILE, with the log's public key (log.vkey)", last.display()));
     }
     Ok(())
 }

@@ -77,7 +77,8 @@ pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<()
 }
 
 /// What is said where a figure had no value at the instant asked about.
-const NOTHING: &str = "This figure had no value then; its first one came later. Ask without a date to see every value.";
+const NOTHING: &str =
+    "This figure had no value then; its first one came later. `rondo figure history` without a date shows every value.";
 
 /// The newest value of each source.
 fn newest(life: &[Value]) -> Vec<Value> {
@@ -108,8 +109,7 @@ async fn life(desk: &Desk, key: &FigureKey, when: &When) -> Result<Vec<Value>, F
 async fn table(desk: &Desk, key: &FigureKey) -> Result<Option<TableNo>, Failure> {
     let world = desk.world(&["round/"]).await?;
     for (_, round) in world.rounds().into_iter().rev() {
-        let Ok((bundle, _)) = desk.definition(round).await else { continue };
-        let Ok(questionnaire) = rondo_questionnaire::read_questionnaire(&bundle) else { continue };
+        let Ok(questionnaire) = desk.questionnaire(round).await else { continue };
         if let Some(layout) = questionnaire.layouts.get(&key.indicator) {
             return Ok(Some(layout.table));
         }
@@ -131,6 +131,7 @@ fn entry(value: &Value) -> Json {
         "key": value.key,
         "position": value.recorded.position,
         "recorded_at": value.recorded.at,
+        "until": value.until,
         "actor": value.recorded.by,
         "role": value.recorded.role,
         "institution": value.institution,

@@ -11,6 +11,7 @@ pub(crate) mod key;
 mod participation;
 mod person;
 mod query;
+mod questions;
 mod release;
 mod reminder;
 mod round;

@@ -96,8 +96,7 @@ async fn figures(desk: &Desk, id: &RoundId, country: Option<&Country>, when: &Wh
         let (round, country) = (id.to_string(), country.to_string());
         return Err(rondo_domain::Rejection::UnknownParticipation { round, country }.into());
     }
-    let (bundle, _) = desk.definition(&round).await?;
-    let questionnaire = rondo_questionnaire::read_questionnaire(&bundle).map_err(|e| Failure::of(&e))?;
+    let questionnaire = desk.questionnaire(&round).await?;
     let as_of = AsOf::new(when.as_of, when.published);
     let figures = vintage::read(&*desk.ledger, (id, &round), &questionnaire, country, as_of).await?;
     let entry = |figure: &vintage::Figure| {

@@ -23,6 +23,7 @@ use crate::router::Shared;
 struct CountryPage {
     title: String,
     round: String,
+    country: String,
     state: &'static str,
     deadline: String,
     explanation: String,
@@ -41,7 +42,7 @@ struct TableLine {
     title: String,
     state: String,
     years: String,
-    figures: Vec<(String, String)>,
+    has_figures: bool,
 }
 
 struct SubmissionLine {
@@ -85,6 +86,7 @@ pub(crate) async fn country(
         Some(CountryPage {
             title: words::capitalised(&words::country(&texts, &country)),
             round: round.to_string(),
+            country: country.to_string(),
             state: part.state().as_str(),
             deadline: words::moment(&participant.deadline),
             explanation: participant.deadline.explanation(),
@@ -145,24 +147,19 @@ fn tables(part: &Participation, country: &Country, texts: &Texts, recorded: &BTr
             TableState::Confirmed => "confirmed by the country",
             TableState::Published => "published",
         };
-        let mut figures = Vec::new();
-        for layout in texts.questionnaire.indicators(*no) {
-            let total =
-                |dimension| texts.questionnaire.classification(&layout.indicator, dimension).and_then(|c| c.total());
-            let classes: String = [total(1), total(2)].into_iter().flatten().map(|code| format!("/{code}")).collect();
-            for year in &table.years {
-                let key = format!("{country}/{}/{year}/SEX_T{classes}", layout.indicator);
-                if recorded.contains(&key) {
-                    figures.push((format!("/figures/{key}"), format!("{} {year}", layout.indicator)));
-                }
-            }
-        }
+        let of = |layout: &rondo_domain::table::Layout, year| format!("{country}/{}/{year}/", layout.indicator);
+        let holds = |year| {
+            texts.questionnaire.indicators(*no).any(|layout| {
+                let prefix = of(layout, year);
+                recorded.range(prefix.clone()..).next().is_some_and(|key| key.starts_with(&prefix))
+            })
+        };
         TableLine {
             no: no.to_string(),
             title: texts.questionnaire.tables.get(no).cloned().unwrap_or_default(),
             state: format!("{state}{declared}"),
             years: table.years.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            figures: if table.years.is_empty() { Vec::new() } else { figures },
+            has_figures: table.years.iter().any(holds),
         }
     };
     part.tables.iter().map(line).collect()

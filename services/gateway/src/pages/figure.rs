@@ -10,7 +10,7 @@ use axum::response::Html;
 use jiff::Timestamp;
 use rondo_domain::RoundId;
 use rondo_domain::figure::{FigureKey, Sex};
-use rondo_eventlog::life::{self, AsOf, Value};
+use rondo_eventlog::life::{self, AsOf, Found, Value};
 use rondo_eventlog::wire::Failure;
 use serde::Deserialize;
 use serde_json::json;
@@ -63,7 +63,13 @@ pub(crate) async fn figure(State(shared): State<Shared>, Path(key): Path<String>
         ));
     };
     let rounds: BTreeSet<&RoundId> = life.iter().filter_map(|value| value.round.as_ref()).collect();
-    let pages = rounds.iter().map(|round| (format!("/rounds/{round}/{}", key.country), round.to_string())).collect();
+    let country = words::capitalised(&words::country(&texts, &key.country));
+    let of_round = |round: &&RoundId| {
+        let address = format!("/rounds/{round}/{}", key.country);
+        let table = table.map(|table| (format!("{address}/tables/{table}"), format!("table {table}")));
+        std::iter::once((address, format!("{country}, {round}"))).chain(table)
+    };
+    let pages = rounds.iter().flat_map(of_round).collect();
     page(&FigurePage {
         title: key.to_string(),
         what: in_words(&key, &texts),
@@ -125,11 +131,17 @@ fn in_words(key: &FigureKey, texts: &Texts) -> String {
     format!("{name}, {}: {}, {sex}, {} ({})", key.year, layout.title, labels.join(", "), layout.unit)
 }
 
+/// A rule that failed, and whether a later submission settled it.
+fn checked(found: &Found) -> String {
+    let settled = found.settled.as_ref().map(|(submission, _)| format!(" (settled by {submission})"));
+    format!("{}{}", found.finding.rule, settled.unwrap_or_default())
+}
+
 impl Change {
     fn of(value: &Value) -> Self {
         let file = value.received.as_ref().map(|(file, _)| file.name.clone());
         let releases = value.releases.iter().map(|released| released.release.to_string());
-        let mut checks: Vec<String> = value.findings.iter().map(|finding| finding.rule.clone()).collect();
+        let mut checks: Vec<String> = value.findings.iter().map(checked).collect();
         checks.dedup();
         Self {
             when: words::instant(value.recorded.at),

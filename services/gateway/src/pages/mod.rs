@@ -5,6 +5,7 @@ mod figure;
 mod mail;
 mod next;
 mod round;
+mod table;
 mod tasks;
 mod words;
 
@@ -12,6 +13,7 @@ pub(crate) use country::country;
 pub(crate) use figure::{figure, figure_json};
 pub(crate) use mail::mail;
 pub(crate) use round::{round, rounds};
+pub(crate) use table::table;
 
 use askama::Template;
 use axum::response::Html;

@@ -38,6 +38,16 @@ pub fn decide(
     }
     match command {
         C::Receive { .. } => receive(state, round, command, context),
+        C::Declare { tables, declaration, text } => {
+            context.require_role(SENDERS, "declare tables")?;
+            takes_answers(state, round, context)?;
+            require_text(text)?;
+            if tables.is_empty() {
+                return Err(Rejection::Malformed { what: "a declaration names at least one table".to_owned() });
+            }
+            owed(state, country, tables)?;
+            Ok(vec![E::TablesDeclared { tables: tables.clone(), declaration: *declaration, text: text.clone() }])
+        }
         C::RequestCheck { .. } | C::Reject { .. } | C::CompleteCheck { .. } | C::AskFindings => {
             context.require_role(ENGINE, "check submissions")?;
             checking::decide(state, country, command)
@@ -64,14 +74,20 @@ fn expect(
     Ok(vec![E::ParticipationExpected { tables: participant.tables.clone() }])
 }
 
+/// Whether the country can still answer.
+fn takes_answers(state: &Participation, round: &RoundId, context: &Context<'_>) -> Result<(), Rejection> {
+    let standing = context.round(round)?;
+    if standing.takes_submissions() && state.closed.is_none() && state.declined.is_none() {
+        return Ok(());
+    }
+    let word = if standing.takes_submissions() { "closed for this country" } else { standing.state.as_str() };
+    Err(Rejection::RoundClosed { round: round.to_string(), state: word.to_owned() })
+}
+
 fn receive(state: &Participation, round: &RoundId, command: &C, context: &Context<'_>) -> Result<Vec<E>, Rejection> {
     let C::Receive { submission, file, channel, institution, reason } = command else { return Ok(Vec::new()) };
     context.require_role(SENDERS, "send a submission")?;
-    let standing = context.round(round)?;
-    if !standing.takes_submissions() || state.closed.is_some() || state.declined.is_some() {
-        let word = if standing.takes_submissions() { "closed for this country" } else { standing.state.as_str() };
-        return Err(Rejection::RoundClosed { round: round.to_string(), state: word.to_owned() });
-    }
+    takes_answers(state, round, context)?;
     let same = |other: &&super::ReceivedSubmission| {
         other.file.sha256 == file.sha256 && other.state != super::SubmissionState::Rejected
     };
@@ -143,12 +159,6 @@ fn decide_course(
                 return Ok(Vec::new());
             }
             E::RoundAcknowledged {}
-        }
-        C::Declare { tables, declaration, text } => {
-            context.require_role(SENDERS, "declare tables")?;
-            require_text(text)?;
-            owed(state, country, tables)?;
-            E::TablesDeclared { tables: tables.clone(), declaration: *declaration, text: text.clone() }
         }
         C::Accept { tables } => return accept(state, country, tables, context),
         C::Confirm => {

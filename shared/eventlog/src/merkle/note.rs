@@ -23,6 +23,16 @@ pub enum NoteError {
     /// No signature by the key.
     #[error("the note has no signature by {0}")]
     Unsigned(String),
+    /// Signed under the name of the key by another one.
+    #[error(
+        "the note is signed under the name {name} by another key than those given, with the id {id}. A log that changed its key has several: give them all (`rondo audit key list --plain` prints them)"
+    )]
+    OtherKey {
+        /// The name.
+        name: String,
+        /// The id of the key that signed, in hexadecimal.
+        id: String,
+    },
     /// The signature does not fit the text.
     #[error("the signature by {0} does not fit the text")]
     BadSignature(String),
@@ -163,15 +173,20 @@ impl Verifier {
     pub fn open<'n>(&self, note: &'n str) -> Result<&'n str, NoteError> {
         let (text, lines) = signatures(note)?;
         let id = key_id(&self.name, ED25519, &self.key.to_bytes());
+        let mut other = None;
         for (name, signature) in lines {
             if name != self.name || signature.get(..4) != Some(&id[..]) {
+                let theirs = signature.get(..4).filter(|_| name == self.name).map(hex::encode);
+                other = other.or(theirs);
                 continue;
             }
             let bad = || NoteError::BadSignature(self.name.clone());
             let signature = Signature::from_slice(&signature[4..]).map_err(|_| bad())?;
             return self.key.verify_strict(text.as_bytes(), &signature).map(|()| text).map_err(|_| bad());
         }
-        Err(NoteError::Unsigned(self.name.clone()))
+        let name = self.name.clone();
+        Err(other
+            .map_or_else(|| NoteError::Unsigned(name.clone()), |id| NoteError::OtherKey { name: name.clone(), id }))
     }
 }
 

@@ -1,6 +1,8 @@
 //! A figure's life: every value it had, with who, why, from which place of which file, what the rules said, who accepted,
 //! confirmed and released it. Put together from the log alone, as it is or as it was at an instant.
 
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -62,6 +64,16 @@ pub struct Released {
     pub published: Act,
 }
 
+/// What a rule said of a figure, and what settled it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Found {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The later submission by which the rule no longer failed, and its check.
+    pub settled: Option<(SubmissionId, Act)>,
+}
+
 /// One value of a figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Value {
@@ -77,6 +89,8 @@ pub struct Value {
     pub institution: Option<InstitutionId>,
     /// The institution for which the actor acted.
     pub on_behalf_of: Option<InstitutionId>,
+    /// When another value took its place; absent while it stands.
+    pub until: Option<Timestamp>,
     /// Why.
     pub reason: Reason,
     /// The file it came from.
@@ -90,7 +104,7 @@ pub struct Value {
     /// That file, and who sent it when.
     pub received: Option<(ReceivedFile, Act)>,
     /// What the rules said of this figure in that submission.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Found>,
     /// What of it was allowed to stand.
     pub allowances: Vec<Allowance>,
     /// Who accepted the table while it had this value.
@@ -149,6 +163,11 @@ pub async fn read(
         let mut part = read_all(ledger, stream.as_str()).await?;
         part.retain(|record| record.stream == stream && record.recorded_at <= until);
         in_round(&mut life, &round, &part, table);
+        let ends = ends(&life);
+        let of_round = life.iter_mut().zip(ends).filter(|(value, _)| value.round.as_ref() == Some(&round));
+        for (value, end) in of_round {
+            table.into_iter().for_each(|table| settle(value, end, &part, table));
+        }
     }
     if let Some(table) = table {
         let mut releases = read_all(ledger, "release/").await?;
@@ -172,6 +191,10 @@ pub async fn history(ledger: &dyn Ledger, key: &FigureKey, until: Timestamp) -> 
     let mut values: Vec<Value> =
         records.iter().filter(|record| record.recorded_at <= until).flat_map(|record| values(record, key)).collect();
     values.sort_by_key(|value| value.recorded.position);
+    for at in 0..values.len() {
+        let next = values[at + 1..].iter().find(|other| other.key == values[at].key);
+        values[at].until = next.map(|next| next.recorded.at);
+    }
     Ok(values)
 }
 
@@ -194,6 +217,7 @@ fn values(record: &Record, key: &FigureKey) -> Vec<Value> {
         event: record.name.clone(),
         institution: record.actor.institution.clone(),
         on_behalf_of: record.on_behalf_of.clone(),
+        until: None,
         reason: reason.clone(),
         sha256: evidence.sha256.clone(),
         sheet: evidence.sheet.clone(),
@@ -238,7 +262,8 @@ fn in_round(life: &mut [Value], round: &RoundId, part: &[Record], table: Option<
                 P::FindingsRecorded { submission, findings: TableFindings { findings, .. } }
                     if value.submission.as_ref() == Some(submission) =>
                 {
-                    value.findings.extend(findings.iter().filter(|finding| about(finding)).cloned());
+                    let found = |finding: &Finding| Found { finding: finding.clone(), settled: None };
+                    value.findings.extend(findings.iter().filter(|finding| about(finding)).map(found));
                 }
                 P::AllowanceGranted { query, reason } if stands => {
                     if let Some(finding) = asked.get(query).filter(|finding| about(finding)) {
@@ -252,6 +277,33 @@ fn in_round(life: &mut [Value], round: &RoundId, part: &[Record], table: Option<
                 P::CountryConfirmed {} if stands && value.accepted.is_some() => value.confirmed = Some(Act::of(record)),
                 _ => {}
             }
+        }
+    }
+}
+
+/// Which findings of a value failed no more when a later submission of its table was checked.
+fn settle(value: &mut Value, end: u64, part: &[Record], table: TableNo) {
+    use ParticipationEvent as P;
+    let mut failing: BTreeMap<&SubmissionId, BTreeSet<&str>> = BTreeMap::new();
+    let key = value.key.to_string();
+    let later = part.iter().filter(|record| (value.recorded.position..end).contains(&record.position));
+    for record in later {
+        match &record.event {
+            Event::Participation(P::FindingsRecorded { submission, findings }) => {
+                let about = findings.findings.iter().filter(|finding| finding.keys.contains(&key));
+                failing.entry(submission).or_default().extend(about.map(|finding| finding.rule.as_str()));
+            }
+            Event::Participation(P::SubmissionChecked { submission, tables, .. })
+                if value.submission.as_ref() != Some(submission)
+                    && tables.iter().any(|checked| checked.table == table) =>
+            {
+                let fails = failing.remove(submission).unwrap_or_default();
+                let mended = value.findings.iter_mut().filter(|found| !fails.contains(found.finding.rule.as_str()));
+                for found in mended.filter(|found| found.settled.is_none()) {
+                    found.settled = Some((submission.clone(), Act::of(record)));
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -292,60 +344,5 @@ fn released(life: &mut [Value], releases: &[Record], country: &rondo_domain::Cou
                 }
             }
         }
-    }
-}
-
-fn when(at: Timestamp) -> String {
-    at.strftime("%-d %B %Y, %H:%M UTC").to_string()
-}
-
-fn who(act: &Act) -> String {
-    format!("{} ({}) on {}, record {}", act.by, act.role, when(act.at), act.position)
-}
-
-impl Value {
-    /// How it came to be and what became of it, from the release back to the cell of the received file, in sentences.
-    pub fn explained(&self) -> Vec<String> {
-        let mut told = vec![format!("{} was {} from {} on.", self.key, self.change.is, when(self.recorded.at))];
-        for release in &self.releases {
-            let by = |act: &Option<Act>| act.as_ref().map_or_else(|| "nobody".to_owned(), who);
-            told.push(format!(
-                "It stands in the release {}, published on {}, record {}: approved by {}; cleared by {}.",
-                release.release,
-                when(release.published.at),
-                release.published.position,
-                by(&release.approved),
-                by(&release.cleared)
-            ));
-        }
-        if let Some(act) = &self.confirmed {
-            told.push(format!("The country confirmed it: {}.", who(act)));
-        }
-        if let Some(act) = &self.accepted {
-            told.push(format!("Its table was accepted by {}.", who(act)));
-        }
-        for allowance in &self.allowances {
-            let Allowance { rule, reason, act } = allowance;
-            told.push(format!("Rule {rule} does not hold and was allowed to stand by {}: {reason}.", who(act)));
-        }
-        for finding in &self.findings {
-            told.push(format!("The check said ({}, {}): {}", finding.rule, finding.severity.as_str(), finding.message));
-        }
-        let place = self.change.cell.as_deref().unwrap_or("a place that was not recorded");
-        let sheet = self.sheet.as_ref().map(|sheet| format!(" of the sheet {sheet}")).unwrap_or_default();
-        let file = match &self.received {
-            Some((file, act)) => format!("{}, received from {}", file.name, who(act)),
-            None => "a file that was loaded".to_owned(),
-        };
-        told.push(format!("It comes from {place}{sheet} of {file}; SHA-256 {}.", self.sha256));
-        let was = self.change.was.as_ref().map(|was| format!(" in place of {was}")).unwrap_or_default();
-        let behalf = self.on_behalf_of.as_ref().map(|of| format!(", for {of}")).unwrap_or_default();
-        told.push(format!(
-            "It was recorded by {}{behalf}{was}, because: {} ({}).",
-            who(&self.recorded),
-            self.reason.text,
-            self.reason.code.as_str()
-        ));
-        told
     }
 }
