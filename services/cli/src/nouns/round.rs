@@ -1,7 +1,7 @@
 //! `rondo round`.
 
 use rondo_domain::event::Event;
-use rondo_domain::participation::Participation;
+use rondo_domain::participation::{Participation, TableState};
 use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent, RoundPlan};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
@@ -145,6 +145,7 @@ async fn list(desk: &Desk, form: Form) -> Result<(), Failure> {
 /// A country's part as others build on it.
 pub(crate) fn participation(country: &Country, participant: &Participant, part: &Participation) -> Value {
     let received = part.tables.values().filter(|table| table.state.is_in()).count();
+    let declared = part.tables.values().filter(|table| table.state == TableState::Declared).count();
     let accepted = part.tables.values().filter(|table| table.state.is_accepted()).count();
     json!({
         "country": country,
@@ -157,6 +158,7 @@ pub(crate) fn participation(country: &Country, participant: &Participant, part: 
         "deadline_explained": participant.deadline.explanation(),
         "tables_owed": participant.tables.len(),
         "tables_received": received,
+        "tables_declared": declared,
         "tables_accepted": accepted,
         "submissions": part.submissions.len(),
         "queries": part.queries.len(),
@@ -199,7 +201,8 @@ async fn show(desk: &Desk, id: &RoundId, form: Form) -> Result<(), Failure> {
         return crate::output::document(form, document, "");
     }
     if form == Form::Table {
-        let until = deadline.map(|moment| format!("; general deadline {}", moment.local)).unwrap_or_default();
+        let until =
+            deadline.map(|moment| format!("; general deadline {} ({})", moment.local, moment.zone)).unwrap_or_default();
         line(&format!("{}: {}{until}", round.title, round.state.as_str()))?;
     }
     Listing { name: "participations", columns: COLUMNS, entries, empty: "No country takes part yet." }.print(form)
@@ -210,7 +213,9 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     ("/state", "State"),
     ("/turn", "Turn"),
     ("/deadline_local", "Deadline"),
+    ("/deadline_zone", "Local time of"),
     ("/tables_owed", "Owed"),
     ("/tables_received", "Received"),
+    ("/tables_declared", "Without data"),
     ("/tables_accepted", "Accepted"),
 ];
