@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rondo_domain::RoundId;
+use rondo_domain::round::RoundState;
 use rondo_domain::run::Stage;
 use rondo_domain::workflow::{Guarded, Needed, needed, unmet};
 use rondo_domain::world::World;
@@ -24,6 +25,8 @@ pub(super) struct NextStep {
 /// not be carried out.
 pub(super) fn steps(world: &World, id: &RoundId, texts: &Texts) -> (Vec<NextStep>, usize) {
     let Some(round) = world.round(id) else { return (Vec::new(), 0) };
+    // Before its launch nothing that guards ask about is there yet.
+    let has_begun = !matches!(round.state, RoundState::Unplanned | RoundState::Planned | RoundState::Configured);
     let mut coming: Vec<(Timestamp, NextStep)> = Vec::new();
     for (_, country, run) in world.runs().into_iter().filter(|(of, ..)| of == id) {
         let participation = country.as_ref().and_then(|country| world.participation(id, country));
@@ -31,7 +34,7 @@ pub(super) fn steps(world: &World, id: &RoundId, texts: &Texts) -> (Vec<NextStep
             let step = texts.definition.as_ref().and_then(|definition| definition.step(&occurrence.step));
             let guards = step.into_iter().flat_map(|step| step.guards.iter().map(String::as_str));
             if *stage != Stage::Planned
-                || (round.takes_submissions() && unmet(guards, Guarded { round, participation }).is_some())
+                || (has_begun && unmet(guards, Guarded { round, participation }).is_some())
                 || step.zip(texts.definition.as_ref()).is_some_and(|(step, definition)| {
                     let key = (id, country.as_ref());
                     matches!(needed(world, definition, step, key, occurrence), Needed::Failed(_))

@@ -8,7 +8,9 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::RoundId;
 use rondo_domain::calendar::Moment;
-use rondo_domain::participation::{Declaration, OwedTable, Participation, QueryState, TableState, Turn};
+use rondo_domain::participation::{
+    Declaration, OwedTable, Participation, ParticipationState, QueryState, TableState, Turn,
+};
 use rondo_domain::round::Round;
 use rondo_domain::world::World;
 
@@ -105,7 +107,7 @@ fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts, (now, notice)
         let late = now.duration_since(participant.deadline.at);
         let name = words::country(texts, country);
         counted.take(&part, participant.tables.len());
-        if let Some((days, what)) = stuck_because(&part, late) {
+        if let Some((days, what)) = stuck_because(&part, late, round.takes_submissions()) {
             let since = if days > 0 { words::moment(&participant.deadline) } else { String::new() };
             let line = Stuck {
                 code: country.to_string(),
@@ -187,7 +189,7 @@ fn dates(round: &Round) -> String {
 }
 
 /// What a country's part is stuck at, with how many days it is overdue.
-fn stuck_because(part: &Participation, late: SignedDuration) -> Option<(i64, String)> {
+fn stuck_because(part: &Participation, late: SignedDuration, takes_answers: bool) -> Option<(i64, String)> {
     let missing: Vec<String> = part.missing().map(|no| no.to_string()).collect();
     let count = |state| part.queries.values().filter(|query| query.state == state).count();
     if part.owes_tables() && !part.bounced.is_empty() {
@@ -207,7 +209,27 @@ fn stuck_because(part: &Participation, late: SignedDuration) -> Option<(i64, Str
     if open > 0 {
         return Some((0, format!("{} open", words::count(open, "question", "questions"))));
     }
-    (answered > 0).then(|| (0, format!("{} for ILO to decide", words::count(answered, "answer", "answers"))))
+    if answered > 0 {
+        return Some((0, format!("{} for ILO to decide", words::count(answered, "answer", "answers"))));
+    }
+    waits(part, takes_answers).map(|what| (0, what))
+}
+
+/// What a part that is in waits for before it can be published.
+fn waits(part: &Participation, takes_answers: bool) -> Option<String> {
+    use TableState as T;
+    let tables = |states: &[T]| part.tables.values().filter(|table| states.contains(&table.state)).count();
+    let told = |count, what: &str| format!("{} {what}", words::count(count, "table", "tables"));
+    let (failing, clean) = (tables(&[T::WithErrors]), tables(&[T::Clean, T::Explained, T::Allowed]));
+    match part.state() {
+        ParticipationState::UnderReview if failing > 0 => Some(told(failing, "with questions still to be put")),
+        ParticipationState::UnderReview if clean > 0 => Some(told(clean, "to be accepted")),
+        // While the round is open nobody has asked for it yet.
+        ParticipationState::Validated | ParticipationState::ValidatedWithAllowances if !takes_answers => {
+            Some("to be confirmed by the country".to_owned())
+        }
+        _ => None,
+    }
 }
 
 fn turn(turn: Turn) -> &'static str {
@@ -239,4 +261,51 @@ fn cell(table: Option<&OwedTable>, late: bool, ended: bool) -> Cell {
     let years: Vec<String> = table.years.iter().map(ToString::to_string).collect();
     let sentence = if years.is_empty() { sentence.to_owned() } else { format!("{sentence}; {}", years.join(", ")) };
     Cell { letter, class, sentence }
+}
+
+#[cfg(test)]
+mod tests {
+    use rondo_domain::event::{Aggregate, Stamp};
+    use rondo_domain::network::Network;
+    use rondo_domain::participation::{CheckedTable, ParticipationEvent as E};
+    use rondo_domain::stream::StreamKind;
+    use rondo_domain::table::TableNo;
+
+    use super::*;
+
+    fn after(events: &[E]) -> Participation {
+        let actor = Network::default().actor(&"scheduler".parse().unwrap(), None, None).unwrap();
+        let mut state = Aggregate::new(StreamKind::Participation);
+        for event in events {
+            let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
+            state.evolve(&rondo_domain::event::Event::Participation(event.clone()), &stamp);
+        }
+        let Aggregate::Participation(part) = state else { panic!("a participation") };
+        *part
+    }
+
+    #[test]
+    fn a_part_that_is_in_waits_for_ilo_and_then_for_its_confirmation() {
+        let tables = vec![TableNo(17)];
+        let mut events = vec![E::ParticipationExpected { tables: tables.clone() }];
+        let waiting = |events: &[E], open| stuck_because(&after(events), SignedDuration::ZERO, open).map(|told| told.1);
+        assert_eq!(waiting(&events, true), None, "it still has time");
+        let file = serde_json::from_str(&std::fs::read_to_string(golden("SubmissionReceived")).unwrap());
+        let file: serde_json::Value = file.unwrap();
+        events.push(serde_json::from_value(file["event"].clone()).unwrap());
+        let E::SubmissionReceived { submission, .. } = &events[1] else { panic!("a submission") };
+        let submission = submission.clone();
+        let checked = CheckedTable { table: TableNo(17), years: vec![2024], sources: Vec::new() };
+        events.push(E::SubmissionChecked { submission, tables: vec![checked], figures: 1 });
+        assert_eq!(waiting(&events, true).as_deref(), Some("1 table to be accepted"));
+        events.push(E::TablesAccepted { tables });
+        assert_eq!(waiting(&events, true), None, "nobody has asked for it yet");
+        assert_eq!(waiting(&events, false).as_deref(), Some("to be confirmed by the country"));
+        events.push(E::CountryConfirmed {});
+        assert_eq!(waiting(&events, false), None);
+    }
+
+    fn golden(event: &str) -> String {
+        format!("{}/../../tests/compatibility/{event}.1.json", env!("CARGO_MANIFEST_DIR"))
+    }
 }
