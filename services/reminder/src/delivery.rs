@@ -1,22 +1,18 @@
 //! Delivery: the intent is recorded, the mail is sent, the outcome is recorded.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, Refusal};
 use rondo_domain::run::Stage;
 use rondo_domain::workflow::{Bundle, Definition, Guarded, read_definition, unmet};
 use rondo_domain::{Command, FileHash, Wish};
-use rondo_eventlog::{Fault, Ledger, SubmitError, files};
-use rondo_runtime::clock::Clock;
-use rondo_runtime::config::MailSection;
+use rondo_eventlog::{Fault, SubmitError, files};
 use rondo_runtime::people::People;
 
 use crate::compose::{self, Letter};
 use crate::outbox::{NoticeKey, Outbox, Work};
-use crate::transport::{Outcome, Transport};
+use crate::transport::Outcome;
 use crate::{Parts, ROLE};
 
 /// Minutes until the first repetition of a mail that was refused for now; each further one doubles.
@@ -36,25 +32,14 @@ pub(crate) struct Texts {
     pub(crate) definition: Definition,
 }
 
-pub(crate) struct Delivery<'a> {
-    ledger: Arc<dyn Ledger>,
-    clock: Arc<dyn Clock>,
-    transport: &'a dyn Transport,
-    mail: &'a MailSection,
-    people: &'a PathBuf,
+pub(crate) struct Delivery {
+    pub(crate) parts: Parts,
     texts: BTreeMap<FileHash, Texts>,
 }
 
-impl<'a> Delivery<'a> {
-    pub(crate) fn new(parts: &'a Parts) -> Self {
-        Self {
-            ledger: Arc::clone(&parts.ledger),
-            clock: Arc::clone(&parts.clock),
-            transport: &*parts.transport,
-            mail: &parts.mail,
-            people: &parts.people,
-            texts: BTreeMap::new(),
-        }
+impl Delivery {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts, texts: BTreeMap::new() }
     }
 
     /// Does one piece of work to its recorded end. If the server was away, returns until when nothing is to be tried.
@@ -83,10 +68,10 @@ impl<'a> Delivery<'a> {
             let suppress = NoticeCommand::Suppress { reason: "its task is settled".to_owned() };
             return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| None);
         }
-        let people = People::read(self.people).map_err(|e| Fault::storage("the register of people", e))?;
+        let people = People::read(&self.parts.people).map_err(|e| Fault::storage("the register of people", e))?;
         let letter = people.person.get(&brief.person).map(|person| {
-            let facts = compose::facts(world, key, brief, person, texts, self.mail, self.clock.now());
-            compose::letter(&facts, brief, person, texts, self.mail, key)
+            let facts = compose::facts(world, key, brief, person, texts, &self.parts.mail, self.parts.clock.now());
+            compose::letter(&facts, brief, person, texts, &self.parts.mail, key)
         });
         self.send(key, notice, (brief, letter), texts, outbox.outages()).await
     }
@@ -100,7 +85,7 @@ impl<'a> Delivery<'a> {
         outages: u32,
     ) -> Result<Option<Timestamp>, Fault> {
         let attempt = notice.attempts + 1;
-        let message_id = compose::message_id(key, self.mail);
+        let message_id = compose::message_id(key, &self.parts.mail);
         let begun =
             self.record(key, &format!("attempt {attempt}"), NoticeCommand::Attempt { attempt, message_id }).await?;
         if !begun {
@@ -112,19 +97,19 @@ impl<'a> Delivery<'a> {
                 tracing::error!(notice = %key.1, "the mail cannot be written: {error}");
                 Outcome::Refused(Refusal::new(About::Mail, 0, "the text cannot be written as a mail"))
             }
-            Some(Ok(letter)) => self.transport.send(&letter).await,
+            Some(Ok(letter)) => self.parts.transport.send(&letter).await,
         };
         let retries = texts.definition.step(&brief.step).map_or(texts.definition.retries, |step| step.retries);
         let mut held = None;
         let command = match outcome {
             Outcome::Accepted => NoticeCommand::ConfirmSent { attempt },
             Outcome::RefusedForNow(refusal) if notice.refusals < retries => {
-                NoticeCommand::Defer { attempt, refusal, until: self.clock.now() + pause(notice.refusals + 1) }
+                NoticeCommand::Defer { attempt, refusal, until: self.parts.clock.now() + pause(notice.refusals + 1) }
             }
             // Nothing was offered yet: the mail waits as long as the server is away, and says so.
             Outcome::Unavailable(refusal) => {
                 tracing::error!(notice = %key.1, code = refusal.code, "mail cannot leave: {}", refusal.class);
-                let until = self.clock.now() + pause(outages + 1);
+                let until = self.parts.clock.now() + pause(outages + 1);
                 held = Some(until);
                 NoticeCommand::Defer { attempt, refusal, until }
             }
@@ -136,7 +121,7 @@ impl<'a> Delivery<'a> {
 
     async fn load(&mut self, hash: &FileHash) -> Result<(), Fault> {
         if !self.texts.contains_key(hash) {
-            let bytes = files::fetch(&*self.ledger, hash).await?;
+            let bytes = files::fetch(&*self.parts.ledger, hash).await?;
             let unreadable =
                 |e: Box<dyn std::error::Error + Send + Sync>| Fault::storage(format!("the workflow {hash}"), e);
             let bundle = Bundle::from_bytes(&bytes).map_err(|e| unreadable(e.into()))?;
@@ -150,7 +135,7 @@ impl<'a> Delivery<'a> {
     async fn record(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<bool, Fault> {
         let wish = Wish::Notice { round: key.0.clone(), notice: key.1.clone(), command };
         let command = Command::of_service(ROLE, &[cause], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
-        match self.ledger.submit(command).await {
+        match self.parts.ledger.submit(command).await {
             Ok(_) => Ok(true),
             Err(SubmitError::Rejected(rejection)) => {
                 tracing::warn!(notice = %key.1, code = rejection.code(), "not recorded: {rejection}");

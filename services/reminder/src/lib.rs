@@ -42,38 +42,68 @@ pub struct Parts {
     pub people: PathBuf,
 }
 
+/// A reminder at its place in the log.
+pub struct Reminder {
+    outbox: Outbox,
+    subscription: Subscription,
+    delivery: Delivery,
+    /// Whether it has read what was there when it began.
+    has_begun: bool,
+}
+
+impl Reminder {
+    /// One that has read nothing yet.
+    pub fn new(parts: Parts) -> Self {
+        let subscription = Subscription::new(Arc::clone(&parts.ledger));
+        Self { outbox: Outbox::default(), subscription, delivery: Delivery::new(parts), has_begun: false }
+    }
+
+    /// Reads on, and brings one due notice to its recorded end. When none was due, says how far it has come and when one will be.
+    ///
+    /// # Errors
+    /// A fault that does not pass.
+    pub async fn turn(&mut self) -> Result<Option<Idle>, Fault> {
+        let Self { outbox, subscription, delivery, has_begun } = self;
+        subscription.catch_up(|record| outbox.take(record)).await?;
+        if !*has_begun {
+            outbox.note_cut_off();
+            *has_begun = true;
+        }
+        let now = delivery.parts.clock.now();
+        let Some(work) = outbox.next(now) else {
+            return Ok(Some(Idle { position: subscription.position(), next: outbox.next_due(now) }));
+        };
+        match delivery.carry_out(outbox, &work).await? {
+            Some(until) => outbox.hold(until),
+            None => outbox.resume(),
+        }
+        Ok(None)
+    }
+}
+
 /// Sends what is due until asked to stop.
 ///
 /// # Errors
 /// A fault that does not pass.
 pub async fn run(parts: Parts, mut stop: Stop) -> Result<(), Fault> {
-    let mut outbox = Outbox::default();
-    let mut subscription = Subscription::new(Arc::clone(&parts.ledger));
-    let mut delivery = Delivery::new(&parts);
-    subscription.catch_up(|record| outbox.take(record)).await?;
-    outbox.note_cut_off();
+    let (clock, progress) = (Arc::clone(&parts.clock), Arc::clone(&parts.progress));
+    let mut reminder = Reminder::new(parts);
     loop {
-        subscription.catch_up(|record| outbox.take(record)).await?;
-        if let Some(work) = outbox.next(parts.clock.now()) {
-            match delivery.carry_out(&outbox, &work).await? {
-                Some(until) => outbox.hold(until),
-                None => outbox.resume(),
-            }
+        let Some(idle) = reminder.turn().await? else {
             if stop.is_asked() {
                 return Ok(());
             }
             continue;
-        }
-        let next = outbox.next_due(parts.clock.now());
-        parts.progress.idle(ROLE, Idle { position: subscription.position(), next });
+        };
+        progress.idle(ROLE, idle);
         let due = async {
-            match next {
-                Some(next) => parts.clock.sleep_until(next).await,
+            match idle.next {
+                Some(next) => clock.sleep_until(next).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            nudged = subscription.nudged() => nudged?,
+            nudged = reminder.subscription.nudged() => nudged?,
             () = due => {}
             () = stop.wait() => return Ok(()),
         }

@@ -14,6 +14,7 @@ pub mod plan;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rondo_domain::Wish;
 use rondo_domain::release::ReleaseCommand;
 use rondo_domain::run::RunCommand;
@@ -29,6 +30,38 @@ use knowledge::Knowledge;
 /// The name under which the scheduler acts.
 pub const ROLE: &str = "scheduler";
 
+/// A scheduler at its place in the log.
+pub struct Scheduler {
+    ledger: Arc<dyn Ledger>,
+    knowledge: Knowledge,
+    definitions: Definitions,
+    subscription: Subscription,
+}
+
+impl Scheduler {
+    /// One that has read nothing yet.
+    pub fn new(ledger: Arc<dyn Ledger>) -> Self {
+        let subscription = Subscription::new(Arc::clone(&ledger));
+        Self { ledger, knowledge: Knowledge::default(), definitions: Definitions::default(), subscription }
+    }
+
+    /// Reads on, and sends what is due at that instant. When nothing was, says how far it has come and when something will be.
+    ///
+    /// # Errors
+    /// A fault that does not pass.
+    pub async fn turn(&mut self, now: Timestamp) -> Result<Option<Idle>, Fault> {
+        let Self { ledger, knowledge, definitions, subscription } = self;
+        subscription.catch_up(|record| knowledge.take(record)).await?;
+        definitions.load(&**ledger, knowledge).await?;
+        let commands = interpreter::due(knowledge, definitions, now);
+        if commands.is_empty() {
+            return Ok(Some(Idle { position: subscription.position(), next: knowledge.next_due() }));
+        }
+        send(&**ledger, knowledge, commands).await?;
+        Ok(None)
+    }
+}
+
 /// Plans and fires the steps of every round until asked to stop.
 ///
 /// # Errors
@@ -39,31 +72,24 @@ pub async fn run(
     progress: Arc<dyn Progress>,
     mut stop: Stop,
 ) -> Result<(), Fault> {
-    let mut knowledge = Knowledge::default();
-    let mut definitions = Definitions::default();
-    let mut subscription = Subscription::new(Arc::clone(&ledger));
+    let mut scheduler = Scheduler::new(ledger);
     loop {
-        subscription.catch_up(|record| knowledge.take(record)).await?;
-        definitions.load(&*ledger, &knowledge).await?;
-        let commands = interpreter::due(&mut knowledge, &definitions, clock.now());
-        if !commands.is_empty() {
-            send(&*ledger, &mut knowledge, commands).await?;
+        let Some(idle) = scheduler.turn(clock.now()).await? else {
             if stop.is_asked() {
                 return Ok(());
             }
             continue;
-        }
-        let next = knowledge.next_due();
-        progress.idle(ROLE, Idle { position: subscription.position(), next });
+        };
+        progress.idle(ROLE, idle);
         tokio::select! {
-            nudged = subscription.nudged() => nudged?,
-            () = sleep(&*clock, next) => {}
+            nudged = scheduler.subscription.nudged() => nudged?,
+            () = sleep(&*clock, idle.next) => {}
             () = stop.wait() => return Ok(()),
         }
     }
 }
 
-async fn sleep(clock: &dyn Clock, until: Option<jiff::Timestamp>) {
+async fn sleep(clock: &dyn Clock, until: Option<Timestamp>) {
     match until {
         Some(until) => clock.sleep_until(until).await,
         None => std::future::pending().await,
