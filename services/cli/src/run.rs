@@ -38,7 +38,7 @@ pub(crate) fn start_role(
         }
         rondo_reminder::ROLE => {
             let transport = rondo_reminder::transport::from_config(config)?;
-            let people = config.in_data(&config.mail.people);
+            let people = Arc::new(config.in_data(&config.mail.people));
             let parts = rondo_reminder::Parts { ledger, clock, progress, transport, mail: config.mail.clone(), people };
             lifecycle.spawn(rondo_reminder::ROLE, until_stopped(rondo_reminder::run(parts, stop.clone()), stop));
         }

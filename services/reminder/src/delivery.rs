@@ -8,7 +8,6 @@ use rondo_domain::run::Stage;
 use rondo_domain::workflow::{Bundle, Definition, Guarded, read_definition, unmet};
 use rondo_domain::{Command, FileHash, Wish};
 use rondo_eventlog::{Fault, SubmitError, files};
-use rondo_runtime::people::People;
 
 use crate::compose::{self, Letter};
 use crate::outbox::{NoticeKey, Outbox, Work};
@@ -68,7 +67,7 @@ impl Delivery {
             let suppress = NoticeCommand::Suppress { reason: "its task is settled".to_owned() };
             return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| None);
         }
-        let people = People::read(&self.parts.people).map_err(|e| Fault::storage("the register of people", e))?;
+        let people = self.parts.people.people().map_err(|e| Fault::storage("the register of people", e))?;
         let letter = people.person.get(&brief.person).map(|person| {
             let facts = compose::facts(world, key, brief, person, texts, &self.parts.mail, self.parts.clock.now());
             compose::letter(&facts, brief, person, texts, &self.parts.mail, key)

@@ -9,16 +9,17 @@ mod outbox;
 pub mod texts;
 pub mod transport;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rondo_eventlog::{Fault, Ledger};
 use rondo_runtime::clock::Clock;
 use rondo_runtime::config::MailSection;
 use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::people::Register;
 use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
 
+pub use compose::Letter;
 use delivery::Delivery;
 use outbox::Outbox;
 use transport::Transport;
@@ -39,7 +40,7 @@ pub struct Parts {
     /// Sender, links and texts' fixed parts.
     pub mail: MailSection,
     /// The register of people.
-    pub people: PathBuf,
+    pub people: Arc<dyn Register>,
 }
 
 /// A reminder at its place in the log.

@@ -1,7 +1,7 @@
 //! The register of people: names and addresses, outside the log, so that they can be erased.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rondo_domain::PersonId;
 use rondo_domain::workflow::{Problem, parse_toml};
@@ -34,6 +34,27 @@ pub struct People {
     /// People by id.
     #[serde(default)]
     pub person: BTreeMap<PersonId, Person>,
+}
+
+/// Where the register is.
+pub trait Register: Send + Sync {
+    /// The register as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read or is malformed.
+    fn people(&self) -> Result<People, PeopleError>;
+}
+
+impl Register for PathBuf {
+    fn people(&self) -> Result<People, PeopleError> {
+        People::read(self)
+    }
+}
+
+impl Register for People {
+    fn people(&self) -> Result<People, PeopleError> {
+        Ok(self.clone())
+    }
 }
 
 /// Why the register cannot be read or written.

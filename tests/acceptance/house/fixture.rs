@@ -282,7 +282,7 @@ fn start(lifecycle: &mut Lifecycle, config: &Config, ledger: &Arc<dyn Ledger>, c
         progress: progress_,
         transport: rondo_reminder::transport::from_config(config).unwrap(),
         mail: config.mail.clone(),
-        people: config.in_data(&config.mail.people),
+        people: Arc::new(config.in_data(&config.mail.people)),
     };
     lifecycle.spawn("reminder", rondo_reminder::run(parts, stop_));
 }

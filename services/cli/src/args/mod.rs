@@ -68,6 +68,11 @@ pub(crate) enum Command {
     /// Run every role in one process.
     #[command(after_help = "Example: rondo up --demo --until-done --data /tmp/demo")]
     Up(UpArgs),
+    /// Play a whole round on a virtual clock: every date, mail, task, escalation and release that would be. Nothing is sent.
+    #[command(
+        after_help = "Example: rondo rehearse ilms-asean --year 2026\n\nA file for --answers:\n  usual = \"-3 working days\"    # from each country's deadline\n  [country]\n  MMR = \"never\"\n  VNM = \"+10 working days\""
+    )]
+    Rehearse(RehearseArgs),
     /// Run one or more roles as a process of its own over NATS.
     #[command(after_help = "Example: rondo run ledger --nats nats://127.0.0.1:4222 --config ledger.toml")]
     Run(RunArgs),
@@ -168,6 +173,18 @@ pub(crate) struct ConductArgs {
     /// Seconds that the demonstration takes at the least.
     #[arg(long, default_value_t = 0)]
     pub(crate) pace: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    /// The workflow: a folder, or the name of one packed into the program.
+    pub(crate) workflow: String,
+    /// The collection year.
+    #[arg(long)]
+    pub(crate) year: rondo_domain::Year,
+    /// When countries answer; without it each three working days before its deadline.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answers: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,0 +1,98 @@
+//! How countries answer in a rehearsal: when, counted from their own deadline, or never.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use rondo_domain::Country;
+use rondo_domain::calendar::Offset;
+use rondo_domain::workflow::{Problem, parse_toml};
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// When a country's file comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// So long before or after its deadline.
+    At(Offset),
+    Never,
+}
+
+impl FromStr for Answer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        let wrong = |_| format!("`{text}` is no answer: give `never`, or an offset such as `-3 working days`");
+        text.parse().map(Self::At).map_err(wrong)
+    }
+}
+
+/// The behaviour of every country.
+#[derive(Debug, Clone)]
+pub(super) struct Answers {
+    usual: Answer,
+    country: BTreeMap<Country, Answer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default = "in_time")]
+    usual: toml::Spanned<String>,
+    #[serde(default)]
+    country: BTreeMap<Country, toml::Spanned<String>>,
+}
+
+const IN_TIME: &str = "-3 working days";
+
+fn in_time() -> toml::Spanned<String> {
+    toml::Spanned::new(0..0, IN_TIME.to_owned())
+}
+
+impl Answers {
+    /// The behaviour that a file gives; without one everybody answers three working days before the deadline.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self::parse("answers", "")?) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
+        Ok(Self::parse(&path.display().to_string(), &text)?)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self, Problem> {
+        let file: File = parse_toml(name, text)?;
+        let answer = |spanned: &toml::Spanned<String>| {
+            spanned.get_ref().parse().map_err(|why: String| Problem::at(name, text, spanned.span().start, why))
+        };
+        let country = file.country.iter().map(|(country, told)| Ok((country.clone(), answer(told)?)));
+        Ok(Self { usual: answer(&file.usual)?, country: country.collect::<Result<_, Problem>>()? })
+    }
+
+    /// Countries that are named and do not take part.
+    pub(super) fn strangers(&self, takes_part: impl Fn(&Country) -> bool) -> Vec<&Country> {
+        self.country.keys().filter(|country| !takes_part(country)).collect()
+    }
+
+    pub(super) fn of(&self, country: &Country) -> Answer {
+        self.country.get(country).copied().unwrap_or(self.usual)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_names_who_answers_when_and_a_mistake_its_place() {
+        let answers = Answers::parse("a.toml", "usual = \"+2 working days\"\n[country]\nMMR = \"never\"\n").unwrap();
+        assert_eq!(answers.of(&"MMR".parse().unwrap()), Answer::Never);
+        assert_eq!(answers.of(&"LAO".parse().unwrap()), "+2 working days".parse().unwrap());
+        assert_eq!(Answers::parse("a.toml", "").unwrap().of(&"LAO".parse().unwrap()), IN_TIME.parse().unwrap());
+        let wrong = Answers::parse("a.toml", "[country]\nMMR = \"later\"\n").unwrap_err().to_string();
+        assert!(wrong.contains("a.toml") && wrong.contains('2') && wrong.contains("`later` is no answer"), "{wrong}");
+        assert!(Answers::parse("a.toml", "usally = \"never\"").is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! A rehearsal plays the round as it would be, with the same engine, says the same each time, and leaves nothing behind.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rondo_tests::program;
+use serde_json::Value;
+
+const ANSWERS: &str = "usual = \"-3 working days\"\n[country]\nMMR = \"never\"\nVNM = \"+10 working days\"\n";
+
+fn rehearse(folder: &Path, args: &[&str]) -> Output {
+    let data = folder.join("data").display().to_string();
+    let args = [&["--data", &data, "rehearse"], args].concat();
+    Command::new(program()).args(args).output().unwrap()
+}
+
+/// What happens in a rehearsal of 2026, with these answers.
+fn played(folder: &Path, answers: &str) -> Vec<Value> {
+    let file = folder.join("answers.toml");
+    std::fs::write(&file, answers).unwrap();
+    let args = ["ilms-asean", "--year", "2026", "--output", "json", "--answers", &file.display().to_string()];
+    let (first, again) = (rehearse(folder, &args), rehearse(folder, &args));
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    assert_eq!(first.stdout, again.stdout, "the same input gives the same output, byte for byte");
+    assert!(!folder.join("data").exists(), "nothing is stored");
+    let told: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!((told["workflow"].as_str(), told["year"].as_i64()), (Some("ilms-asean"), Some(2026)));
+    let events = told["events"].as_array().unwrap().clone();
+    let counted: u64 = told["totals"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(counted, events.len() as u64);
+    events
+}
+
+fn of<'e>(events: &'e [Value], country: &str, kind: &str) -> Vec<&'e str> {
+    let theirs = events.iter().filter(|event| event["country"] == country && event["kind"] == kind);
+    theirs.map(|event| event["what"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn each_country_hears_what_its_answers_make_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = played(folder.path(), ANSWERS);
+    let mails = |country: &str, text: &str| of(&events, country, "mail").iter().filter(|m| m.starts_with(text)).count();
+    assert_eq!(
+        (mails("LAO", "reminder-before"), mails("LAO", "reminder-on-day"), mails("LAO", "reminder-after")),
+        (2, 0, 0)
+    );
+    assert_eq!(
+        (mails("VNM", "reminder-before"), mails("VNM", "reminder-on-day"), mails("VNM", "reminder-after")),
+        (2, 1, 4)
+    );
+    assert_eq!(
+        (mails("MMR", "reminder-after"), mails("MMR", "letter-to-head"), mails("MMR", "acknowledgement")),
+        (7, 1, 0)
+    );
+    assert_eq!(of(&events, "MMR", "task").len(), 2, "the letter is approved, and somebody calls");
+    assert_eq!(of(&events, "MMR", "answer"), [""; 0]);
+    assert_eq!(of(&events, "LAO", "answer"), ["its file comes", "its tables are accepted", "it confirms its tables"]);
+    assert_eq!((mails("LAO", "published"), mails("LAO", "confirmation")), (2, 1));
+    let what: Vec<&str> =
+        events.iter().filter(|event| event["kind"] == "release").filter_map(|event| event["what"].as_str()).collect();
+    assert_eq!(
+        what,
+        ["the release is put together", "the release is approved", "the release is cleared", "the release is out"]
+    );
+    assert!(events.iter().all(|event| event["kind"] != "refused"), "nobody tries what cannot be done");
+    for reminder in events.iter().filter(|event| event["what"].as_str().unwrap().starts_with("reminder-")) {
+        let local = reminder["local"].as_str().unwrap();
+        let rest = if reminder["country"] == "BRN" { ["Fri", "Sun"] } else { ["Sat", "Sun"] };
+        assert!(local.ends_with("09:00") && !rest.contains(&&local[..3]), "{reminder}");
+        assert!(!reminder["why"].as_str().unwrap().is_empty());
+    }
+    let answered = played(folder.path(), &ANSWERS.replace("\"never\"", "\"+1 working day\""));
+    let late = of(&answered, "MMR", "mail");
+    assert!(late.contains(&"reminder-on-day to the focal-point, in English"), "{late:?}");
+    assert!(
+        !late.iter().any(|mail| mail.starts_with("reminder-after")),
+        "whoever has answered is left in peace: {late:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_rehearsed_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers.toml");
+    let path = file.display().to_string();
+    let refused = |answers: &str, args: &[&str], status: i32, words: &[&str]| {
+        std::fs::write(&file, answers).unwrap();
+        let done = rehearse(folder.path(), args);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(status), "{args:?}: {said}");
+        words.iter().for_each(|word| assert!(said.contains(word), "{args:?} does not say `{word}`: {said}"));
+    };
+    let with = ["ilms-asean", "--year", "2026", "--answers", &path];
+    refused("[country]\nMMR = \"later\"\n", &with, 2, &["answers.toml", "2", "`later` is no answer"]);
+    refused("[country]\nCHE = \"never\"\n", &with, 2, &["CHE has an answer and does not take part"]);
+    refused("usualy = \"never\"\n", &with, 2, &["usualy"]);
+    refused("", &["ilms-asian", "--year", "2026"], 5, &["ilms-asian"]);
+    refused("", &["ilms-asean", "--year", "2031"], 2, &["2031"]);
+    refused("", &["ilms-asean", "--year", "2026", "--answers", "/no/such"], 2, &["/no/such"]);
+}
