@@ -28,8 +28,12 @@ pub(crate) fn bundle(workflow: &str) -> Result<Bundle, Failure> {
         read(path, path, &mut files)?;
         return Bundle::new(files).map_err(|e| Failure::usage(e.to_string()));
     }
-    let name = workflow.trim_end_matches('/').rsplit('/').next().unwrap_or(workflow);
-    let prefix = format!("{name}/");
+    packed(workflow.trim_end_matches('/').rsplit('/').next().unwrap_or(workflow))
+}
+
+/// The bundle of a workflow that is packed into the program, whatever lies in folders.
+pub(crate) fn packed(workflow: &str) -> Result<Bundle, Failure> {
+    let prefix = format!("{workflow}/");
     let files: BTreeMap<String, String> = FILES
         .iter()
         .filter_map(|(path, text)| Some((path.strip_prefix(prefix.as_str())?, text)))

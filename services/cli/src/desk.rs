@@ -101,7 +101,7 @@ impl Desk {
             Ok(bytes) => Bundle::from_bytes(&bytes).map_err(|e| Failure::of(&e))?,
             Err(Fault::NotFound(_)) => {
                 hint("The round's definition is not stored in this copy; tables are told by the program's own.");
-                builtin::bundle(pin.workflow.as_str())?
+                builtin::packed(pin.workflow.as_str())?
             }
             Err(fault) => return Err(fault.into()),
         };

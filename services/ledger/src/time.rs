@@ -31,7 +31,7 @@ fn path(data: &Path) -> PathBuf {
 /// # Errors
 /// When there is no log, the clock stands at another day, or this cannot be written.
 pub fn confirm(data: &Path, today: Date, now: Timestamp) -> Result<(), OpenError> {
-    directory::origin_of(data)?;
+    directory::has_note(data)?;
     let noon = today.at(12, 0, 0, 0).in_tz("UTC").map(|noon| noon.timestamp());
     if !noon.is_ok_and(|noon| now.duration_since(noon).abs() <= ELSEWHERE) {
         return Err(OpenError::Clock { now, today });

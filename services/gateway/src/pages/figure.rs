@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use jiff::Timestamp;
 use rondo_domain::RoundId;
-use rondo_domain::figure::{FigureKey, Sex};
+use rondo_domain::figure::FigureKey;
 use rondo_eventlog::life::{self, AsOf, Found, Value};
 use rondo_eventlog::wire::Failure;
 use serde::Deserialize;
@@ -116,18 +116,9 @@ fn newest_texts(shared: &Shared) -> Arc<Texts> {
 /// What a figure is, in words.
 fn in_words(key: &FigureKey, texts: &Texts) -> String {
     let Some(layout) = texts.questionnaire.layouts.get(&key.indicator) else { return String::new() };
-    let label = |dimension: u8, code: &Option<rondo_domain::Code>| {
-        let classification = texts.questionnaire.classification(&layout.indicator, dimension)?;
-        classification.item(code.as_ref()?).map(|item| item.label.clone())
-    };
-    let labels: Vec<String> =
-        [label(1, &key.cell.classif1), label(2, &key.cell.classif2)].into_iter().flatten().collect();
+    let labels: Vec<String> = words::categories(texts, layout, &key.cell).filter(|label| !label.is_empty()).collect();
     let name = words::country(texts, &key.country);
-    let sex = match key.cell.sex {
-        Sex::Total => "both sexes",
-        Sex::Male => "men",
-        Sex::Female => "women",
-    };
+    let sex = words::sex(key.cell.sex);
     format!("{name}, {}: {}, {sex}, {} ({})", key.year, layout.title, labels.join(", "), layout.unit)
 }
 

@@ -9,9 +9,9 @@ use axum::response::Html;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rondo_domain::figure::{CellKey, Sex};
-use rondo_domain::table::{Layout, TableNo};
-use rondo_domain::{Code, Country, RoundId, Year};
+use rondo_domain::figure::CellKey;
+use rondo_domain::table::TableNo;
+use rondo_domain::{Country, RoundId, Year};
 use rondo_eventlog::life::AsOf;
 use rondo_eventlog::vintage::{self, Figure};
 use serde::Deserialize;
@@ -143,20 +143,13 @@ fn part(source: &str, figures: &[&Figure], texts: &Texts, years: &[Year]) -> Opt
         about: format!("{}; source {source}; indicator {}", layout.unit, layout.indicator),
         heads: heads.map(|(_, head)| head.to_owned()).collect(),
         years: years.to_vec(),
-        rows: rows.into_iter().map(|(key, cells)| row(key, cells, layout, texts)).collect(),
+        rows: rows
+            .into_iter()
+            .map(|(key, cells)| Row {
+                sex: words::sex(key.sex),
+                labels: words::categories(texts, layout, key).collect(),
+                cells,
+            })
+            .collect(),
     })
-}
-
-fn row(key: &CellKey, cells: Vec<Option<(String, String)>>, layout: &Layout, texts: &Texts) -> Row {
-    let label = |dimension: u8, code: &Option<Code>| {
-        let classification = texts.questionnaire.classification(&layout.indicator, dimension)?;
-        let item = code.as_ref().and_then(|code| classification.item(code));
-        Some(item.map(|item| item.label.clone()).unwrap_or_default())
-    };
-    let sex = match key.sex {
-        Sex::Total => "both sexes",
-        Sex::Male => "men",
-        Sex::Female => "women",
-    };
-    Row { sex, labels: [label(1, &key.classif1), label(2, &key.classif2)].into_iter().flatten().collect(), cells }
 }

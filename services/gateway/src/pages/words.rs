@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rondo_domain::Country;
 use rondo_domain::calendar::Moment;
+use rondo_domain::figure::{CellKey, Sex};
+use rondo_domain::table::Layout;
+use rondo_domain::{Code, Country};
 
 use crate::projection::Texts;
 
@@ -31,4 +33,23 @@ pub(crate) fn capitalised(name: &str) -> String {
 /// `1 table`, `2 tables`.
 pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Whom a figure counts.
+pub(super) fn sex(sex: Sex) -> &'static str {
+    match sex {
+        Sex::Total => "both sexes",
+        Sex::Male => "men",
+        Sex::Female => "women",
+    }
+}
+
+/// The labels of a figure's categories, one for each classification of its indicator.
+pub(super) fn categories(texts: &Texts, layout: &Layout, key: &CellKey) -> impl Iterator<Item = String> {
+    let label = |dimension: u8, code: &Option<Code>| {
+        let classification = texts.questionnaire.classification(&layout.indicator, dimension)?;
+        let item = code.as_ref().and_then(|code| classification.item(code));
+        Some(item.map(|item| item.label.clone()).unwrap_or_default())
+    };
+    [label(1, &key.classif1), label(2, &key.classif2)].into_iter().flatten()
 }

@@ -191,9 +191,9 @@ pub async fn history(ledger: &dyn Ledger, key: &FigureKey, until: Timestamp) -> 
     let mut values: Vec<Value> =
         records.iter().filter(|record| record.recorded_at <= until).flat_map(|record| values(record, key)).collect();
     values.sort_by_key(|value| value.recorded.position);
-    for at in 0..values.len() {
-        let next = values[at + 1..].iter().find(|other| other.key == values[at].key);
-        values[at].until = next.map(|next| next.recorded.at);
+    let until: Vec<_> = followers(&values).into_iter().map(|next| Some(values[next?].recorded.at)).collect();
+    for (value, until) in values.iter_mut().zip(until) {
+        value.until = until;
     }
     Ok(values)
 }
@@ -233,13 +233,17 @@ fn values(record: &Record, key: &FigureKey) -> Vec<Value> {
     cells.iter().filter(|change| change.key == key.cell).map(value).collect()
 }
 
+/// Which value of the same source followed each one, if one did. They are one figure's, and differ in their source alone.
+fn followers(life: &[Value]) -> Vec<Option<usize>> {
+    let mut next = BTreeMap::new();
+    let mut found: Vec<_> = (0..life.len()).rev().map(|at| next.insert(&life[at].key.source, at)).collect();
+    found.reverse();
+    found
+}
+
 /// The position at which each value of its source was followed by another.
 fn ends(life: &[Value]) -> Vec<u64> {
-    let next = |(at, value): (usize, &Value)| {
-        let later = life[at + 1..].iter().find(|other| other.key == value.key);
-        later.map_or(u64::MAX, |other| other.recorded.position)
-    };
-    life.iter().enumerate().map(next).collect()
+    followers(life).into_iter().map(|next| next.map_or(u64::MAX, |next| life[next].recorded.position)).collect()
 }
 
 /// What happened in the round to the values that it brought.
