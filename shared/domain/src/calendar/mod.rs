@@ -4,10 +4,12 @@
 
 mod deadline;
 mod file;
+mod hours;
 mod offset;
 
 pub use deadline::{Adjustment, Moment, Roll};
 pub use file::{CalendarFileError, read_calendars};
+pub use hours::{Closed, Hours};
 pub use offset::{InvalidOffset, Offset, Unit};
 
 use std::collections::{BTreeMap, BTreeSet};

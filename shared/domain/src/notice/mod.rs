@@ -1,13 +1,15 @@
 //! A notice: one mail to one person for one occasion, from the decision to send it to what became of it.
 
+mod decide;
+
+pub use decide::{NoticeCommand, decide};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::command::Context;
 use crate::event::Stamp;
-use crate::reason::text_is_well_formed;
 use crate::run::Occurrence;
-use crate::{Country, PersonId, Rejection, Role, StepId};
+use crate::{Country, PersonId, Role, StepId};
 
 /// Why a mail server refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,69 +76,6 @@ pub struct TaskBrief {
     pub what: String,
 }
 
-/// What can be wished of a notice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoticeCommand {
-    /// Decide that it is due.
-    Raise {
-        /// What for.
-        brief: NoticeBrief,
-    },
-    /// Decide that it shall not be sent.
-    Suppress {
-        /// Why.
-        reason: String,
-    },
-    /// Record that a sending begins.
-    Attempt {
-        /// Which one, from 1.
-        attempt: u32,
-        /// The Message-ID, the same for every attempt.
-        message_id: String,
-    },
-    /// The server took it.
-    ConfirmSent {
-        /// Of which attempt.
-        attempt: u32,
-    },
-    /// The server refused for now; it is tried again.
-    Defer {
-        /// Which attempt.
-        attempt: u32,
-        /// How it was refused.
-        refusal: Refusal,
-        /// When it is tried again.
-        until: Timestamp,
-    },
-    /// The server refused for good.
-    Refuse {
-        /// Which attempt.
-        attempt: u32,
-        /// How.
-        refusal: Refusal,
-    },
-    /// Nobody knows whether the server took it.
-    MarkUnknown {
-        /// Which attempt.
-        attempt: u32,
-        /// What is known.
-        reason: String,
-    },
-    /// It came back.
-    RecordBounce {
-        /// Whether for good.
-        hard: bool,
-        /// What is known.
-        reason: String,
-    },
-    /// Release a notice that is held as unknown or refused, to be sent again.
-    SendAgain {
-        /// Why.
-        reason: String,
-    },
-}
-
 /// What happened to a notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", content = "data")]
@@ -144,6 +83,8 @@ pub enum NoticeCommand {
 pub enum NoticeEvent {
     /// It is due.
     NoticeDue { brief: NoticeBrief },
+    /// It waits for the recipient's working hours.
+    NoticePostponed { until: Timestamp, reason: String },
     /// It shall not be sent.
     NoticeSuppressed { reason: String },
     /// A sending begins.
@@ -158,6 +99,10 @@ pub enum NoticeEvent {
     NoticeUnknown { attempt: u32, reason: String },
     /// It came back.
     NoticeBounced { hard: bool, reason: String },
+    /// The recipient's server has it.
+    NoticeDelivered {},
+    /// The recipient answered.
+    NoticeAnswered {},
     /// It is to be sent again.
     NoticeReleased { reason: String },
 }
@@ -169,11 +114,17 @@ pub enum NoticeState {
     #[default]
     Unraised,
     Due,
+    Postponed {
+        until: Timestamp,
+        reason: String,
+    },
     Suppressed {
         reason: String,
     },
     Attempted,
     Sent,
+    Delivered,
+    Answered,
     Deferred {
         until: Timestamp,
     },
@@ -193,9 +144,12 @@ impl NoticeState {
         match self {
             Self::Unraised => "unraised",
             Self::Due => "due",
+            Self::Postponed { .. } => "postponed",
             Self::Suppressed { .. } => "suppressed",
             Self::Attempted => "attempted",
             Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Answered => "answered",
             Self::Deferred { .. } => "deferred",
             Self::Refused { .. } => "refused",
             Self::Unknown => "unknown",
@@ -211,6 +165,10 @@ pub struct Notice {
     pub brief: Option<NoticeBrief>,
     /// Where it stands.
     pub state: NoticeState,
+    /// When it was raised, or released to be sent again.
+    pub raised_at: Option<Timestamp>,
+    /// Whether a person wants it sent whatever the hour.
+    pub at_once: bool,
     /// Attempts begun.
     pub attempts: u32,
     /// Its Message-ID, once an attempt began.
@@ -228,8 +186,10 @@ impl Notice {
         self.state = match event {
             E::NoticeDue { brief } => {
                 self.brief = Some(brief.clone());
+                self.raised_at = Some(stamp.at);
                 NoticeState::Due
             }
+            E::NoticePostponed { until, reason } => NoticeState::Postponed { until: *until, reason: reason.clone() },
             E::NoticeSuppressed { reason } => NoticeState::Suppressed { reason: reason.clone() },
             E::NoticeAttempted { attempt, message_id } => {
                 self.attempts = *attempt;
@@ -247,91 +207,13 @@ impl Notice {
             E::NoticeRefused { refusal, .. } => NoticeState::Refused { refusal: refusal.clone() },
             E::NoticeUnknown { .. } => NoticeState::Unknown,
             E::NoticeBounced { hard, reason } => NoticeState::Bounced { hard: *hard, reason: reason.clone() },
-            E::NoticeReleased { .. } => NoticeState::Due,
+            E::NoticeDelivered {} => NoticeState::Delivered,
+            E::NoticeAnswered {} => NoticeState::Answered,
+            E::NoticeReleased { .. } => {
+                self.raised_at = Some(stamp.at);
+                self.at_once = true;
+                NoticeState::Due
+            }
         };
     }
-}
-
-const ENGINE: &[Role] = &[Role::Service];
-const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
-
-/// Decides a command on a notice. A repeated outcome of the same attempt changes nothing.
-///
-/// # Errors
-/// The rejection.
-pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> Result<Vec<NoticeEvent>, Rejection> {
-    use NoticeCommand as C;
-    use NoticeEvent as E;
-    use NoticeState as S;
-    let event = match command {
-        C::Raise { brief } => {
-            context.require_role(&[Role::Service, Role::RegionalCoordinator], "raise a notice")?;
-            if state.brief.is_some() {
-                return Ok(Vec::new());
-            }
-            E::NoticeDue { brief: brief.clone() }
-        }
-        C::Suppress { reason } => {
-            context.require_role(
-                &[Role::Service, Role::RegionalCoordinator, Role::CollectionManager],
-                "suppress a notice",
-            )?;
-            require(state, "be suppressed", matches!(state.state, S::Due | S::Deferred { .. }))?;
-            E::NoticeSuppressed { reason: reason.clone() }
-        }
-        C::Attempt { attempt, message_id } => {
-            context.require_role(ENGINE, "send a notice")?;
-            let next = *attempt == state.attempts + 1;
-            let ready = matches!(state.state, S::Due | S::Deferred { .. } | S::Attempted);
-            require(state, "be attempted", next && ready)?;
-            E::NoticeAttempted { attempt: *attempt, message_id: message_id.clone() }
-        }
-        C::ConfirmSent { attempt } => outcome(state, *attempt, context, E::NoticeSent { attempt: *attempt })?,
-        C::Defer { attempt, refusal, until } => {
-            let event = E::NoticeDeferred { attempt: *attempt, refusal: refusal.clone(), until: *until };
-            outcome(state, *attempt, context, event)?
-        }
-        C::Refuse { attempt, refusal } => {
-            outcome(state, *attempt, context, E::NoticeRefused { attempt: *attempt, refusal: refusal.clone() })?
-        }
-        C::MarkUnknown { attempt, reason } => {
-            outcome(state, *attempt, context, E::NoticeUnknown { attempt: *attempt, reason: reason.clone() })?
-        }
-        C::RecordBounce { hard, reason } => {
-            context.require_role(&[Role::Service, Role::RegionalCoordinator], "record a bounce")?;
-            require_text(reason)?;
-            require(state, "bounce", matches!(state.state, S::Sent | S::Unknown))?;
-            E::NoticeBounced { hard: *hard, reason: reason.clone() }
-        }
-        C::SendAgain { reason } => {
-            context.require_role(COORDINATORS, "have a notice sent again")?;
-            require_text(reason)?;
-            let held =
-                matches!(state.state, S::Unknown | S::Refused { .. } | S::Suppressed { .. } | S::Deferred { .. });
-            require(state, "be sent again", held)?;
-            E::NoticeReleased { reason: reason.clone() }
-        }
-    };
-    Ok(vec![event])
-}
-
-fn outcome(state: &Notice, attempt: u32, context: &Context<'_>, event: NoticeEvent) -> Result<NoticeEvent, Rejection> {
-    context.require_role(ENGINE, "record what became of a notice")?;
-    require(state, "have an outcome", state.state == NoticeState::Attempted && state.attempts == attempt)?;
-    Ok(event)
-}
-
-fn require(state: &Notice, act: &str, holds: bool) -> Result<(), Rejection> {
-    if holds {
-        return Ok(());
-    }
-    Err(Rejection::NotPossible {
-        what: "the notice".to_owned(),
-        state: state.state.as_str().to_owned(),
-        act: act.to_owned(),
-    })
-}
-
-fn require_text(text: &str) -> Result<(), Rejection> {
-    if text_is_well_formed(text) { Ok(()) } else { Err(Rejection::ReasonRequired { figures: Vec::new() }) }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Participant, Pin, Round, RoundEvent, RoundPlan, RoundState};
+use super::{MailScope, Participant, Pin, Round, RoundEvent, RoundPlan, RoundState};
 use crate::calendar::Moment;
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
@@ -54,6 +54,20 @@ pub enum RoundCommand {
     },
     /// Let steps fire again.
     Resume {
+        /// Why.
+        reason: String,
+    },
+    /// Let mail of some kind leave no more.
+    PauseMail {
+        /// Which.
+        scope: MailScope,
+        /// Why.
+        reason: String,
+    },
+    /// Let it leave again.
+    ResumeMail {
+        /// Which.
+        scope: MailScope,
         /// Why.
         reason: String,
     },
@@ -131,6 +145,8 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
             let reason = reason.clone();
             if pause { RoundEvent::RoundPaused { reason } } else { RoundEvent::RoundResumed { reason } }
         }
+        C::PauseMail { scope, reason } => return mail(state, scope, reason, true, context),
+        C::ResumeMail { scope, reason } => return mail(state, scope, reason, false, context),
         C::Reopen { reason } => {
             context.require_role(COORDINATORS, "reopen a round")?;
             possible(state, &[S::Closing, S::Closed, S::Finalising], "be reopened")?;
@@ -152,6 +168,26 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         }
     };
     Ok(vec![event])
+}
+
+/// Mail of some kind is paused or resumed.
+fn mail(
+    state: &Round,
+    scope: &MailScope,
+    reason: &str,
+    pause: bool,
+    context: &Context<'_>,
+) -> Result<Vec<RoundEvent>, Rejection> {
+    context.require_role(COORDINATORS, "pause or resume mail")?;
+    if state.state == RoundState::Unplanned {
+        return Err(not_possible(state, "have its mail paused or resumed"));
+    }
+    require_reason(reason)?;
+    if pause == state.mail_paused.contains_key(scope) {
+        return Ok(Vec::new());
+    }
+    let (scope, reason) = (scope.clone(), reason.to_owned());
+    Ok(vec![if pause { RoundEvent::MailPaused { scope, reason } } else { RoundEvent::MailResumed { scope, reason } }])
 }
 
 /// The steps that lead a round on, which the engine takes, or a coordinator by hand.

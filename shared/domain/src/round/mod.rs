@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Moment;
+use crate::notice::NoticeBrief;
 use crate::table::TableNo;
-use crate::{Country, FileHash, MilestoneId, ReleaseId, WorkflowId, Year};
+use crate::{Country, FileHash, MilestoneId, PersonId, ReleaseId, WorkflowId, Year};
 
 /// Where a round stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -135,6 +136,20 @@ pub enum RoundEvent {
         /// Why.
         reason: String,
     },
+    /// Mail of some kind stops leaving.
+    MailPaused {
+        /// Which.
+        scope: MailScope,
+        /// Why.
+        reason: String,
+    },
+    /// Mail that was paused leaves again, as far as it is still true.
+    MailResumed {
+        /// Which.
+        scope: MailScope,
+        /// Why.
+        reason: String,
+    },
     /// The general deadline passed.
     RoundClosing {},
     /// No more submissions are taken.
@@ -177,6 +192,35 @@ pub struct Round {
     pub participants: BTreeMap<Country, Participant>,
     /// Reference years.
     pub reference_years: Vec<Year>,
+    /// How often each country's deadline was moved, which is the SEQUENCE of its calendar entry (RFC 5545, section 3.8.7.4).
+    pub moves: BTreeMap<Country, u32>,
+    /// Mail that is held, and why.
+    pub mail_paused: BTreeMap<MailScope, String>,
+}
+
+/// Which mails of a round.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailScope {
+    /// Every one.
+    All,
+    /// Those about a country.
+    Country(Country),
+    /// Those of a kind.
+    Kind(String),
+    /// Those to a person.
+    Person(PersonId),
+}
+
+impl std::fmt::Display for MailScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All => f.write_str("all mail"),
+            Self::Country(country) => write!(f, "mail about {country}"),
+            Self::Kind(kind) => write!(f, "mail of the kind {kind}"),
+            Self::Person(person) => write!(f, "mail to {person}"),
+        }
+    }
 }
 
 impl Round {
@@ -202,17 +246,35 @@ impl Round {
             RoundEvent::DeadlineExtended { country, is, .. } => {
                 if let Some(participant) = self.participants.get_mut(country) {
                     participant.deadline = is.clone();
+                    *self.moves.entry(country.clone()).or_default() += 1;
                 }
             }
             RoundEvent::RoundLaunched {} | RoundEvent::RoundReopened { .. } => self.state = RoundState::Collecting,
             RoundEvent::RoundPaused { .. } => self.paused = true,
             RoundEvent::RoundResumed { .. } => self.paused = false,
+            RoundEvent::MailPaused { scope, reason } => {
+                self.mail_paused.insert(scope.clone(), reason.clone());
+            }
+            RoundEvent::MailResumed { scope, .. } => {
+                self.mail_paused.remove(scope);
+            }
             RoundEvent::RoundClosing {} => self.state = RoundState::Closing,
             RoundEvent::RoundClosed {} => self.state = RoundState::Closed,
             RoundEvent::RoundFinalising {} => self.state = RoundState::Finalising,
             RoundEvent::RoundPublished { .. } => self.state = RoundState::Published,
             RoundEvent::RoundCancelled { .. } => self.state = RoundState::Cancelled,
         }
+    }
+
+    /// What holds a mail, and why, if it is paused.
+    pub fn holds_mail(&self, brief: &NoticeBrief) -> Option<(&MailScope, &str)> {
+        let meant = |scope: &MailScope| match scope {
+            MailScope::All => true,
+            MailScope::Country(country) => brief.country.as_ref() == Some(country),
+            MailScope::Kind(kind) => brief.kind == *kind,
+            MailScope::Person(person) => brief.person == *person,
+        };
+        self.mail_paused.iter().find(|(scope, _)| meant(scope)).map(|(scope, reason)| (scope, reason.as_str()))
     }
 
     /// Whether submissions are taken.

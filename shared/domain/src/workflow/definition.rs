@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Time;
 
-use crate::calendar::{Offset, Roll};
+use crate::calendar::{Hours, Offset, Roll};
 use crate::run::Decision;
 use crate::table::TableNo;
 use crate::{Country, MilestoneId, Role, StepId, WorkflowId};
@@ -193,6 +193,10 @@ pub struct Definition {
     pub retries: u32,
     /// Whether an attempt cut off by a crash of ours is repeated under the same Message-ID, or held for a person.
     pub resend_after_crash: bool,
+    /// The local hours in which mail leaves, on working days of the recipient's country; at any time without them.
+    pub mail_hours: Option<Hours>,
+    /// How many minutes mail to one person is gathered, so that one mail brings all of it; each goes out alone with 0.
+    pub gather_minutes: u8,
     /// Milestones by name.
     pub milestones: BTreeMap<MilestoneId, MilestoneRule>,
     /// Steps in the order written.
@@ -202,6 +206,15 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// What a step asks of people, in a sentence: itself, or the step whose task it brings to others.
+    pub fn task<'d>(&'d self, step: &'d Step) -> Option<&'d str> {
+        match &step.action {
+            Action::WaitForPerson(asked) | Action::Approve { asked, .. } => Some(asked.task.as_str()),
+            Action::Escalate { task_of, .. } => self.task(self.step(task_of).filter(|other| other.id != step.id)?),
+            _ => None,
+        }
+    }
+
     /// A step by its name.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == *id)
@@ -213,6 +226,7 @@ pub const GUARDS: &[(&str, &str)] = &[
     ("owes-tables", "the country still owes a table and its part is not closed"),
     ("not-acknowledged", "the country has neither acknowledged nor sent anything"),
     ("contact-reachable", "the contact's mail did not come back"),
+    ("contact-unreachable", "mail to a contact came back and nobody has taken the place yet"),
     ("has-failures", "a failed rule of the country's tables was not asked about yet"),
     ("has-open-query", "a query waits for the country's answer"),
     ("awaits-confirmation", "tables are accepted and the country has not confirmed"),
@@ -236,8 +250,9 @@ const fn of(each: Each, word: &'static str, name: &'static str) -> TriggerEvent 
 }
 
 /// The events a step may wait for.
-pub const TRIGGER_EVENTS: [TriggerEvent; 11] = [
+pub const TRIGGER_EVENTS: [TriggerEvent; 12] = [
     of(Each::Country, "country-admitted", "CountryAdmitted"),
+    of(Each::Country, "contact-bounced", "ContactBounced"),
     of(Each::Country, "contact-replaced", "ContactReplaced"),
     of(Each::Country, "submission-received", "SubmissionReceived"),
     of(Each::Country, "submission-checked", "SubmissionChecked"),

@@ -34,6 +34,8 @@ fn reason(guard: &str, guarded: Guarded<'_>) -> Option<String> {
         "not-acknowledged" => "the country has answered".to_owned(),
         "contact-reachable" if part.bounced.is_empty() => return None,
         "contact-reachable" => "mail to the contact came back; a new focal point has to be found".to_owned(),
+        "contact-unreachable" if !part.bounced.is_empty() => return None,
+        "contact-unreachable" => "every contact can be reached".to_owned(),
         "has-failures" if part.tables.values().any(|table| !table.findings.is_empty()) => return None,
         "has-failures" => "no rule failed".to_owned(),
         "has-open-query" if part.queries.values().any(|query| open(&query)) => return None,

@@ -14,7 +14,7 @@ use action::{ActionWord, DecisionWord};
 
 use super::definition::{Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger};
 use super::{Bundle, Problem, parse_toml};
-use crate::calendar::{Offset, Roll};
+use crate::calendar::{Hours, Offset, Roll};
 use crate::reason::is_hidden;
 use crate::table::TableNo;
 use crate::{Country, MilestoneId, Role, StepId};
@@ -47,6 +47,8 @@ struct Head {
     retries: u32,
     #[serde(default)]
     after_crash: AfterCrash,
+    mail_hours: Option<Spanned<[String; 2]>>,
+    gather_minutes: Option<Spanned<u8>>,
 }
 
 #[derive(Deserialize, Default, PartialEq, Eq)]
@@ -187,6 +189,8 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
         reference_years: years,
         retries: head.retries,
         resend_after_crash: head.after_crash == AfterCrash::Resend,
+        mail_hours: head.mail_hours.as_ref().map(|hours| reader.hours(hours)).transpose()?,
+        gather_minutes: head.gather_minutes.as_ref().map_or(Ok(0), |minutes| reader.minutes(minutes))?,
         milestones: reader.milestones,
         steps,
         expected: participants(bundle)?,
@@ -225,6 +229,21 @@ impl Reader<'_> {
         }
         let all = words.clone().collect::<Vec<_>>().join(", ");
         Err(self.problem(&value.span(), format!("`{found}` is not a {what}; known are: {all}")).suggest(found, words))
+    }
+
+    fn hours(&self, written: &Spanned<[String; 2]>) -> Result<Hours, Problem> {
+        let [from, until] = written.get_ref();
+        let wrong =
+            || self.problem(&written.span(), "working hours are two times such as [\"08:30\", \"17:00\"]".to_owned());
+        let hours = Hours { from: from.parse().map_err(|_| wrong())?, until: until.parse().map_err(|_| wrong())? };
+        if hours.from < hours.until { Ok(hours) } else { Err(wrong()) }
+    }
+
+    fn minutes(&self, written: &Spanned<u8>) -> Result<u8, Problem> {
+        if *written.get_ref() <= 60 {
+            return Ok(*written.get_ref());
+        }
+        Err(self.problem(&written.span(), "mail is gathered for 60 minutes at the most".to_owned()))
     }
 
     fn milestone_id(&self, value: &Spanned<String>) -> Result<MilestoneId, Problem> {

@@ -1,0 +1,202 @@
+//! What may happen to a notice, and who may wish it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Notice, NoticeBrief, NoticeEvent, NoticeState, Refusal};
+use crate::command::Context;
+use crate::reason::text_is_well_formed;
+use crate::{Rejection, Role};
+
+/// What can be wished of a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeCommand {
+    /// Decide that it is due.
+    Raise {
+        /// What for.
+        brief: NoticeBrief,
+    },
+    /// Wait for the recipient's working hours.
+    Postpone {
+        /// Until when.
+        until: Timestamp,
+        /// Why nothing is sent now, in a sentence.
+        reason: String,
+    },
+    /// Decide that it shall not be sent.
+    Suppress {
+        /// Why.
+        reason: String,
+    },
+    /// Record that a sending begins.
+    Attempt {
+        /// Which one, from 1.
+        attempt: u32,
+        /// The Message-ID, the same for every attempt.
+        message_id: String,
+    },
+    /// The server took it.
+    ConfirmSent {
+        /// Of which attempt.
+        attempt: u32,
+    },
+    /// The server refused for now; it is tried again.
+    Defer {
+        /// Which attempt.
+        attempt: u32,
+        /// How it was refused.
+        refusal: Refusal,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+    /// The server refused for good.
+    Refuse {
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        refusal: Refusal,
+    },
+    /// Nobody knows whether the server took it.
+    MarkUnknown {
+        /// Which attempt.
+        attempt: u32,
+        /// What is known.
+        reason: String,
+    },
+    /// It came back.
+    RecordBounce {
+        /// Whether for good.
+        hard: bool,
+        /// What is known.
+        reason: String,
+    },
+    /// The recipient's server said that it has it.
+    ConfirmDelivered,
+    /// The recipient answered it.
+    RecordAnswer,
+    /// Have it sent at once, whatever holds it: an unknown outcome, a refusal, the hour, a pause of mail.
+    SendAgain {
+        /// Why.
+        reason: String,
+    },
+}
+
+const ENGINE: &[Role] = &[Role::Service];
+const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
+
+/// Decides a command on a notice. A repeated outcome of the same attempt changes nothing.
+///
+/// # Errors
+/// The rejection.
+pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> Result<Vec<NoticeEvent>, Rejection> {
+    use NoticeCommand as C;
+    use NoticeEvent as E;
+    use NoticeState as S;
+    let event = match command {
+        C::Raise { brief } => {
+            context.require_role(&[Role::Service, Role::RegionalCoordinator], "raise a notice")?;
+            if state.brief.is_some() {
+                return Ok(Vec::new());
+            }
+            E::NoticeDue { brief: brief.clone() }
+        }
+        C::Postpone { until, reason } => {
+            context.require_role(ENGINE, "postpone a notice")?;
+            require(state, "be postponed", waits(&state.state))?;
+            E::NoticePostponed { until: *until, reason: reason.clone() }
+        }
+        C::Suppress { reason } => {
+            context.require_role(
+                &[Role::Service, Role::RegionalCoordinator, Role::CollectionManager],
+                "suppress a notice",
+            )?;
+            require(state, "be suppressed", waits(&state.state))?;
+            E::NoticeSuppressed { reason: reason.clone() }
+        }
+        C::Attempt { attempt, message_id } => {
+            context.require_role(ENGINE, "send a notice")?;
+            let next = *attempt == state.attempts + 1;
+            let ready = waits(&state.state) || state.state == S::Attempted;
+            require(state, "be attempted", next && ready)?;
+            E::NoticeAttempted { attempt: *attempt, message_id: message_id.clone() }
+        }
+        C::ConfirmSent { attempt } => outcome(state, *attempt, context, E::NoticeSent { attempt: *attempt })?,
+        C::Defer { attempt, refusal, until } => {
+            let event = E::NoticeDeferred { attempt: *attempt, refusal: refusal.clone(), until: *until };
+            outcome(state, *attempt, context, event)?
+        }
+        C::Refuse { attempt, refusal } => {
+            outcome(state, *attempt, context, E::NoticeRefused { attempt: *attempt, refusal: refusal.clone() })?
+        }
+        C::MarkUnknown { attempt, reason } => {
+            outcome(state, *attempt, context, E::NoticeUnknown { attempt: *attempt, reason: reason.clone() })?
+        }
+        C::RecordBounce { .. } | C::ConfirmDelivered | C::RecordAnswer => return came_back(state, command, context),
+        C::SendAgain { reason } => {
+            context.require_role(COORDINATORS, "have a notice sent again")?;
+            require_text(reason)?;
+            let held = matches!(state.state, S::Unknown | S::Refused { .. } | S::Suppressed { .. });
+            require(state, "be sent again", held || waits(&state.state))?;
+            E::NoticeReleased { reason: reason.clone() }
+        }
+    };
+    Ok(vec![event])
+}
+
+/// What is heard of a mail after it has left. What is known already changes nothing.
+fn came_back(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> Result<Vec<NoticeEvent>, Rejection> {
+    use NoticeState as S;
+    context.require_role(&[Role::Service, Role::RegionalCoordinator], "record what came back of a notice")?;
+    let known = match command {
+        NoticeCommand::RecordBounce { reason, .. } => {
+            require_text(reason)?;
+            matches!(state.state, S::Bounced { hard: true, .. })
+        }
+        NoticeCommand::ConfirmDelivered => matches!(state.state, S::Delivered | S::Answered),
+        _ => state.state == S::Answered,
+    };
+    if known {
+        return Ok(Vec::new());
+    }
+    require(state, "come back", has_left(&state.state))?;
+    Ok(vec![match command {
+        NoticeCommand::RecordBounce { hard, reason } => {
+            NoticeEvent::NoticeBounced { hard: *hard, reason: reason.clone() }
+        }
+        NoticeCommand::ConfirmDelivered => NoticeEvent::NoticeDelivered {},
+        _ => NoticeEvent::NoticeAnswered {},
+    }])
+}
+
+/// Whether it is still to be sent.
+fn waits(state: &NoticeState) -> bool {
+    matches!(state, NoticeState::Due | NoticeState::Postponed { .. } | NoticeState::Deferred { .. })
+}
+
+/// Whether it has left, or may have.
+fn has_left(state: &NoticeState) -> bool {
+    use NoticeState as S;
+    matches!(state, S::Sent | S::Unknown | S::Delivered | S::Answered | S::Bounced { hard: false, .. })
+}
+
+fn outcome(state: &Notice, attempt: u32, context: &Context<'_>, event: NoticeEvent) -> Result<NoticeEvent, Rejection> {
+    context.require_role(ENGINE, "record what became of a notice")?;
+    require(state, "have an outcome", state.state == NoticeState::Attempted && state.attempts == attempt)?;
+    Ok(event)
+}
+
+fn require(state: &Notice, act: &str, holds: bool) -> Result<(), Rejection> {
+    if holds {
+        return Ok(());
+    }
+    Err(Rejection::NotPossible {
+        what: "the notice".to_owned(),
+        state: state.state.as_str().to_owned(),
+        act: act.to_owned(),
+    })
+}
+
+fn require_text(text: &str) -> Result<(), Rejection> {
+    if text_is_well_formed(text) { Ok(()) } else { Err(Rejection::ReasonRequired { figures: Vec::new() }) }
+}
