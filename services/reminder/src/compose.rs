@@ -1,25 +1,24 @@
-//! Composing: a mail's text from what is true at the moment of sending. Never a figure, never a finding.
+//! Composing: a mail's subject and text from facts, in the recipient's language with English beneath.
 
-use jiff::Timestamp;
-use jiff::civil::Time;
-use lettre::message::{Mailbox, header};
-use minijinja::{Environment, UndefinedBehavior, context};
-use rondo_domain::calendar::{Moment, read_calendars};
-use rondo_domain::notice::NoticeBrief;
-use rondo_domain::table::TableNo;
-use rondo_domain::world::World;
-use rondo_runtime::config::MailSection;
-use rondo_runtime::people::Person;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+use rondo_domain::workflow::Problem;
 
-use crate::delivery::Texts;
-use crate::outbox::NoticeKey;
+use crate::entry;
+use crate::facts::Facts;
+use crate::texts::Texts;
+
+/// The text that brings several messages to one person at once.
+pub(crate) const SEVERAL: &str = "several";
+
+/// What every language falls back to.
+const ENGLISH: &str = "en";
 
 /// Why a mail cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
     /// The text is missing or wrong.
     #[error(transparent)]
-    Text(#[from] rondo_domain::workflow::Problem),
+    Text(#[from] Problem),
     /// A variable is unknown, or the text is not a template.
     #[error("the mail text `{name}` cannot be filled in")]
     Template {
@@ -31,175 +30,183 @@ pub enum ComposeError {
     /// An address is malformed.
     #[error("an address of this mail is malformed")]
     Address(#[from] lettre::address::AddressError),
+    /// The key cannot sign.
+    #[error("the key for signing mail cannot be used")]
+    Key(#[from] lettre::message::dkim::DkimSigningKeyError),
     /// The message cannot be built.
     #[error("the message cannot be built")]
     Message(#[from] lettre::error::Error),
 }
 
-/// A mail, ready to leave.
+/// A mail as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its subject.
+    pub subject: String,
+    /// The whole of it as plain text.
+    pub plain: String,
+    /// The same in HTML, where the workflow has a shell for it.
+    pub html: Option<String>,
+    /// An entry for the recipient's calendar (RFC 5545).
+    pub entry: Option<String>,
+}
+
+/// What one notice has to say.
 #[derive(Debug, Clone)]
-pub struct Letter {
-    /// A name for it that is the same for every attempt.
-    pub name: String,
-    /// The message.
-    pub message: lettre::Message,
+pub(crate) struct Section {
+    pub(crate) kind: String,
+    pub(crate) facts: Facts,
 }
 
-/// What texts may speak of.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
-    round: String,
-    country: String,
-    deadline: String,
-    missing: Vec<TableNo>,
-    owed: Vec<TableNo>,
-    years: String,
-    link: String,
-    text: String,
-    now: Timestamp,
-}
-
-/// The Message-ID of a notice, at the sender's domain.
-pub(crate) fn message_id(key: &NoticeKey, mail: &MailSection) -> String {
-    let domain = mail.from.rsplit('@').next().unwrap_or("localhost").trim_end_matches('>');
-    format!("<{}.{}@{domain}>", key.1, key.0)
-}
-
-pub(crate) fn facts(
-    world: &World,
-    key: &NoticeKey,
-    brief: &NoticeBrief,
-    person: &Person,
-    texts: &Texts,
-    mail: &MailSection,
-    now: Timestamp,
-) -> Facts {
-    let round = world.round(&key.0);
-    let participant = brief.country.as_ref().and_then(|country| round?.participants.get(country));
-    let part = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
-    let calendars = texts
-        .bundle
-        .text("calendar/countries.toml")
-        .ok()
-        .zip(texts.bundle.text("calendar/holidays.csv").ok())
-        .and_then(|(countries, holidays)| read_calendars(countries, holidays).ok());
-    let named = |country: &rondo_domain::Country| {
-        calendars
-            .as_ref()
-            .and_then(|all| all.get(country))
-            .map_or_else(|| country.to_string(), |found| found.name.clone())
+/// The mail that says what these notices have to say to one person.
+pub(crate) fn draft(texts: &Texts, sections: &[Section], language: &str, domain: &str) -> Result<Draft, ComposeError> {
+    let Some(first) = sections.first() else {
+        return Err(Problem::of_file("mail", "there is nothing to say").into());
     };
-    let base = mail.base_url.trim_end_matches('/');
-    let place = brief.country.as_ref().map(|country| format!("/{country}")).unwrap_or_default();
-    let local = format!("mail/{}.{}.txt", brief.kind, person.language);
-    let english = format!("mail/{}.en.txt", brief.kind);
-    Facts {
-        round: round.map(|round| round.title.clone()).unwrap_or_default(),
-        country: brief.country.as_ref().map(named).unwrap_or_default(),
-        deadline: participant.map(|participant| in_words(&participant.deadline)).unwrap_or_default(),
-        missing: part.map(|part| part.missing().collect()).unwrap_or_default(),
-        owed: participant.map(|participant| participant.tables.clone()).unwrap_or_default(),
-        years: round
-            .map(|round| round.reference_years.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-            .unwrap_or_default(),
-        link: format!("{base}/rounds/{}{place}", key.0),
-        now,
-        text: if texts.bundle.text(&local).is_ok() { local } else { english },
+    let english = match sections {
+        [one] => english(texts, one)?,
+        _ => several(texts, sections)?,
+    };
+    let told = if language == ENGLISH { None } else { local(texts, sections, language)? };
+    let footer = fill("footer", &first.facts, texts.footer()?)?;
+    let mut plain = String::new();
+    if let Some(told) = &told {
+        plain.push_str(told.body.trim_end());
+        plain.push_str("\n\n---- English ----\n\n");
     }
-}
-
-/// A moment in words: `Friday 31 October 2025, end of day (Asia/Vientiane)`.
-pub(crate) fn in_words(moment: &Moment) -> String {
-    let day = moment.local.date().strftime("%A %-d %B %Y");
-    let time = moment.local.time();
-    let time = if time == Moment::END_OF_DAY || time == Time::midnight() {
-        "end of day".to_owned()
-    } else {
-        time.strftime("%H:%M").to_string()
+    plain.push_str(&format!("{}\n{footer}", english.body.trim()));
+    let subject = match told.and_then(|told| told.subject) {
+        Some(subject) => format!("{subject} / {}", english.subject),
+        None => english.subject,
     };
-    format!("{day}, {time} ({})", moment.zone)
+    let html = texts.shell.as_ref().map(|shell| page(shell, &subject, &first.facts.round, &plain, language));
+    let with_entry = sections.iter().find(|section| has_deadline(texts, &section.kind));
+    let entry = with_entry.and_then(|section| entry::deadline(&section.facts, domain));
+    Ok(Draft { subject, plain, html: html.transpose()?, entry })
 }
 
-fn tables(tables: &[TableNo]) -> String {
-    match tables {
-        [] => "no tables".to_owned(),
-        [one] => format!("table {one}"),
-        [most @ .., last] => {
-            format!("tables {} and {last}", most.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+struct Filled {
+    subject: String,
+    body: String,
+}
+
+struct Local {
+    subject: Option<String>,
+    body: String,
+}
+
+fn has_deadline(texts: &Texts, kind: &str) -> bool {
+    texts.text(kind, ENGLISH).ok().flatten().is_some_and(|text| text.has_deadline)
+}
+
+/// The English text, which is always there.
+fn english(texts: &Texts, section: &Section) -> Result<Filled, ComposeError> {
+    let filled = body(texts, section)?;
+    let greeting = match texts.sentences(ENGLISH) {
+        Some(sentences) => format!("{}\n\n", fill("sentences", &section.facts, &sentences.greeting)?),
+        None => String::new(),
+    };
+    Ok(Filled { body: format!("{greeting}{}", filled.body.trim()), ..filled })
+}
+
+fn body(texts: &Texts, section: &Section) -> Result<Filled, ComposeError> {
+    let kind = section.kind.as_str();
+    let missing = || Problem::of_file(&format!("mail/{kind}.{ENGLISH}.txt"), "there is no such text");
+    let text = texts.text(kind, ENGLISH)?.ok_or_else(missing)?;
+    Ok(Filled {
+        subject: one_line(&fill(kind, &section.facts, text.subject)?),
+        body: fill(kind, &section.facts, text.body)?,
+    })
+}
+
+/// Several messages in one mail, each under its own heading.
+fn several(texts: &Texts, sections: &[Section]) -> Result<Filled, ComposeError> {
+    let mut lead = sections[0].clone();
+    lead.kind = SEVERAL.to_owned();
+    lead.facts.count = sections.len();
+    let mut all = english(texts, &lead)?;
+    for (no, section) in sections.iter().enumerate() {
+        let one = body(texts, section)?;
+        all.body.push_str(&format!("\n\n{}. {}\n\n{}", no + 1, one.subject, one.body.trim()));
+    }
+    Ok(all)
+}
+
+/// What stands above the English text: the translation where there is one, or else what it is about and that English follows.
+fn local(texts: &Texts, sections: &[Section], language: &str) -> Result<Option<Local>, ComposeError> {
+    let Some(sentences) = texts.sentences(language) else { return Ok(None) };
+    let first = &sections[0];
+    let mut body = format!("{}\n\n", fill("sentences", &first.facts, &sentences.greeting)?);
+    let (mut subject, mut is_whole) = (None, true);
+    for section in sections {
+        if let Some(text) = texts.text(&section.kind, language)? {
+            subject = Some(one_line(&fill(&section.kind, &section.facts, text.subject)?));
+            body.push_str(&format!("{}\n\n", fill(&section.kind, &section.facts, text.body)?.trim()));
+            continue;
+        }
+        is_whole = false;
+        if let Some(sentence) = sentences.mail.get(&section.kind) {
+            body.push_str(&format!("{}\n{}\n\n", fill(&section.kind, &section.facts, sentence)?, section.facts.link));
         }
     }
+    if !is_whole {
+        body.push_str(&fill("sentences", &first.facts, &sentences.below)?);
+    }
+    Ok(Some(Local { subject: subject.filter(|_| sections.len() == 1), body }))
 }
 
-/// The message of a notice.
-pub(crate) fn letter(
-    facts: &Facts,
-    brief: &NoticeBrief,
-    person: &Person,
-    texts: &Texts,
-    mail: &MailSection,
-    key: &NoticeKey,
-) -> Result<Letter, ComposeError> {
-    let filled = fill(facts, brief, person, texts.bundle.text(&facts.text)?, mail)?;
-    let footer = fill(facts, brief, person, texts.bundle.text("mail/footer.en.txt")?, mail)?;
-    let (subject, body) =
-        filled.strip_prefix("Subject: ").and_then(|rest| rest.split_once('\n')).unwrap_or(("Rondo", filled.as_str()));
-    let to = Mailbox::new(Some(person.name.clone()), person.email.parse()?);
-    let message = lettre::Message::builder()
-        .from(mail.from.parse()?)
-        .reply_to(mail.reply_to.parse()?)
-        .to(to)
-        .message_id(Some(message_id(key, mail)))
-        .date(facts.now.into())
-        .subject(subject.trim())
-        .header(AutoSubmitted)
-        .header(header::ContentType::TEXT_PLAIN)
-        .body(format!("{}\n{footer}", body.trim_start()))?;
-    Ok(Letter { name: format!("{}.{}", key.0, key.1), message })
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn fill(
-    facts: &Facts,
-    brief: &NoticeBrief,
-    person: &Person,
-    text: &str,
-    mail: &MailSection,
-) -> Result<String, ComposeError> {
-    let mut environment = Environment::new();
+fn fill(name: &str, facts: &Facts, text: &str) -> Result<String, ComposeError> {
+    let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_keep_trailing_newline(true);
-    let values = context! {
-        name => person.name,
-        round => facts.round,
-        country => facts.country,
-        deadline => facts.deadline,
-        missing => tables(&facts.missing),
-        missing_count => facts.missing.len(),
-        owed => tables(&facts.owed),
-        years => facts.years,
-        link => facts.link,
-        contact => mail.contact,
-        notice => mail.notice,
-        reason => brief.reason,
-        task => brief.task.as_ref().map(|task| task.what.as_str()),
-    };
-    let template = |source| ComposeError::Template { name: facts.text.clone(), source };
-    environment.render_str(text, values).map_err(template)
+    let failed = |source| ComposeError::Template { name: name.to_owned(), source };
+    environment.render_str(text, facts).map_err(failed)
 }
 
-/// Says that no person wrote this mail just now (RFC 3834).
-#[derive(Debug, Clone, Copy)]
-struct AutoSubmitted;
+/// The mail as HTML: made from the plain text, so that the two cannot say different things.
+fn page(shell: &str, subject: &str, round: &str, plain: &str, language: &str) -> Result<String, ComposeError> {
+    let mut environment = Environment::empty();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let body = Value::from_safe_string(paragraphs(plain));
+    let values = context! { subject, round, body, language };
+    let failed = |source| ComposeError::Template { name: "shell".to_owned(), source };
+    environment.render_str(shell, values).map_err(failed)
+}
 
-impl header::Header for AutoSubmitted {
-    fn name() -> header::HeaderName {
-        header::HeaderName::new_from_ascii_str("Auto-Submitted")
+/// Paragraphs of HTML from plain text: blank lines part them, a line that is an address becomes a link.
+fn paragraphs(plain: &str) -> String {
+    let mut html = String::new();
+    for block in plain.trim().split("\n\n").map(str::trim).filter(|block| !block.is_empty()) {
+        let lines: Vec<String> = block.lines().map(|line| linked(line.trim())).collect();
+        html.push_str(&format!("<p>{}</p>\n", lines.join("<br>\n")));
     }
+    html
+}
 
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
+fn linked(line: &str) -> String {
+    let text = escaped(line);
+    let is_address = (line.starts_with("https://") || line.starts_with("http://")) && !line.contains(' ');
+    if is_address { format!("<a href=\"{text}\">{text}</a>") } else { text }
+}
 
-    fn display(&self) -> header::HeaderValue {
-        header::HeaderValue::new(Self::name(), "auto-generated".to_owned())
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_becomes_paragraphs_and_links_and_nothing_else() {
+        let html = paragraphs("Dear <b>Ann</b>,\n\nsee\nhttps://example.org/r?a=1&b=2\n\nBye");
+        assert_eq!(
+            html,
+            "<p>Dear &lt;b&gt;Ann&lt;/b&gt;,</p>\n<p>see<br>\n<a href=\"https://example.org/r?a=1&amp;b=2\">https://example.org/r?a=1&amp;b=2</a></p>\n<p>Bye</p>\n"
+        );
     }
 }

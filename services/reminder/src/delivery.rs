@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, Refusal};
 use rondo_domain::run::Stage;
-use rondo_domain::workflow::{Bundle, Definition, Guarded, read_definition, unmet};
+use rondo_domain::workflow::{Bundle, Guarded, unmet};
+use rondo_domain::world::World;
 use rondo_domain::{Command, FileHash, Wish};
 use rondo_eventlog::{Fault, SubmitError, files};
+use rondo_runtime::people::{People, Person};
 
-use crate::compose::{self, Letter};
+use crate::compose::{self, ComposeError, Section};
+use crate::facts::Facts;
+use crate::letter::{self, Letter};
 use crate::outbox::{NoticeKey, Outbox, Work};
+use crate::texts::Texts;
 use crate::transport::Outcome;
 use crate::{Parts, ROLE};
 
@@ -25,11 +30,15 @@ fn pause(failures: u32) -> SignedDuration {
     SignedDuration::from_mins((FIRST_PAUSE << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE))
 }
 
-/// A round's texts and rules for mail.
-pub(crate) struct Texts {
-    pub(crate) bundle: Bundle,
-    pub(crate) definition: Definition,
+/// A notice that is to be sent now.
+struct Ready<'a> {
+    key: &'a NoticeKey,
+    notice: &'a Notice,
+    brief: &'a NoticeBrief,
 }
+
+/// What is to be recorded of a notice instead of sending it: the command and what makes it this one.
+type Instead = (String, NoticeCommand);
 
 pub(crate) struct Delivery {
     pub(crate) parts: Parts,
@@ -42,96 +51,179 @@ impl Delivery {
     }
 
     /// Does one piece of work to its recorded end. If the server was away, returns until when nothing is to be tried.
-    pub(crate) async fn carry_out(&mut self, outbox: &Outbox, work: &Work) -> Result<Option<Timestamp>, Fault> {
-        let (Work::Send(key) | Work::Resolve(key)) = work;
+    pub(crate) async fn carry_out(&self, outbox: &Outbox, work: &Work) -> Result<Option<Timestamp>, Fault> {
+        let (Work::Send(keys) | Work::Resolve(keys)) = work;
         let world = &outbox.world;
-        let (Some(round), Some(notice)) = (world.round(&key.0), world.notice(&key.0, &key.1)) else { return Ok(None) };
-        let (Some(brief), Some(pin)) = (&notice.brief, &round.pin) else { return Ok(None) };
-        self.load(&pin.bundle).await?;
-        let Some(texts) = self.texts.get(&pin.bundle) else { return Ok(None) };
-        if matches!(work, Work::Resolve(_)) && !texts.definition.resend_after_crash {
-            let reason = "the program ended while it was being sent".to_owned();
-            let unknown = NoticeCommand::MarkUnknown { attempt: notice.attempts, reason };
-            return self.record(key, &format!("outcome {}", notice.attempts), unknown).await.map(|_| None);
+        let Some(texts) = keys.first().and_then(|key| self.of(world, key)) else { return Ok(None) };
+        let people = self.parts.people.people().map_err(|e| Fault::storage("the register of people", e))?;
+        let mut ready = Vec::new();
+        for key in keys {
+            let Some(notice) = world.notice(&key.0, &key.1) else { continue };
+            let Some(brief) = &notice.brief else { continue };
+            let one = Ready { key, notice, brief };
+            let instead = match work {
+                Work::Resolve(_) => unresolved(texts, &one),
+                Work::Send(_) => self.unsent(world, texts, &one),
+            };
+            match instead {
+                Some((cause, command)) => {
+                    self.record(key, &cause, command).await?;
+                }
+                None => ready.push(one),
+            }
         }
+        if ready.is_empty() {
+            return Ok(None);
+        }
+        self.send(world, texts, &ready, &people, outbox.outages()).await
+    }
+
+    fn of(&self, world: &World, key: &NoticeKey) -> Option<&Texts> {
+        self.texts.get(&world.round(&key.0)?.pin.as_ref()?.bundle)
+    }
+
+    /// Why a due notice is not sent now, if it is not: it is no longer true, it comes too late, or nobody is at work.
+    fn unsent(&self, world: &World, texts: &Texts, one: &Ready<'_>) -> Option<Instead> {
+        let Ready { key, notice, brief } = *one;
+        let suppress =
+            |reason: String| Some((format!("suppress {}", notice.attempts), NoticeCommand::Suppress { reason }));
+        let round = world.round(&key.0)?;
         let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
-        let guarded = Guarded { round, participation };
-        if let (Work::Send(_), Some(reason)) = (work, unmet(brief.guards.iter().map(String::as_str), guarded)) {
-            let suppress = NoticeCommand::Suppress { reason };
-            return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| None);
+        if let Some(reason) = unmet(brief.guards.iter().map(String::as_str), Guarded { round, participation }) {
+            return suppress(reason);
         }
-        if let (Work::Send(_), Some(task)) = (work, &brief.task)
+        if let Some(task) = &brief.task
             && let Some((_, Stage::Completed { .. })) =
                 world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrences.get(&task.occurrence))
         {
-            let suppress = NoticeCommand::Suppress { reason: "its task is settled".to_owned() };
-            return self.record(key, &format!("suppress {}", notice.attempts), suppress).await.map(|_| None);
+            return suppress("its task is settled".to_owned());
         }
-        let people = self.parts.people.people().map_err(|e| Fault::storage("the register of people", e))?;
-        let letter = people.person.get(&brief.person).map(|person| {
-            let facts = compose::facts(world, key, brief, person, texts, &self.parts.mail, self.parts.clock.now());
-            compose::letter(&facts, brief, person, texts, &self.parts.mail, key)
-        });
-        self.send(key, notice, (brief, letter), texts, outbox.outages()).await
+        let now = self.parts.clock.now();
+        let limit =
+            texts.definition.step(&brief.step).and_then(|step| step.time_limit_hours).filter(|_| brief.task.is_none());
+        let late = now.duration_since(brief.due_at).as_hours();
+        if let Some(limit) = limit.filter(|limit| !notice.at_once && late >= i64::from(*limit)) {
+            return suppress(format!("it could not leave within {limit} hours, and would come too late"));
+        }
+        let hours = texts.definition.mail_hours.filter(|_| !notice.at_once)?;
+        let whose = brief.country.as_ref().filter(|_| brief.role.is_national()).unwrap_or(&texts.definition.home);
+        match texts.calendars.get(whose)?.closed(now, hours) {
+            Ok(None) => None,
+            Ok(Some(closed)) => {
+                let (until, reason) = (closed.until, format!("{} in {whose}", closed.because));
+                Some((format!("postpone {until}"), NoticeCommand::Postpone { until, reason }))
+            }
+            Err(error) => {
+                tracing::error!(notice = %key.1, "nobody knows when people are at work: {error}");
+                suppress(format!("nobody knows when people are at work: {error}"))
+            }
+        }
+    }
+
+    /// The mail that brings these notices to their one recipient.
+    fn letter(
+        &self,
+        world: &World,
+        texts: &Texts,
+        ready: &[Ready<'_>],
+        person: &Person,
+    ) -> Result<Letter, ComposeError> {
+        let (now, mail) = (self.parts.clock.now(), &self.parts.mail);
+        let sections: Vec<Section> = ready
+            .iter()
+            .map(|one| Section {
+                kind: one.brief.kind.clone(),
+                facts: Facts::of(world, &one.key.0, one.brief, person, (texts, mail), now),
+            })
+            .collect();
+        let draft = compose::draft(texts, &sections, &person.language, letter::domain(mail))?;
+        let place = ready[0].brief.country.as_ref().map(rondo_domain::Country::as_str);
+        letter::letter(&draft, person, (ready[0].key, place), (mail, self.parts.signer.as_ref()), now)
     }
 
     async fn send(
         &self,
-        key: &NoticeKey,
-        notice: &Notice,
-        (brief, letter): (&NoticeBrief, Option<Result<Letter, compose::ComposeError>>),
+        world: &World,
         texts: &Texts,
+        ready: &[Ready<'_>],
+        people: &People,
         outages: u32,
     ) -> Result<Option<Timestamp>, Fault> {
-        let attempt = notice.attempts + 1;
-        let message_id = compose::message_id(key, &self.parts.mail);
-        let begun =
-            self.record(key, &format!("attempt {attempt}"), NoticeCommand::Attempt { attempt, message_id }).await?;
-        if !begun {
+        let lead = &ready[0];
+        let message_id = letter::message_id(lead.key, &self.parts.mail);
+        let letter = people.person.get(&lead.brief.person).map(|person| self.letter(world, texts, ready, person));
+        let mut begun = Vec::new();
+        for one in ready {
+            let attempt = one.notice.attempts + 1;
+            let command = NoticeCommand::Attempt { attempt, message_id: message_id.clone() };
+            if self.record(one.key, &format!("attempt {attempt}"), command).await? {
+                begun.push(one);
+            }
+        }
+        if begun.is_empty() {
             return Ok(None);
         }
         let outcome = match letter {
             None => Outcome::Refused(Refusal::new(About::Recipient, 0, "no address in the register of people")),
             Some(Err(error)) => {
-                tracing::error!(notice = %key.1, "the mail cannot be written: {error}");
+                let why = rondo_runtime::lifecycle::with_sources(&error);
+                tracing::error!(notice = %lead.key.1, "the mail cannot be written: {why}");
                 Outcome::Refused(Refusal::new(About::Mail, 0, "the text cannot be written as a mail"))
             }
             Some(Ok(letter)) => self.parts.transport.send(&letter).await,
         };
-        let retries = texts.definition.step(&brief.step).map_or(texts.definition.retries, |step| step.retries);
         let mut held = None;
-        let command = match outcome {
+        for one in begun {
+            let (command, until) = self.outcome(texts, one, &outcome, outages);
+            held = held.max(until);
+            self.record(one.key, &format!("outcome {}", one.notice.attempts + 1), command).await?;
+        }
+        Ok(held)
+    }
+
+    /// What is recorded of an outcome, and until when nothing is tried if the server is away.
+    fn outcome(
+        &self,
+        texts: &Texts,
+        one: &Ready<'_>,
+        outcome: &Outcome,
+        outages: u32,
+    ) -> (NoticeCommand, Option<Timestamp>) {
+        let (attempt, notice) = (one.notice.attempts + 1, one.notice);
+        let retries = texts.definition.step(&one.brief.step).map_or(texts.definition.retries, |step| step.retries);
+        let now = self.parts.clock.now();
+        let command = match outcome.clone() {
             Outcome::Accepted => NoticeCommand::ConfirmSent { attempt },
             Outcome::RefusedForNow(refusal) if notice.refusals < retries => {
-                NoticeCommand::Defer { attempt, refusal, until: self.parts.clock.now() + pause(notice.refusals + 1) }
+                NoticeCommand::Defer { attempt, refusal, until: now + pause(notice.refusals + 1) }
             }
             // Nothing was offered yet: the mail waits as long as the server is away, and says so.
             Outcome::Unavailable(refusal) => {
-                tracing::error!(notice = %key.1, code = refusal.code, "mail cannot leave: {}", refusal.class);
-                let until = self.parts.clock.now() + pause(outages + 1);
-                held = Some(until);
-                NoticeCommand::Defer { attempt, refusal, until }
+                tracing::error!(notice = %one.key.1, code = refusal.code, "mail cannot leave: {}", refusal.class);
+                let until = now + pause(outages + 1);
+                return (NoticeCommand::Defer { attempt, refusal, until }, Some(until));
             }
             Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => NoticeCommand::Refuse { attempt, refusal },
             Outcome::Unknown(reason) => NoticeCommand::MarkUnknown { attempt, reason },
         };
-        self.record(key, &format!("outcome {attempt}"), command).await.map(|_| held)
+        (command, None)
     }
 
-    async fn load(&mut self, hash: &FileHash) -> Result<(), Fault> {
-        if !self.texts.contains_key(hash) {
-            let bytes = files::fetch(&*self.parts.ledger, hash).await?;
-            let unreadable =
-                |e: Box<dyn std::error::Error + Send + Sync>| Fault::storage(format!("the workflow {hash}"), e);
-            let bundle = Bundle::from_bytes(&bytes).map_err(|e| unreadable(e.into()))?;
-            let definition = read_definition(&bundle).map_err(|e| unreadable(e.into()))?;
-            self.texts.insert(hash.clone(), Texts { bundle, definition });
+    /// Reads the definitions of rounds that are not read yet.
+    pub(crate) async fn read_on(&mut self, outbox: &mut Outbox) -> Result<(), Fault> {
+        for hash in outbox.unread() {
+            if !self.texts.contains_key(&hash) {
+                let texts = load(&*self.parts.ledger, &hash).await?;
+                self.texts.insert(hash.clone(), texts);
+            }
+            let minutes = self.texts.get(&hash).map_or(0, |texts| texts.definition.gather_minutes);
+            outbox.gather(hash, minutes);
         }
         Ok(())
     }
 
     /// Records something about a notice, and says whether it was accepted.
-    async fn record(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<bool, Fault> {
+    pub(crate) async fn record(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<bool, Fault> {
         let wish = Wish::Notice { round: key.0.clone(), notice: key.1.clone(), command };
         let command = Command::of_service(ROLE, &[cause], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
         match self.parts.ledger.submit(command).await {
@@ -143,4 +235,22 @@ impl Delivery {
             Err(SubmitError::Fault(fault)) => Err(fault),
         }
     }
+}
+
+/// What is recorded of an attempt that was cut off, where the workflow says that it is held for a person.
+fn unresolved(texts: &Texts, one: &Ready<'_>) -> Option<Instead> {
+    let attempt = one.notice.attempts;
+    let reason = "the program ended while it was being sent".to_owned();
+    (!texts.definition.resend_after_crash)
+        .then(|| (format!("outcome {attempt}"), NoticeCommand::MarkUnknown { attempt, reason }))
+}
+
+/// The texts of the definition of this hash.
+///
+/// # Errors
+/// When it is not stored, or cannot be read.
+pub(crate) async fn load(ledger: &dyn rondo_eventlog::Ledger, hash: &FileHash) -> Result<Texts, Fault> {
+    let bytes = files::fetch(ledger, hash).await?;
+    let bundle = Bundle::from_bytes(&bytes).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
+    Texts::read(bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
 }

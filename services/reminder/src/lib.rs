@@ -1,15 +1,23 @@
-//! The reminder reads every event of notices, and of the rounds and participations they are about.
+//! The reminder reads every event of notices, and of the rounds and participations they are about; and inbound mail.
 //! It sends mail, and commands that record each attempt before it is made and what became of it after.
 //! It knows the outbox: notices that are due and have no outcome yet.
 //! It must never send what is no longer true, nor send again what may have arrived without a stated rule.
 
 mod compose;
 mod delivery;
+mod entry;
+mod facts;
+mod inbox;
+mod letter;
 mod outbox;
+mod preview;
+mod returned;
 pub mod texts;
 pub mod transport;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rondo_eventlog::{Fault, Ledger};
 use rondo_runtime::clock::Clock;
@@ -19,13 +27,20 @@ use rondo_runtime::people::Register;
 use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
 
-pub use compose::Letter;
+pub use compose::{ComposeError, Draft};
 use delivery::Delivery;
+pub use inbox::ASIDE;
+use inbox::Inbox;
+pub use letter::Letter;
 use outbox::Outbox;
-use transport::Transport;
+pub use preview::{Preview, PreviewError, previews};
+use transport::{Signer, Transport};
 
 /// The name under which the reminder acts.
 pub const ROLE: &str = "reminder";
+
+/// How often the folder of inbound mail is looked into when nothing else happens.
+const INBOX_EVERY: Duration = Duration::from_secs(20);
 
 /// What the reminder is handed.
 pub struct Parts {
@@ -37,6 +52,10 @@ pub struct Parts {
     pub progress: Arc<dyn Progress>,
     /// How mail leaves.
     pub transport: Box<dyn Transport>,
+    /// By which key mail is signed, if it is.
+    pub signer: Option<Signer>,
+    /// The folder of inbound mail, if it is read here.
+    pub inbox: Option<PathBuf>,
     /// Sender, links and texts' fixed parts.
     pub mail: MailSection,
     /// The register of people.
@@ -48,6 +67,7 @@ pub struct Reminder {
     outbox: Outbox,
     subscription: Subscription,
     delivery: Delivery,
+    inbox: Option<Inbox>,
     /// Whether it has read what was there when it began.
     has_begun: bool,
 }
@@ -56,7 +76,8 @@ impl Reminder {
     /// One that has read nothing yet.
     pub fn new(parts: Parts) -> Self {
         let subscription = Subscription::new(Arc::clone(&parts.ledger));
-        Self { outbox: Outbox::default(), subscription, delivery: Delivery::new(parts), has_begun: false }
+        let inbox = parts.inbox.clone().map(Inbox::new);
+        Self { outbox: Outbox::default(), subscription, delivery: Delivery::new(parts), inbox, has_begun: false }
     }
 
     /// Reads on, and brings one due notice to its recorded end. When none was due, says how far it has come and when one will be.
@@ -64,11 +85,17 @@ impl Reminder {
     /// # Errors
     /// A fault that does not pass.
     pub async fn turn(&mut self) -> Result<Option<Idle>, Fault> {
-        let Self { outbox, subscription, delivery, has_begun } = self;
+        let Self { outbox, subscription, delivery, inbox, has_begun } = self;
         subscription.catch_up(|record| outbox.take(record)).await?;
+        delivery.read_on(outbox).await?;
         if !*has_begun {
             outbox.note_cut_off();
             *has_begun = true;
+        }
+        if let Some(inbox) = inbox
+            && inbox.turn(&outbox.world, delivery).await?
+        {
+            return Ok(None);
         }
         let now = delivery.parts.clock.now();
         let Some(work) = outbox.next(now) else {
@@ -106,6 +133,7 @@ pub async fn run(parts: Parts, mut stop: Stop) -> Result<(), Fault> {
         tokio::select! {
             nudged = reminder.subscription.nudged() => nudged?,
             () = due => {}
+            () = tokio::time::sleep(INBOX_EVERY), if reminder.inbox.is_some() => {}
             () = stop.wait() => return Ok(()),
         }
     }

@@ -2,30 +2,45 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rondo_domain::event::Event;
-use rondo_domain::notice::NoticeState;
+use rondo_domain::notice::{Notice, NoticeState};
 use rondo_domain::world::World;
-use rondo_domain::{NoticeId, RoundId};
+use rondo_domain::{FileHash, NoticeId, PersonId, RoundId};
 use rondo_eventlog::Record;
 
 /// A notice, by its round and id.
 pub(crate) type NoticeKey = (RoundId, NoticeId);
 
-/// What is to be done about a notice.
+/// The most notices that one mail brings.
+const MAX_GATHERED: usize = 20;
+
+/// What is to be done about notices, which leave as one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Send it, or find that it is no longer true.
-    Send(NoticeKey),
+    /// Send them, or find that they are no longer true.
+    Send(Vec<NoticeKey>),
     /// An attempt was cut off by a crash of ours.
-    Resolve(NoticeKey),
+    Resolve(Vec<NoticeKey>),
+}
+
+/// A notice that is still to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Waiting {
+    /// Not before this instant.
+    from: Timestamp,
+    /// Whether it is gathered with others from then on.
+    gathers: bool,
+    person: PersonId,
 }
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) world: World,
-    waiting: BTreeMap<NoticeKey, Option<Timestamp>>,
+    waiting: BTreeMap<NoticeKey, Waiting>,
     cut_off: BTreeSet<NoticeKey>,
+    /// For how long mail of a definition is gathered.
+    gathering: BTreeMap<FileHash, SignedDuration>,
     /// Until when nothing is tried, because the mail server is away or does not take us.
     held_until: Option<Timestamp>,
     /// How often in a row the server was away.
@@ -38,6 +53,7 @@ impl Default for Outbox {
             world: World::of(&World::WITHOUT_FIGURES),
             waiting: BTreeMap::new(),
             cut_off: BTreeSet::new(),
+            gathering: BTreeMap::new(),
             held_until: None,
             outages: 0,
         }
@@ -53,16 +69,13 @@ impl Outbox {
         }
         let id = record.stream.part(1).and_then(|part| part.parse::<NoticeId>().ok());
         let (Some(round), Some(id)) = (record.stream.round_id(), id) else { return };
-        let state = self.world.notice(&round, &id).map(|notice| notice.state.clone());
+        let waiting = self.world.notice(&round, &id).and_then(waits);
         let key = (round, id);
-        match state {
-            Some(NoticeState::Due) => {
-                self.waiting.insert(key, None);
+        match waiting {
+            Some(waiting) => {
+                self.waiting.insert(key, waiting);
             }
-            Some(NoticeState::Deferred { until }) => {
-                self.waiting.insert(key, Some(until));
-            }
-            _ => {
+            None => {
                 self.waiting.remove(&key);
                 self.cut_off.remove(&key);
             }
@@ -77,6 +90,17 @@ impl Outbox {
             let keys: Vec<NoticeKey> = attempted.map(|(id, _)| (round.clone(), id)).collect();
             self.cut_off.extend(keys);
         }
+    }
+
+    /// The definitions of rounds for which it is not known yet how long mail is gathered.
+    pub(crate) fn unread(&self) -> Vec<FileHash> {
+        let pins = self.world.rounds().into_iter().filter_map(|(_, round)| Some(round.pin.as_ref()?.bundle.clone()));
+        pins.filter(|hash| !self.gathering.contains_key(hash)).collect()
+    }
+
+    /// Says for how long mail of a definition is gathered.
+    pub(crate) fn gather(&mut self, hash: FileHash, minutes: u8) {
+        self.gathering.insert(hash, SignedDuration::from_mins(i64::from(minutes)));
     }
 
     /// Tries nothing before this instant: what one mail found out about the server holds for all of them.
@@ -96,22 +120,70 @@ impl Outbox {
         self.outages
     }
 
+    fn gathered_for(&self, round: &RoundId) -> SignedDuration {
+        let pin = self.world.round(round).and_then(|round| round.pin.as_ref());
+        pin.and_then(|pin| self.gathering.get(&pin.bundle)).copied().unwrap_or_default()
+    }
+
+    /// When a waiting notice may leave; never while its mail is paused.
+    fn leaves(&self, key: &NoticeKey, waiting: &Waiting) -> Option<Timestamp> {
+        let notice = self.world.notice(&key.0, &key.1)?;
+        let held = || self.world.round(&key.0)?.holds_mail(notice.brief.as_ref()?);
+        if !notice.at_once && held().is_some() {
+            return None;
+        }
+        let gathered = if waiting.gathers { self.gathered_for(&key.0) } else { SignedDuration::ZERO };
+        Some(waiting.from + gathered)
+    }
+
     /// What is to be done next.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Work> {
         if self.held_until.is_some_and(|until| until > now) {
             return None;
         }
         if let Some(key) = self.cut_off.first() {
-            return Some(Work::Resolve(key.clone()));
+            return Some(Work::Resolve(self.of_one_mail(key)));
         }
-        let due = self.waiting.iter().find(|(_, until)| until.is_none_or(|until| until <= now));
-        due.map(|(key, _)| Work::Send(key.clone()))
+        let is_due = |key: &NoticeKey, waiting: &Waiting| self.leaves(key, waiting).is_some_and(|from| from <= now);
+        let (first, waiting) = self.waiting.iter().find(|(key, waiting)| is_due(key, waiting))?;
+        if self.gathered_for(&first.0) == SignedDuration::ZERO {
+            return Some(Work::Send(vec![first.clone()]));
+        }
+        let together = self
+            .waiting
+            .iter()
+            .filter(|(key, other)| key.0 == first.0 && other.person == waiting.person && is_due(key, other));
+        let mut together: Vec<(Option<Timestamp>, &NoticeKey)> =
+            together.map(|(key, _)| (self.due(key), key)).collect();
+        together.sort();
+        Some(Work::Send(together.into_iter().take(MAX_GATHERED).map(|(_, key)| key.clone()).collect()))
+    }
+
+    fn due(&self, key: &NoticeKey) -> Option<Timestamp> {
+        self.world.notice(&key.0, &key.1)?.brief.as_ref().map(|brief| brief.due_at)
+    }
+
+    /// The notices that were cut off together, since one mail brings them.
+    fn of_one_mail(&self, key: &NoticeKey) -> Vec<NoticeKey> {
+        let mail = |key: &NoticeKey| self.world.notice(&key.0, &key.1).and_then(|notice| notice.message_id.clone());
+        let wanted = mail(key);
+        self.cut_off.iter().filter(|other| mail(other) == wanted).cloned().collect()
     }
 
     /// When the next notice is to be tried, as far as nothing is to be done before.
     pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let held =
             self.held_until.filter(|until| *until > now && !(self.waiting.is_empty() && self.cut_off.is_empty()));
-        held.or_else(|| self.waiting.values().flatten().min().copied())
+        held.or_else(|| self.waiting.iter().filter_map(|(key, waiting)| self.leaves(key, waiting)).min())
     }
+}
+
+/// Whether and from when on a notice is still to be sent.
+fn waits(notice: &Notice) -> Option<Waiting> {
+    let (from, gathers) = match &notice.state {
+        NoticeState::Due => (notice.raised_at?, !notice.at_once),
+        NoticeState::Postponed { until, .. } | NoticeState::Deferred { until } => (*until, false),
+        _ => return None,
+    };
+    Some(Waiting { from, gathers, person: notice.brief.as_ref()?.person.clone() })
 }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lettre::message::dkim::{DkimSigningAlgorithm, DkimSigningKey, DkimSigningKeyError};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use rondo_domain::notice::{About, Refusal};
-use rondo_runtime::config::{Config, ConfigError, MailTransport, read_secret};
+use rondo_runtime::config::{Config, ConfigError, MailSection, MailTransport, read_secret};
 
-use crate::compose::Letter;
+use crate::letter::Letter;
 
 /// What became of a sending.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,37 @@ pub enum Outcome {
 pub trait Transport: Send + Sync {
     /// Sends one mail.
     async fn send(&self, letter: &Letter) -> Outcome;
+}
+
+/// By which key and name outgoing mail is signed (DKIM, RFC 6376).
+#[derive(Debug, Clone)]
+pub struct Signer {
+    /// The selector under which the public key stands in the domain's DNS.
+    pub selector: String,
+    /// The signing domain.
+    pub domain: String,
+    key: String,
+}
+
+impl Signer {
+    /// The signer that the configuration asks for, if any.
+    ///
+    /// # Errors
+    /// When the key cannot be read or is none.
+    pub fn from_config(mail: &MailSection) -> Result<Option<Self>, ConfigError> {
+        let Some(dkim) = &mail.dkim else { return Ok(None) };
+        let (selector, domain) = (dkim.selector.clone(), dkim.domain.clone());
+        let signer = Self { selector, domain, key: read_secret(&dkim.key_file)? };
+        let path = dkim.key_file.display();
+        signer.key().map_err(|e| {
+            ConfigError::Value(format!("mail.dkim.key-file = `{path}` holds no RSA key in PEM form (PKCS#1): {e}"))
+        })?;
+        Ok(Some(signer))
+    }
+
+    pub(crate) fn key(&self) -> Result<DkimSigningKey, DkimSigningKeyError> {
+        DkimSigningKey::new(&self.key, DkimSigningAlgorithm::Rsa)
+    }
 }
 
 /// The transport that the configuration asks for.
@@ -59,6 +91,12 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
             .parse::<lettre::message::Mailbox>()
             .map_err(|e| ConfigError::Value(format!("{key} = `{address}` is not a mail address: {e}")))?;
     }
+    if let Some(address) = &config.mail.bounces
+        && address.parse::<lettre::Address>().is_err()
+    {
+        return Err(ConfigError::Value(format!("mail.bounces = `{address}` is not a mail address")));
+    }
+    Signer::from_config(&config.mail)?;
     match config.mail.transport {
         MailTransport::Folder => Ok(()),
         MailTransport::Smtp => Smtp::new(config).map(|_| ()),

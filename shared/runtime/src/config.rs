@@ -96,6 +96,14 @@ pub struct MailSection {
     pub from: String,
     /// Where answers go.
     pub reply_to: String,
+    /// Where mail that cannot be delivered comes back: `bounces@example.org` is used as `bounces+TOKEN@example.org`, the token
+    /// naming the mail. Without it mail comes back to the sender, and nobody reads it here.
+    pub bounces: Option<String>,
+    /// A folder into which a mail server or a script puts inbound mail, one file each: bounces (RFC 3464) and answers are
+    /// recorded, and the file moves to `done` in it, or to `unclear` for a person. Inside the data directory when relative.
+    pub inbox: PathBuf,
+    /// By which key outgoing mail is signed; it is not signed without.
+    pub dkim: Option<DkimSection>,
     /// Whom people can call: a name and a number, printed in every mail.
     pub contact: String,
     /// The register of people; inside the data directory when relative.
@@ -106,6 +114,18 @@ pub struct MailSection {
     pub timeout_seconds: u64,
     /// A sentence under every mail, for instance that this is a rehearsal; nothing when empty.
     pub notice: String,
+}
+
+/// How outgoing mail is signed (DKIM, RFC 6376).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct DkimSection {
+    /// The selector under which the public key stands in the domain's DNS.
+    pub selector: String,
+    /// The signing domain.
+    pub domain: String,
+    /// A file that holds an RSA key in PEM form (PKCS#1).
+    pub key_file: PathBuf,
 }
 
 impl Default for MailSection {
@@ -120,6 +140,9 @@ impl Default for MailSection {
             ca_file: None,
             from: "ILMS in ASEAN <ilms@example.org>".to_owned(),
             reply_to: "ilms-help@example.org".to_owned(),
+            bounces: None,
+            inbox: PathBuf::from("inbox"),
+            dkim: None,
             contact: "the ILMS coordination desk in Bangkok, +66 2 000 0000".to_owned(),
             people: PathBuf::from("people.toml"),
             base_url: "http://127.0.0.1:8080".to_owned(),

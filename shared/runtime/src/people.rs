@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rondo_domain::PersonId;
 use rondo_domain::workflow::{Problem, parse_toml};
@@ -42,18 +43,18 @@ pub trait Register: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be read or is malformed.
-    fn people(&self) -> Result<People, PeopleError>;
+    fn people(&self) -> Result<Arc<People>, PeopleError>;
 }
 
 impl Register for PathBuf {
-    fn people(&self) -> Result<People, PeopleError> {
-        People::read(self)
+    fn people(&self) -> Result<Arc<People>, PeopleError> {
+        People::read(self).map(Arc::new)
     }
 }
 
-impl Register for People {
-    fn people(&self) -> Result<People, PeopleError> {
-        Ok(self.clone())
+impl Register for Arc<People> {
+    fn people(&self) -> Result<Arc<People>, PeopleError> {
+        Ok(Arc::clone(self))
     }
 }
 

@@ -1,0 +1,118 @@
+//! Previews: every mail as it would look now, in every language, without one being raised.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rondo_domain::notice::{NoticeBrief, TaskBrief};
+use rondo_domain::run::Occurrence;
+use rondo_domain::world::World;
+use rondo_domain::{Country, FileHash, PersonId, Role, RoundId};
+use rondo_eventlog::{Fault, Ledger};
+use rondo_runtime::config::MailSection;
+use rondo_runtime::people::Person;
+
+use crate::compose::{self, ComposeError, Draft, Section};
+use crate::delivery;
+use crate::facts::Facts;
+use crate::letter;
+
+/// A mail as it would look.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The kind, which is the name of its text.
+    pub kind: String,
+    /// The language, for example `lo`.
+    pub language: String,
+    /// The language's own name.
+    pub named: String,
+    /// Whether its text is translated, or only the sentences around it.
+    pub is_translated: bool,
+    /// The mail.
+    pub draft: Draft,
+}
+
+/// Why there is no preview.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// The log failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The text cannot be filled in.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    /// No step sends such a mail.
+    #[error("there is no mail of the kind `{asked}`; there are {known}")]
+    UnknownKind {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: String,
+    },
+    /// Nothing is written in that language.
+    #[error("nothing is written in the language `{asked}`; there are {known}")]
+    UnknownLanguage {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+/// The mails of a round as they would look to the holder of their first role, of every kind and in every language unless one is
+/// named.
+///
+/// # Errors
+/// When there is no such kind or language, or a text cannot be filled in.
+pub async fn previews(
+    ledger: &dyn Ledger,
+    (world, round, pin): (&World, &RoundId, &FileHash),
+    country: &Country,
+    (kind, language): (Option<&str>, Option<&str>),
+    (reader, mail, now): (&PersonId, &MailSection, Timestamp),
+) -> Result<Vec<Preview>, PreviewError> {
+    let texts = delivery::load(ledger, pin).await?;
+    let steps = texts.definition.steps.iter().filter_map(|step| Some((step.action.mail()?, step)));
+    let known: BTreeSet<&str> = steps.clone().map(|(text, _)| text).collect();
+    if let Some(asked) = kind.filter(|kind| !known.contains(kind)) {
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(PreviewError::UnknownKind { asked: asked.to_owned(), known });
+    }
+    let languages = texts.languages();
+    if let Some(asked) = language.filter(|asked| !languages.iter().any(|known| known == asked)) {
+        return Err(PreviewError::UnknownLanguage { asked: asked.to_owned(), known: languages.join(", ") });
+    }
+    let mut all = Vec::new();
+    for text in known.iter().filter(|text| kind.is_none_or(|kind| kind == **text)) {
+        let Some((_, step)) = steps.clone().find(|(other, _)| other == text) else { continue };
+        let of_country = step.each == rondo_domain::workflow::Each::Country;
+        for language in languages.iter().filter(|own| language.is_none_or(|asked| asked == own.as_str())) {
+            let person = Person {
+                name: "Name of the recipient".to_owned(),
+                email: "recipient@example.org".to_owned(),
+                language: language.clone(),
+                phone: None,
+            };
+            let brief = NoticeBrief {
+                kind: (*text).to_owned(),
+                country: of_country.then(|| country.clone()),
+                person: reader.clone(),
+                role: Role::FocalPoint,
+                step: step.id.clone(),
+                due_at: now,
+                reason: step.why.clone(),
+                task: texts.definition.task(step).map(|what| TaskBrief {
+                    occurrence: Occurrence { step: step.id.clone(), of: "preview".to_owned() },
+                    what: what.to_owned(),
+                }),
+                guards: Vec::new(),
+            };
+            let facts = Facts::of(world, round, &brief, &person, (&texts, mail), now);
+            let sections = [Section { kind: brief.kind, facts }];
+            let draft = compose::draft(&texts, &sections, language, letter::domain(mail))?;
+            let is_translated = texts.text(text, language).map_err(ComposeError::from)?.is_some();
+            let named = texts.sentences(language).map_or("English", |sentences| sentences.language.as_str()).to_owned();
+            all.push(Preview { kind: (*text).to_owned(), language: language.clone(), named, is_translated, draft });
+        }
+    }
+    Ok(all)
+}
