@@ -28,7 +28,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path.extension().is_some_and(|kind| ["toml", "csv", "txt", "md"].iter().any(|known| kind == *known)) {
+        } else if path
+            .extension()
+            .is_some_and(|kind| ["toml", "csv", "txt", "md", "mjml"].iter().any(|known| kind == *known))
+        {
             files.push(path);
         }
     }

@@ -170,7 +170,7 @@ fn workflow_files_with_mistakes() {
         &["workflow.toml:", "did you mean `begin-closing`?"],
     );
     broken("workflow.toml", "milestone = \"deadline\"", "milestone = \"deadlin\"", &["workflow.toml:", "deadline"]);
-    broken("workflow.toml", "59 23 31 10 *", "59 23 31 2 *", &["workflow.toml:22:8", "no such date"]);
+    broken("workflow.toml", "59 23 31 10 *", "59 23 31 2 *", &["workflow.toml:25:8", "no such date"]);
     broken("workflow.toml", "clock = \"THA\"", "clock = \"THX\"", &["workflow.toml:", "did you mean `THA`?"]);
     broken(
         "workflow.toml",
@@ -199,7 +199,7 @@ fn workflow_files_with_mistakes() {
     broken("participants.toml", "\"LAO\"", "\"LAX\"", &["participants.toml:", "LAX has no calendar"]);
     broken("calendar/countries.toml", "\"Sunday\"", "\"Sonday\"", &["did you mean `Sunday`?"]);
     broken("workflow.toml", "mail = \"invitation\"", "mail = \"invitaton\"", &["did you mean `invitation`?"]);
-    broken("mail/invitation.en.txt", "{{ name }}", "{{ nmae }}", &["mail/invitation.en.txt:", "did you mean `name`?"]);
+    broken("mail/invitation.en.txt", "{{ owed }}", "{{ owedd }}", &["mail/invitation.en.txt:", "did you mean `owed`?"]);
     broken("mail/invitation.en.txt", "Subject: ", "Betreff: ", &["mail/invitation.en.txt:1:1", "Subject"]);
     broken("rules.toml", "[rule.R20]", "[rule.R99]", &["rules.toml:", "R99"]);
     broken("participants.toml", "17", "77", &["participants.toml:", "table 77"]);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rondo_bus::{BusBoard, BusClock, BusLedger, BusProgress, ClockHand, Credentials};
 use rondo_eventlog::Ledger;
 use rondo_ledger::LedgerConfig;
+use rondo_reminder::transport::Signer;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::{Config, read_secret};
@@ -39,7 +40,9 @@ pub(crate) fn start_role(
         rondo_reminder::ROLE => {
             let transport = rondo_reminder::transport::from_config(config)?;
             let people = Arc::new(config.in_data(&config.mail.people));
-            let parts = rondo_reminder::Parts { ledger, clock, progress, transport, mail: config.mail.clone(), people };
+            let signer = Signer::from_config(&config.mail)?;
+            let (inbox, mail) = (Some(config.in_data(&config.mail.inbox)), config.mail.clone());
+            let parts = rondo_reminder::Parts { ledger, clock, progress, transport, signer, inbox, mail, people };
             lifecycle.spawn(rondo_reminder::ROLE, until_stopped(rondo_reminder::run(parts, stop.clone()), stop));
         }
         rondo_validator::ROLE => {

@@ -281,6 +281,8 @@ fn start(lifecycle: &mut Lifecycle, config: &Config, ledger: &Arc<dyn Ledger>, c
         clock: Arc::clone(clock),
         progress: progress_,
         transport: rondo_reminder::transport::from_config(config).unwrap(),
+        signer: rondo_reminder::transport::Signer::from_config(&config.mail).unwrap(),
+        inbox: Some(config.in_data(&config.mail.inbox)),
         mail: config.mail.clone(),
         people: Arc::new(config.in_data(&config.mail.people)),
     };

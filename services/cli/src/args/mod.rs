@@ -1,6 +1,7 @@
 //! The command line: noun, then verb; an example first in every help.
 
 mod audit;
+mod people;
 mod verbs;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use rondo_domain::{Country, PersonId, Reason, Role};
 
 use crate::output::Form;
 pub(crate) use audit::*;
+pub(crate) use people::*;
 pub(crate) use verbs::*;
 
 /// Runs rounds of official-statistics collection and keeps an event-sourced audit trail of every figure.

@@ -8,9 +8,7 @@ use jiff::civil::Date;
 use rondo_domain::calendar::Offset;
 use rondo_domain::figure::FigureKey;
 use rondo_domain::run::TaskName;
-use rondo_domain::{Country, InstitutionId, NoticeId, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Year};
-
-use super::role;
+use rondo_domain::{Country, PersonId, QueryId, ReleaseId, RoundId, SubmissionId, Year};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoundVerb {
@@ -87,6 +85,22 @@ pub(crate) enum ParticipationVerb {
     Accept { round: RoundId, country: Country },
     /// Confirm a country's tables.
     Confirm { round: RoundId, country: Country },
+    /// Put another person in a contact's place, who is invited instead.
+    #[command(
+        after_help = "Example: rondo participation replace ilms-asean-2025 VNM --was vnm-focal --is vnm-focal-2 --reason 'moved'"
+    )]
+    Replace {
+        round: RoundId,
+        country: Country,
+        /// The contact who cannot be reached, or has left.
+        #[arg(long)]
+        was: PersonId,
+        /// Who takes the place; first given the role by `rondo person grant`.
+        #[arg(long)]
+        is: PersonId,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
     /// Close a country's part without an answer.
     Close {
         round: RoundId,
@@ -200,23 +214,6 @@ pub(crate) enum FigureVerb {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ReminderVerb {
-    /// List every notice and what became of it.
-    List {
-        /// Of one round.
-        #[arg(long)]
-        round: Option<RoundId>,
-    },
-    /// Send again what is held.
-    SendNow {
-        round: RoundId,
-        notice: NoticeId,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum TaskVerb {
     /// List the tasks that wait for people, or every one.
     #[command(after_help = "Example: rondo task list --round ilms-asean-2025")]
@@ -274,56 +271,6 @@ pub(crate) enum ReleaseVerb {
     Clear { release: ReleaseId },
     /// Hand a cleared release to the publisher by hand, where its step waited longer than its limit.
     Publish { release: ReleaseId },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PersonVerb {
-    /// List people by id, with their roles.
-    List,
-    /// Write a person into the register beside the log.
-    #[command(after_help = "Example: rondo person add lao-focal --name 'Boua Khai' --email boua@example.org")]
-    Add {
-        who: PersonId,
-        #[arg(long)]
-        name: String,
-        #[arg(long)]
-        email: String,
-        #[arg(long, default_value = "en")]
-        language: String,
-    },
-    /// End a role that a person holds.
-    #[command(
-        after_help = "Example: rondo person end lao-focal focal-point --country LAO --reason 'moved to another office'"
-    )]
-    End {
-        who: PersonId,
-        #[arg(value_parser = role)]
-        ended: Role,
-        #[arg(long)]
-        country: Option<Country>,
-        #[arg(long)]
-        institution: Option<InstitutionId>,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-    /// Forget a person: every role ends, and name, address and mails that hold them are removed; the log still verifies.
-    #[command(after_help = "Example: rondo person erase lao-focal --reason 'asked for it'")]
-    Erase {
-        who: PersonId,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-    /// Give a person a role.
-    #[command(after_help = "Example: rondo person grant lao-focal focal-point --country LAO")]
-    Grant {
-        who: PersonId,
-        #[arg(value_parser = role)]
-        granted: Role,
-        #[arg(long)]
-        country: Option<Country>,
-        #[arg(long)]
-        institution: Option<InstitutionId>,
-    },
 }
 
 #[derive(Debug, Subcommand)]

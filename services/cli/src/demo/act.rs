@@ -162,7 +162,11 @@ async fn bounce(desk: &Desk, round: &RoundId, person: &PersonId, reason: &str) -
     let mut sent = world.notices(round);
     sent.retain(|(_, notice)| {
         let theirs = notice.brief.as_ref().is_some_and(|brief| brief.person == *person);
-        theirs && matches!(notice.state, NoticeState::Sent | NoticeState::Bounced { .. })
+        theirs
+            && matches!(
+                notice.state,
+                NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered | NoticeState::Bounced { .. }
+            )
     });
     let newest = sent.into_iter().max_by_key(|(_, notice)| notice.sent_at);
     let (notice, _) = newest.ok_or_else(|| Failure::not_found(format!("no mail to {person} was sent")))?;

@@ -57,7 +57,7 @@ async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(
         Command::Submission(verb) => submission::run(verb, desk, form, served).await,
         Command::Query(verb) => query::run(verb, desk, form).await,
         Command::Figure(verb) => figure::run(verb, desk, form).await,
-        Command::Reminder(verb) => reminder::run(verb, desk, form, served).await,
+        Command::Reminder(verb) => reminder::run(verb, desk, config, form, served).await,
         Command::Task(verb) => task::run(verb, desk, form, served).await,
         Command::Audit(verb) => audit::run(verb, desk, &config.ledger.data, form).await,
         Command::Release(verb) => release::run(verb, desk, form).await,

@@ -32,6 +32,12 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             desk.country_command(round, country, ParticipationCommand::Confirm).await?;
             line(&format!("{country} has confirmed its tables."))
         }
+        ParticipationVerb::Replace { round, country, was, is, reason } => {
+            let command =
+                ParticipationCommand::ReplaceContact { was: was.clone(), is: is.clone(), reason: reason.clone() };
+            desk.country_command(round, country, command).await?;
+            line(&format!("{is} is a contact of {country} in the place of {was}, and is invited."))
+        }
         ParticipationVerb::Close { round, country, reason } => {
             let command = ParticipationCommand::Close { reason: reason.clone() };
             desk.country_command(round, country, command).await?;

@@ -93,12 +93,16 @@ async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config) ->
                 why.sentence
             ))
         };
-        mails = remove_mails(&config.in_data(&config.mail.folder), &known).map_err(unfinished)?;
+        let inbox = config.in_data(&config.mail.inbox);
+        let aside = rondo_reminder::ASIDE.map(|name| inbox.join(name));
+        for folder in [config.in_data(&config.mail.folder), inbox].iter().chain(&aside) {
+            mails += remove_mails(folder, &known).map_err(unfinished)?;
+        }
         people.person.remove(person);
         people.write(&path).map_err(|e| unfinished(Failure::of(&e)))?;
     }
     line(&format!(
-        "{person} is erased: every role has ended, the register forgets the name, {mails} mails in the folder are removed."
+        "{person} is erased: every role has ended, the register forgets the name, {mails} mails to and from them are removed."
     ))?;
     hint("Backups of the register and mails that have left are elsewhere; a received file may hold a name as well.");
     Ok(())
@@ -114,7 +118,11 @@ fn remove_mails(folder: &Path, person: &Person) -> Result<usize, Failure> {
     };
     let mut removed = 0;
     for entry in entries {
-        let path = entry.map_err(failed)?.path();
+        let entry = entry.map_err(failed)?;
+        if !entry.file_type().map_err(failed)?.is_file() {
+            continue;
+        }
+        let path = entry.path();
         let text = String::from_utf8_lossy(&std::fs::read(&path).map_err(failed)?).into_owned();
         if text.contains(&person.email) || text.contains(&person.name) {
             std::fs::remove_file(&path).map_err(failed)?;

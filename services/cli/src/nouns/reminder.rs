@@ -1,52 +1,56 @@
 //! `rondo reminder`.
 
-use rondo_domain::Wish;
-use rondo_domain::notice::{NoticeCommand, NoticeState};
-use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+
+use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
+use rondo_domain::round::{MailScope, Round, RoundCommand};
+use rondo_domain::{Country, RoundId, StreamId, Wish};
+use rondo_reminder::{Preview, previews};
+use rondo_runtime::clock::{Clock, SystemClock};
+use rondo_runtime::config::Config;
+use rondo_runtime::people::People;
+use serde_json::{Value, json};
 
 use super::remark;
-use crate::args::ReminderVerb;
+use crate::args::{ReminderVerb, Scope};
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, line};
+use crate::output::{Form, Listing, hint, line};
 
-pub(crate) async fn run(verb: &ReminderVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
+pub(crate) async fn run(
+    verb: &ReminderVerb,
+    desk: &Desk,
+    config: &Config,
+    form: Form,
+    served: bool,
+) -> Result<(), Failure> {
     match verb {
-        ReminderVerb::List { round } => {
-            let prefix = round.as_ref().map_or_else(|| "notice/".to_owned(), |round| format!("notice/{round}/"));
-            if let Some(round) = round {
-                desk.round(round).await?;
+        ReminderVerb::List { round } => list(round.as_ref(), desk, config, form).await,
+        ReminderVerb::Preview { round, country, kind, language, out } => {
+            let (kind, language) = (kind.as_deref(), language.as_deref());
+            preview(round, country.as_ref(), (kind, language), desk, config, (out.as_deref(), form)).await
+        }
+        ReminderVerb::Pause { round, scope, reason } => {
+            let (scope, reason) = (meant(scope), reason.clone());
+            let told = format!("{scope} of {round} waits until it is resumed.");
+            desk.round_command(round, RoundCommand::PauseMail { scope, reason }).await?;
+            remark(served);
+            line(&capital(&told))
+        }
+        ReminderVerb::Resume { round, scope, reason } => {
+            let scope = meant(scope);
+            let standing = desk.round(round).await?;
+            if !standing.mail_paused.contains_key(&scope) {
+                let paused: Vec<String> = standing.mail_paused.keys().map(ToString::to_string).collect();
+                let paused = if paused.is_empty() { "nothing is".to_owned() } else { paused.join(", ") };
+                return Err(Failure::not_found(format!("{scope} of {round} is not paused; {paused}")));
             }
-            let world = desk.world(&[&prefix, "round/"]).await?;
-            let mut entries = Vec::new();
-            for (id, _) in world.rounds() {
-                for (notice_id, notice) in world.notices(&id) {
-                    let Some(brief) = &notice.brief else { continue };
-                    let outcome = match &notice.state {
-                        NoticeState::Suppressed { reason } => Some(reason.clone()),
-                        NoticeState::Refused { refusal } => Some(refusal.class.clone()),
-                        NoticeState::Bounced { reason, .. } => Some(reason.clone()),
-                        _ => None,
-                    };
-                    entries.push(json!({
-                        "id": notice_id, "round": id, "kind": brief.kind, "country": brief.country,
-                        "person": brief.person, "role": brief.role, "language": "en", "due_at": brief.due_at,
-                        "state": notice.state.as_str(), "sent_at": notice.sent_at, "attempts": notice.attempts,
-                        "message_id": notice.message_id, "reason": brief.reason, "outcome": outcome,
-                    }));
-                }
-            }
-            entries.sort_by_key(|entry| entry["due_at"].as_str().map(str::to_owned));
-            let columns = &[
-                ("/due_at", "Due"),
-                ("/country", "Country"),
-                ("/kind", "Kind"),
-                ("/person", "Person"),
-                ("/state", "State"),
-                ("/outcome", "Outcome"),
-                ("/reason", "Why"),
-            ];
-            Listing { name: "reminders", columns, entries, empty: "No mail was due yet." }.print(form)
+            let told = format!("{scope} of {round} leaves again, as far as it is still true.");
+            let reason = reason.clone();
+            desk.round_command(round, RoundCommand::ResumeMail { scope, reason }).await?;
+            remark(served);
+            line(&capital(&told))
         }
         ReminderVerb::SendNow { round, notice, reason } => {
             let command = NoticeCommand::SendAgain { reason: reason.clone() };
@@ -56,4 +60,141 @@ pub(crate) async fn run(verb: &ReminderVerb, desk: &Desk, form: Form, served: bo
             line(&format!("The notice {notice} is released to be sent."))
         }
     }
+}
+
+fn meant(scope: &Scope) -> MailScope {
+    match scope {
+        Scope { country: Some(country), .. } => MailScope::Country(country.clone()),
+        Scope { kind: Some(kind), .. } => MailScope::Kind(kind.clone()),
+        Scope { to: Some(person), .. } => MailScope::Person(person.clone()),
+        _ => MailScope::All,
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+async fn list(only: Option<&RoundId>, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
+    let prefix = only.map_or_else(|| "notice/".to_owned(), |round| format!("notice/{round}/"));
+    if let Some(round) = only {
+        desk.round(round).await?;
+    }
+    // The register may be elsewhere; then it is not known in which language each mail is.
+    let people = People::read(&config.in_data(&config.mail.people)).map_err(|e| Failure::of(&e))?;
+    let world = desk.world(&[&prefix, "round/"]).await?;
+    let mut entries = Vec::new();
+    for (id, round) in world.rounds() {
+        for (notice_id, notice) in world.notices(&id) {
+            let Some(brief) = &notice.brief else { continue };
+            entries.push(json!({
+                "id": notice_id, "round": id, "kind": brief.kind, "country": brief.country,
+                "person": brief.person, "role": brief.role,
+                "language": people.person.get(&brief.person).map(|person| &person.language),
+                "due_at": brief.due_at, "state": notice.state.as_str(), "sent_at": notice.sent_at,
+                "attempts": notice.attempts, "message_id": notice.message_id, "reason": brief.reason,
+                "outcome": outcome(round, notice),
+            }));
+        }
+    }
+    entries.sort_by_key(|entry| entry["due_at"].as_str().map(str::to_owned));
+    let columns = &[
+        ("/due_at", "Due"),
+        ("/country", "Country"),
+        ("/kind", "Kind"),
+        ("/person", "Person"),
+        ("/state", "State"),
+        ("/outcome", "Outcome"),
+        ("/reason", "Why"),
+    ];
+    Listing { name: "reminders", columns, entries, empty: "No mail was due yet." }.print(form)
+}
+
+/// What became of a notice or what holds it, in words.
+fn outcome(round: &Round, notice: &Notice) -> Option<String> {
+    let held = || {
+        let (scope, reason) = round.holds_mail(notice.brief.as_ref()?).filter(|_| !notice.at_once)?;
+        Some(format!("{scope} is paused: {reason}"))
+    };
+    match &notice.state {
+        NoticeState::Suppressed { reason } => Some(reason.clone()),
+        NoticeState::Refused { refusal } => Some(refusal.class.clone()),
+        NoticeState::Bounced { reason, .. } => Some(reason.clone()),
+        NoticeState::Postponed { until, reason } => held().or_else(|| Some(format!("until {until}: {reason}"))),
+        NoticeState::Due | NoticeState::Deferred { .. } => held(),
+        _ => None,
+    }
+}
+
+async fn preview(
+    round: &RoundId,
+    country: Option<&Country>,
+    which: (Option<&str>, Option<&str>),
+    desk: &Desk,
+    config: &Config,
+    (out, form): (Option<&Path>, Form),
+) -> Result<(), Failure> {
+    let standing = desk.round(round).await?;
+    let pin = standing.pin.as_ref().ok_or_else(|| Failure::not_found("the round has no definition yet"))?;
+    let taking_part = || standing.participants.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let country = match country {
+        Some(country) if standing.participants.contains_key(country) => country,
+        Some(country) => {
+            return Err(Failure::not_found(format!("{country} does not take part; {} do", taking_part())));
+        }
+        None => standing.participants.keys().next().ok_or_else(|| Failure::not_found("no country takes part yet"))?,
+    };
+    let prefixes = [format!("participation/{round}/"), format!("run/{round}"), format!("notice/{round}/")];
+    let stream = StreamId::round(round);
+    let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).chain([stream.as_str()]).collect();
+    let world = desk.world(&prefixes).await?;
+    let ledger = Arc::clone(&desk.ledger);
+    let now = SystemClock.now();
+    let reader = (&desk.person, &config.mail, now);
+    let all = previews(&*ledger, (&world, round, &pin.bundle), country, which, reader)
+        .await
+        .map_err(|e| Failure::usage(e.to_string()))?;
+    if let Some(folder) = out {
+        written(&all, folder)?;
+    }
+    if matches!(form, Form::Table) {
+        return all.iter().try_for_each(told);
+    }
+    let entries: Vec<Value> = all
+        .iter()
+        .map(|one| {
+            json!({
+                "kind": one.kind, "language": one.language, "translated": one.is_translated,
+                "subject": one.draft.subject, "text": one.draft.plain, "html": one.draft.html, "entry": one.draft.entry,
+            })
+        })
+        .collect();
+    let columns =
+        &[("/kind", "Kind"), ("/language", "Language"), ("/translated", "Translated"), ("/subject", "Subject")];
+    Listing { name: "previews", columns, entries, empty: "No step of this workflow sends mail." }.print(form)
+}
+
+fn told(one: &Preview) -> Result<(), Failure> {
+    let state = if one.is_translated { "" } else { ", not translated" };
+    line(&format!("==== {} in {}{state}\nSubject: {}\n\n{}", one.kind, one.named, one.draft.subject, one.draft.plain))
+}
+
+/// Writes previews as pages and calendar entries.
+fn written(all: &[Preview], folder: &Path) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot write into {}: {e}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for one in all {
+        let stem = format!("{}.{}", one.kind, one.language);
+        let (kind, text) = match &one.draft.html {
+            Some(html) => ("html", html),
+            None => ("txt", &one.draft.plain),
+        };
+        std::fs::write(folder.join(format!("{stem}.{kind}")), text).map_err(failed)?;
+        if let Some(entry) = &one.draft.entry {
+            std::fs::write(folder.join(format!("{stem}.ics")), entry).map_err(failed)?;
+        }
+    }
+    hint(&format!("{} mails are in {}.", all.len(), folder.display()));
+    Ok(())
 }

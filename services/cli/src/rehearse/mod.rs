@@ -115,8 +115,10 @@ impl Rehearsal {
             clock: shared,
             progress: Arc::new(Board::default()),
             transport: Box::new(Nowhere),
+            signer: None,
+            inbox: None,
             mail: config.mail.clone(),
-            people: Arc::new(People { person: people }),
+            people: Arc::new(Arc::new(People { person: people })),
         };
         Ok(Self {
             ready,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
-use rondo_domain::RoundId;
-use rondo_domain::notice::NoticeState;
+use rondo_domain::notice::{Notice, NoticeState};
+use rondo_domain::round::Round;
 use rondo_domain::run::{Outcome, Stage};
 use rondo_domain::world::World;
+use rondo_domain::{NoticeId, RoundId};
 
 use super::{page, words};
 use crate::problem::Problem;
@@ -58,7 +59,7 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
         notices.sort_by_key(|(id, notice)| {
             (std::cmp::Reverse(notice.brief.as_ref().map(|brief| brief.due_at)), id.clone())
         });
-        let sent = notices.iter().filter(|(_, notice)| notice.state == NoticeState::Sent).count();
+        let summary = summary(&notices);
         let lines: Vec<Line> = notices
             .iter()
             .filter_map(|(_, notice)| {
@@ -67,7 +68,11 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
                     NoticeState::Suppressed { reason } => reason.clone(),
                     NoticeState::Refused { refusal } => refusal.class.clone(),
                     NoticeState::Deferred { until } => format!("tried again at {}", words::instant(*until)),
-                    NoticeState::Sent => notice.sent_at.map(words::instant).unwrap_or_default(),
+                    NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered => {
+                        notice.sent_at.map(words::instant).unwrap_or_default()
+                    }
+                    NoticeState::Postponed { until, reason } => format!("until {}: {reason}", words::instant(*until)),
+                    NoticeState::Due => held(standing, notice).unwrap_or_default(),
                     NoticeState::Unknown => "held for a person".to_owned(),
                     NoticeState::Bounced { reason, .. } => reason.clone(),
                     _ => String::new(),
@@ -87,7 +92,7 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
         Some(MailPage {
             title: format!("Mail · {}", standing.title),
             round: round.to_string(),
-            summary: format!("{}, {} sent", words::count(lines.len(), "notice", "notices"), sent),
+            summary,
             lines,
             unsent: unsent(world, &round, &texts),
             live: true,
@@ -95,6 +100,24 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
         })
     });
     page(&view.ok_or_else(unknown)?)
+}
+
+/// Why a due mail waits, if it is paused.
+fn held(round: &Round, notice: &Notice) -> Option<String> {
+    let (scope, reason) = round.holds_mail(notice.brief.as_ref()?)?;
+    Some(format!("{scope} is paused: {reason}"))
+}
+
+/// How many mails left, wait, were not sent, and did not arrive.
+fn summary(notices: &[(NoticeId, &Notice)]) -> String {
+    use NoticeState as S;
+    let count = |meant: fn(&NoticeState) -> bool| notices.iter().filter(|(_, notice)| meant(&notice.state)).count();
+    let left = count(|s| matches!(s, S::Sent | S::Delivered | S::Answered | S::Bounced { hard: false, .. }));
+    let waiting = count(|s| matches!(s, S::Due | S::Postponed { .. } | S::Deferred { .. } | S::Attempted));
+    let without = count(|s| matches!(s, S::Suppressed { .. }));
+    let astray = count(|s| matches!(s, S::Bounced { hard: true, .. } | S::Refused { .. } | S::Unknown));
+    let mails = words::count(left, "mail was sent", "mails were sent");
+    format!("{mails}, {waiting} wait to be sent, {without} were not needed any more, {astray} did not arrive")
 }
 
 /// Mails that their steps did not raise, newest first: what was already done needs no reminder.

@@ -1,0 +1,126 @@
+//! The verbs of people, and of the mail to them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use rondo_domain::{Country, InstitutionId, NoticeId, PersonId, Role, RoundId};
+
+use super::role;
+
+/// Which mails of a round; all without one of these.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct Scope {
+    /// Those about a country.
+    #[arg(long)]
+    pub(crate) country: Option<Country>,
+    /// Those of a kind, for example reminder-before.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Those to a person.
+    #[arg(long)]
+    pub(crate) to: Option<PersonId>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReminderVerb {
+    /// List every notice and what became of it.
+    List {
+        /// Of one round.
+        #[arg(long)]
+        round: Option<RoundId>,
+    },
+    /// Show mails as they would look now, in every language and of every kind unless one is named. Nothing is sent.
+    #[command(
+        after_help = "Example: rondo reminder preview ilms-asean-2025 --country LAO --kind invitation --language lo"
+    )]
+    Preview {
+        round: RoundId,
+        /// The country whose mails are shown; without it, the first of the round.
+        #[arg(long)]
+        country: Option<Country>,
+        #[arg(long)]
+        kind: Option<String>,
+        #[arg(long)]
+        language: Option<String>,
+        /// Write them into this folder as well, as HTML that a browser shows.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Let no mail of a round leave, or none about a country, of a kind, or to a person. What is due waits.
+    #[command(
+        after_help = "Example: rondo reminder pause ilms-asean-2025 --country VNM --reason 'a storm' --as ilo-coordinator"
+    )]
+    Pause {
+        round: RoundId,
+        #[command(flatten)]
+        scope: Scope,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
+    /// Let paused mail leave again, as far as it is still true.
+    Resume {
+        round: RoundId,
+        #[command(flatten)]
+        scope: Scope,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
+    /// Send a mail now: what waits for the hour or is paused, and what is held as unknown or refused.
+    SendNow {
+        round: RoundId,
+        notice: NoticeId,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonVerb {
+    /// List people by id, with their roles.
+    List,
+    /// Write a person into the register beside the log.
+    #[command(after_help = "Example: rondo person add lao-focal --name 'Boua Khai' --email boua@example.org")]
+    Add {
+        who: PersonId,
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        email: String,
+        #[arg(long, default_value = "en")]
+        language: String,
+    },
+    /// End a role that a person holds.
+    #[command(
+        after_help = "Example: rondo person end lao-focal focal-point --country LAO --reason 'moved to another office'"
+    )]
+    End {
+        who: PersonId,
+        #[arg(value_parser = role)]
+        ended: Role,
+        #[arg(long)]
+        country: Option<Country>,
+        #[arg(long)]
+        institution: Option<InstitutionId>,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
+    /// Forget a person: every role ends, and name, address and mails that hold them are removed; the log still verifies.
+    #[command(after_help = "Example: rondo person erase lao-focal --reason 'asked for it'")]
+    Erase {
+        who: PersonId,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
+    /// Give a person a role.
+    #[command(after_help = "Example: rondo person grant lao-focal focal-point --country LAO")]
+    Grant {
+        who: PersonId,
+        #[arg(value_parser = role)]
+        granted: Role,
+        #[arg(long)]
+        country: Option<Country>,
+        #[arg(long)]
+        institution: Option<InstitutionId>,
+    },
+}
