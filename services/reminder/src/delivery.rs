@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, Refusal};
+use rondo_domain::participation::Participation;
 use rondo_domain::run::Stage;
-use rondo_domain::workflow::{Bundle, Guarded, unmet};
+use rondo_domain::workflow::{Bundle, Guarded, OWES_TABLES, unmet};
 use rondo_domain::world::World;
 use rondo_domain::{Command, FileHash, Wish};
 use rondo_eventlog::{Fault, SubmitError, files};
@@ -24,6 +25,9 @@ const FIRST_PAUSE: i64 = 10;
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: i64 = 240;
+
+/// How long a mail about tables waits for the reading of a file that has come, before it looks again.
+const UNREAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// The pause after so many failures in a row.
 fn pause(failures: u32) -> SignedDuration {
@@ -62,7 +66,7 @@ impl Delivery {
             let Some(brief) = &notice.brief else { continue };
             let one = Ready { key, notice, brief };
             let instead = match work {
-                Work::Resolve(_) => unresolved(texts, &one),
+                Work::Resolve(_) => Some(unresolved(texts, &one)),
                 Work::Send(_) => self.unsent(world, texts, &one),
             };
             match instead {
@@ -105,7 +109,15 @@ impl Delivery {
         if let Some(limit) = limit.filter(|limit| !notice.at_once && late >= i64::from(*limit)) {
             return suppress(format!("it could not leave within {limit} hours, and would come too late"));
         }
-        let hours = texts.definition.mail_hours.filter(|_| !notice.at_once)?;
+        if notice.at_once {
+            return None;
+        }
+        let asks_for_tables = brief.guards.iter().any(|guard| guard == OWES_TABLES);
+        if asks_for_tables && participation.is_some_and(Participation::has_unread_file) {
+            let (until, reason) = (now + UNREAD, "a file has come and is not read yet".to_owned());
+            return Some((format!("postpone {until}"), NoticeCommand::Postpone { until, reason }));
+        }
+        let hours = texts.definition.mail_hours?;
         let whose = brief.country.as_ref().filter(|_| brief.role.is_national()).unwrap_or(&texts.definition.home);
         match texts.calendars.get(whose)?.closed(now, hours) {
             Ok(None) => None,
@@ -138,7 +150,14 @@ impl Delivery {
             .collect();
         let draft = compose::draft(texts, &sections, &person.language, letter::domain(mail))?;
         let place = ready[0].brief.country.as_ref().map(rondo_domain::Country::as_str);
-        letter::letter(&draft, person, (ready[0].key, place), (mail, self.parts.signer.as_ref()), now)
+        let id = self.message_id(ready);
+        letter::letter(&draft, person, (ready[0].key, place, id), (mail, self.parts.signer.as_ref()), now)
+    }
+
+    /// The Message-ID of a mail that brings these: the one under which it may have arrived already, or that of its first notice.
+    fn message_id(&self, ready: &[Ready<'_>]) -> String {
+        let before = ready.iter().find_map(|one| one.notice.message_id.clone());
+        before.unwrap_or_else(|| letter::message_id(ready[0].key, &self.parts.mail))
     }
 
     async fn send(
@@ -150,7 +169,7 @@ impl Delivery {
         outages: u32,
     ) -> Result<Option<Timestamp>, Fault> {
         let lead = &ready[0];
-        let message_id = letter::message_id(lead.key, &self.parts.mail);
+        let message_id = self.message_id(ready);
         let letter = people.person.get(&lead.brief.person).map(|person| self.letter(world, texts, ready, person));
         let mut begun = Vec::new();
         for one in ready {
@@ -204,7 +223,7 @@ impl Delivery {
                 return (NoticeCommand::Defer { attempt, refusal, until }, Some(until));
             }
             Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => NoticeCommand::Refuse { attempt, refusal },
-            Outcome::Unknown(reason) => NoticeCommand::MarkUnknown { attempt, reason },
+            Outcome::Unknown(reason) => NoticeCommand::MarkUnknown { attempt, reason, resend: false },
         };
         (command, None)
     }
@@ -237,12 +256,11 @@ impl Delivery {
     }
 }
 
-/// What is recorded of an attempt that was cut off, where the workflow says that it is held for a person.
-fn unresolved(texts: &Texts, one: &Ready<'_>) -> Option<Instead> {
-    let attempt = one.notice.attempts;
+/// What is recorded of an attempt that was cut off: the workflow says whether it is held for a person or sent once more.
+fn unresolved(texts: &Texts, one: &Ready<'_>) -> Instead {
+    let (attempt, resend) = (one.notice.attempts, texts.definition.resend_after_crash);
     let reason = "the program ended while it was being sent".to_owned();
-    (!texts.definition.resend_after_crash)
-        .then(|| (format!("outcome {attempt}"), NoticeCommand::MarkUnknown { attempt, reason }))
+    (format!("outcome {attempt}"), NoticeCommand::MarkUnknown { attempt, reason, resend })
 }
 
 /// The texts of the definition of this hash.

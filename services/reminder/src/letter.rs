@@ -68,11 +68,11 @@ fn return_path(key: &NoticeKey, mail: &MailSection) -> Result<Option<Address>, C
     Ok(Some(format!("{user}+{}@{host}", token(key)).parse()?))
 }
 
-/// The message of a draft to a person, named after the notice that leads it.
+/// The message of a draft to a person, named after the notice that leads it, under this Message-ID.
 pub(crate) fn letter(
     draft: &Draft,
     person: &Person,
-    (key, place): (&NoticeKey, Option<&str>),
+    (key, place, id): (&NoticeKey, Option<&str>, String),
     (mail, signer): (&MailSection, Option<&Signer>),
     now: Timestamp,
 ) -> Result<Letter, ComposeError> {
@@ -85,7 +85,7 @@ pub(crate) fn letter(
         .from(from)
         .reply_to(mail.reply_to.parse()?)
         .to(to)
-        .message_id(Some(message_id(key, mail)))
+        .message_id(Some(id))
         .in_reply_to(thread.clone())
         .references(thread)
         .date(now.into())

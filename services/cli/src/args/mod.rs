@@ -187,6 +187,9 @@ pub(crate) struct RehearseArgs {
     /// When countries answer; without it each three working days before its deadline.
     #[arg(long, value_name = "FILE")]
     pub(crate) answers: Option<PathBuf>,
+    /// Draw the answers of countries that the file does not name; the same number draws the same ones.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use rondo_domain::Country;
-use rondo_domain::calendar::Offset;
+use rondo_domain::calendar::{Offset, Unit};
 use rondo_domain::workflow::{Problem, parse_toml};
 use serde::Deserialize;
 
@@ -69,6 +69,17 @@ impl Answers {
         };
         let country = file.country.iter().map(|(country, told)| Ok((country.clone(), answer(told)?)));
         Ok(Self { usual: answer(&file.usual)?, country: country.collect::<Result<_, Problem>>()? })
+    }
+
+    /// Draws an answer for every country that has none of its own: one in eight never answers, the others at any time from four
+    /// working weeks before their deadline to six after it, most about the day itself.
+    pub(super) fn draw<'c>(&mut self, countries: impl Iterator<Item = &'c Country>, chance: &mut fastrand::Rng) {
+        for country in countries.filter(|country| !self.country.contains_key(*country)).collect::<Vec<_>>() {
+            let never = chance.u8(0..8) == 0;
+            let count = chance.i32(-10..=15) + chance.i32(-10..=15);
+            let answer = Answer::At(Offset { count, unit: Unit::WorkingDays });
+            self.country.insert(country.clone(), if never { Answer::Never } else { answer });
+        }
     }
 
     /// Countries that are named and do not take part.

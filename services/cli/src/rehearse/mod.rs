@@ -3,6 +3,8 @@
 
 mod answers;
 mod players;
+#[cfg(test)]
+mod simulation;
 mod told;
 
 use std::collections::BTreeMap;
@@ -52,8 +54,12 @@ impl Transport for Nowhere {
 pub(crate) async fn run(args: &RehearseArgs, config: &Config, form: Form) -> Result<(), Failure> {
     let bundle = builtin::bundle(&args.workflow)?;
     let ready = builtin::checked(&bundle)?.ready;
-    let answers = Answers::read(args.answers.as_deref())?;
+    let mut answers = Answers::read(args.answers.as_deref())?;
     let plan = ready.round_plan(args.year).map_err(|e| Failure::usage(e.to_string()))?;
+    if let Some(seed) = args.seed {
+        let countries = plan.participants.iter().map(|participant| &participant.country);
+        answers.draw(countries, &mut fastrand::Rng::with_seed(seed));
+    }
     if let [first, ..] = answers.strangers(|country| plan.participants.iter().any(|part| part.country == *country))[..]
     {
         return Err(Failure::usage(format!(
@@ -88,6 +94,26 @@ fn person(role: Role, country: Option<&Country>) -> Result<PersonId, Failure> {
     Ok(format!("{of}-{role}").parse()?)
 }
 
+/// Gives every role to a person of its own; the register of them.
+async fn everybody(ready: &Ready, ledger: &Arc<dyn Ledger>) -> Result<People, Failure> {
+    let mut everybody: Vec<(Role, Option<&Country>)> = ILO.map(|role| (role, None)).to_vec();
+    for expected in &ready.definition.expected {
+        everybody.extend(Role::NATIONAL.map(|role| (role, Some(&expected.country))));
+    }
+    let mut people = BTreeMap::new();
+    let operator = desk(ledger, "operator".parse()?);
+    for (role, country) in everybody {
+        let id = person(role, country)?;
+        let grant = Grant { role, country: country.cloned(), institution: None };
+        let command = NetworkCommand::GrantRole { person: id.clone(), grant };
+        operator.submit(&["grant", id.as_str()], Wish::Network { command }).await?;
+        let name = country.map_or_else(|| role.to_string(), |country| format!("{role} of {country}"));
+        let email = format!("{id}@example.org");
+        people.insert(id, Person { name, email, language: "en".to_owned(), phone: None });
+    }
+    Ok(People { person: people })
+}
+
 const ILO: [Role; 4] = [Role::RegionalCoordinator, Role::CollectionManager, Role::Validator, Role::Publisher];
 
 impl Rehearsal {
@@ -95,21 +121,7 @@ impl Rehearsal {
         let clock = PacedClock::new(begin);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&shared)));
-        let mut everybody: Vec<(Role, Option<&Country>)> = ILO.map(|role| (role, None)).to_vec();
-        for expected in &ready.definition.expected {
-            everybody.extend(Role::NATIONAL.map(|role| (role, Some(&expected.country))));
-        }
-        let mut people = BTreeMap::new();
-        let operator = desk(&ledger, "operator".parse()?);
-        for (role, country) in everybody {
-            let id = person(role, country)?;
-            let grant = Grant { role, country: country.cloned(), institution: None };
-            let command = NetworkCommand::GrantRole { person: id.clone(), grant };
-            operator.submit(&["grant", id.as_str()], Wish::Network { command }).await?;
-            let name = country.map_or_else(|| role.to_string(), |country| format!("{role} of {country}"));
-            let email = format!("{id}@example.org");
-            people.insert(id, Person { name, email, language: "en".to_owned(), phone: None });
-        }
+        let people = everybody(&ready, &ledger).await?;
         let parts = rondo_reminder::Parts {
             ledger: Arc::clone(&ledger),
             clock: shared,
@@ -118,7 +130,7 @@ impl Rehearsal {
             signer: None,
             inbox: None,
             mail: config.mail.clone(),
-            people: Arc::new(Arc::new(People { person: people })),
+            people: Arc::new(Arc::new(people)),
         };
         Ok(Self {
             ready,

@@ -63,6 +63,9 @@ pub enum NoticeCommand {
         attempt: u32,
         /// What is known.
         reason: String,
+        /// Whether the workflow says that it is sent once more, as far as it is still true.
+        #[serde(default)]
+        resend: bool,
     },
     /// It came back.
     RecordBounce {
@@ -129,8 +132,9 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
         C::Refuse { attempt, refusal } => {
             outcome(state, *attempt, context, E::NoticeRefused { attempt: *attempt, refusal: refusal.clone() })?
         }
-        C::MarkUnknown { attempt, reason } => {
-            outcome(state, *attempt, context, E::NoticeUnknown { attempt: *attempt, reason: reason.clone() })?
+        C::MarkUnknown { attempt, reason, resend } => {
+            let event = E::NoticeUnknown { attempt: *attempt, reason: reason.clone(), resend: *resend };
+            outcome(state, *attempt, context, event)?
         }
         C::RecordBounce { .. } | C::ConfirmDelivered | C::RecordAnswer => return came_back(state, command, context),
         C::SendAgain { reason } => {

@@ -96,7 +96,12 @@ pub enum NoticeEvent {
     /// The server refused for good.
     NoticeRefused { attempt: u32, refusal: Refusal },
     /// Nobody knows.
-    NoticeUnknown { attempt: u32, reason: String },
+    NoticeUnknown {
+        attempt: u32,
+        reason: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        resend: bool,
+    },
     /// It came back.
     NoticeBounced { hard: bool, reason: String },
     /// The recipient's server has it.
@@ -205,6 +210,7 @@ impl Notice {
                 NoticeState::Deferred { until: *until }
             }
             E::NoticeRefused { refusal, .. } => NoticeState::Refused { refusal: refusal.clone() },
+            E::NoticeUnknown { resend: true, .. } => NoticeState::Deferred { until: stamp.at },
             E::NoticeUnknown { .. } => NoticeState::Unknown,
             E::NoticeBounced { hard, reason } => NoticeState::Bounced { hard: *hard, reason: reason.clone() },
             E::NoticeDelivered {} => NoticeState::Delivered,

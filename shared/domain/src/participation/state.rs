@@ -99,6 +99,11 @@ impl Participation {
             && self.tables.values().any(|table| !table.state.is_in())
     }
 
+    /// Whether a file has come that nobody has read yet: what the country owes is not known until then.
+    pub fn has_unread_file(&self) -> bool {
+        self.submissions.values().any(|submission| submission.state.is_open())
+    }
+
     /// The tables still owed.
     pub fn missing(&self) -> impl Iterator<Item = TableNo> {
         self.tables.iter().filter(|(_, table)| !table.state.is_in()).map(|(no, _)| *no)

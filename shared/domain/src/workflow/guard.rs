@@ -3,6 +3,9 @@
 use crate::participation::{Participation, QueryState, SubmissionState};
 use crate::round::Round;
 
+/// The guard of what is asked of a country that has not sent all its tables.
+pub const OWES_TABLES: &str = "owes-tables";
+
 /// What guards look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Guarded<'a> {
@@ -27,9 +30,9 @@ fn reason(guard: &str, guarded: Guarded<'_>) -> Option<String> {
     };
     let open = |query: &&crate::participation::Query| query.state == QueryState::Open;
     let sentence = match guard {
-        "owes-tables" if part.owes_tables() => return None,
-        "owes-tables" if part.closed.is_some() => "the country's part was closed".to_owned(),
-        "owes-tables" => "every owed table is in".to_owned(),
+        OWES_TABLES if part.owes_tables() => return None,
+        OWES_TABLES if part.closed.is_some() => "the country's part was closed".to_owned(),
+        OWES_TABLES => "every owed table is in".to_owned(),
         "not-acknowledged" if !part.acknowledged && part.submissions.is_empty() => return None,
         "not-acknowledged" => "the country has answered".to_owned(),
         "contact-reachable" if part.bounced.is_empty() => return None,

@@ -1,0 +1,187 @@
+//! What goes wrong in a simulated round: services that die at any step, commands that come twice, and mail servers of every mood.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use rondo_domain::notice::{About, Refusal};
+use rondo_domain::{Command, FileHash};
+use rondo_eventlog::files::FilePart;
+use rondo_eventlog::merkle::{Hash, Tile};
+use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+use rondo_reminder::Letter;
+use rondo_reminder::transport::{Outcome, Transport};
+use rondo_runtime::clock::Clock;
+
+/// How often, in a thousand, a command of a service is the last thing it does.
+const CRASHES: u32 = 6;
+
+/// A mail that was offered to a server.
+#[derive(Debug, Clone)]
+pub(super) struct Offered {
+    pub(super) at: Timestamp,
+    /// How many records there were by then.
+    pub(super) size: u64,
+    /// The round and the notice that leads it.
+    pub(super) name: String,
+    /// Whether it lies in somebody's mailbox.
+    pub(super) arrived: bool,
+}
+
+#[derive(Default)]
+struct Happened {
+    mails: Vec<Offered>,
+    refused: Vec<String>,
+    crashes: u32,
+    down: Vec<(Timestamp, Timestamp)>,
+    /// The next command of a service does not arrive: it dies while a mail is under way.
+    dies: bool,
+}
+
+/// Chance, and what it did.
+#[derive(Clone)]
+pub(super) struct Trouble {
+    chance: Arc<Mutex<Rng>>,
+    happened: Arc<Mutex<Happened>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Trouble {
+    pub(super) fn new(chance: Rng) -> Self {
+        Self { chance: Arc::new(Mutex::new(chance)), happened: Arc::default() }
+    }
+
+    pub(super) fn mails(&self) -> Vec<Offered> {
+        locked(&self.happened).mails.clone()
+    }
+
+    /// What services asked for and were refused.
+    pub(super) fn refused(&self) -> Vec<String> {
+        locked(&self.happened).refused.clone()
+    }
+
+    pub(super) fn crashes(&self) -> u32 {
+        locked(&self.happened).crashes
+    }
+
+    /// Until when a service that dies now stays down, if it is not there again at once.
+    pub(super) fn down_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut chance = locked(&self.chance);
+        let until = (chance.u8(0..4) == 0).then(|| now + SignedDuration::from_hours(chance.i64(1..60)))?;
+        locked(&self.happened).down.push((now, until));
+        Some(until)
+    }
+
+    /// When a service was down.
+    pub(super) fn down(&self) -> Vec<(Timestamp, Timestamp)> {
+        locked(&self.happened).down.clone()
+    }
+
+    fn one_in_a_thousand(&self, times: u32) -> bool {
+        locked(&self.chance).u32(0..1000) < times
+    }
+
+    fn dies(&self) -> Fault {
+        locked(&self.happened).crashes += 1;
+        Fault::Stopped
+    }
+}
+
+/// A ledger as services that may die see it: before a command arrives, or after it was carried out and before they hear of it.
+pub(super) struct CrashingLedger {
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) trouble: Trouble,
+}
+
+#[async_trait]
+impl Ledger for CrashingLedger {
+    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+        let armed = std::mem::take(&mut locked(&self.trouble.happened).dies);
+        if armed || self.trouble.one_in_a_thousand(CRASHES) {
+            return Err(self.trouble.dies().into());
+        }
+        if self.trouble.one_in_a_thousand(20) {
+            // An answer that got lost on the bus: the same command is sent again.
+            let _lost = self.ledger.submit(command.clone()).await;
+        }
+        let told = format!("{command:?}");
+        let answer = self.ledger.submit(command).await;
+        if let Err(SubmitError::Rejected(rejection)) = &answer {
+            locked(&self.trouble.happened).refused.push(format!("{rejection} ({told})"));
+        }
+        if self.trouble.one_in_a_thousand(CRASHES) {
+            return Err(self.trouble.dies().into());
+        }
+        answer
+    }
+
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        self.ledger.read(from, limit).await
+    }
+
+    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
+        self.ledger.read_streams(prefix, after, limit).await
+    }
+
+    async fn head(&self) -> Result<Head, Fault> {
+        self.ledger.head().await
+    }
+
+    async fn wait(&self, size: u64) -> Result<Head, Fault> {
+        self.ledger.wait(size).await
+    }
+
+    async fn checkpoint(&self) -> Result<String, Fault> {
+        self.ledger.checkpoint().await
+    }
+
+    async fn key(&self) -> Result<String, Fault> {
+        self.ledger.key().await
+    }
+
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+        self.ledger.tile(tile).await
+    }
+
+    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+        self.ledger.store_part(part).await
+    }
+
+    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+        self.ledger.fetch_part(hash, offset).await
+    }
+}
+
+/// A mail server that takes most mails, refuses some, is away at times, and of which one cannot always say whether it took a mail.
+pub(super) struct MoodyServer {
+    pub(super) trouble: Trouble,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ledger: Arc<dyn Ledger>,
+}
+
+#[async_trait]
+impl Transport for MoodyServer {
+    async fn send(&self, letter: &Letter) -> Outcome {
+        let size = self.ledger.head().await.map_or(0, |head| head.size);
+        let roll = locked(&self.trouble.chance).u32(0..100);
+        let refusal = |about, code, class| Refusal::new(about, code, class);
+        let (outcome, arrived) = match roll {
+            0..4 => (Outcome::RefusedForNow(refusal(About::Mail, 451, "try again")), false),
+            4..5 => (Outcome::Refused(refusal(About::Recipient, 550, "no such mailbox")), false),
+            5..7 => (Outcome::Unknown("the connection broke".to_owned()), roll == 5),
+            7..9 => (Outcome::Unavailable(refusal(About::Server, 0, "away")), false),
+            9..11 => {
+                locked(&self.trouble.happened).dies = true;
+                (Outcome::Accepted, roll == 9)
+            }
+            _ => (Outcome::Accepted, true),
+        };
+        let offered = Offered { at: self.clock.now(), size, name: letter.name.clone(), arrived };
+        locked(&self.trouble.happened).mails.push(offered);
+        outcome
+    }
+}

@@ -1,0 +1,319 @@
+//! What was promised of every round, held against its records and against what lay in people's mailboxes. Working days are
+//! judged from the file of holidays itself, not by the program's calendar.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use rondo_domain::calendar::Moment;
+use rondo_domain::event::Event;
+use rondo_domain::notice::{About, NoticeBrief, NoticeEvent};
+use rondo_domain::participation::ParticipationEvent;
+use rondo_domain::round::{MailScope, RoundEvent};
+use rondo_domain::run::{Occurrence, Outcome, RunEvent};
+use rondo_domain::workflow::Trigger;
+use rondo_domain::{Country, NoticeId};
+
+use super::Played;
+use crate::builtin;
+
+type Span = (Timestamp, Timestamp);
+
+/// How long after a reminder was due it has to have been dealt with, where nothing stood in its way.
+const IN_TIME: SignedDuration = SignedDuration::from_hours(4 * 24);
+
+struct Mail {
+    brief: NoticeBrief,
+    /// Under which Message-ID it was offered, from which record on.
+    messages: Vec<(u64, String)>,
+    events: Vec<(Timestamp, NoticeEvent)>,
+    /// Where each event stands.
+    places: Vec<u64>,
+}
+
+struct Step {
+    due: Moment,
+    completed: Option<(Timestamp, Outcome)>,
+}
+
+/// A round as its records tell it.
+#[derive(Default)]
+struct Story {
+    sent: BTreeMap<Country, Timestamp>,
+    mails: BTreeMap<NoticeId, Mail>,
+    steps: BTreeMap<(Option<Country>, Occurrence), Step>,
+    paused: Vec<Span>,
+    mail_paused: Vec<(MailScope, Span)>,
+    unreachable: BTreeMap<Country, Timestamp>,
+    countries: BTreeSet<Country>,
+    closed: Option<Timestamp>,
+    published: bool,
+}
+
+impl Story {
+    fn of(played: &Played) -> Self {
+        let mut story = Self::default();
+        for record in &played.records {
+            let (at, country) = (record.recorded_at, record.stream.country());
+            match &record.event {
+                Event::Round(event) => story.round(at, event),
+                Event::Participation(ParticipationEvent::SubmissionReceived { .. }) => {
+                    story.sent.extend(country.map(|country| (country, at)));
+                }
+                Event::Notice(event) => {
+                    story.notice((at, record.position), record.stream.part(1).unwrap_or_default(), event);
+                }
+                Event::Run(event) => story.run(at, country, event),
+                _ => {}
+            }
+        }
+        story
+    }
+
+    fn round(&mut self, at: Timestamp, event: &RoundEvent) {
+        match event {
+            RoundEvent::RoundConfigured { plan, .. } => {
+                self.countries.extend(plan.participants.iter().map(|part| part.country.clone()));
+            }
+            RoundEvent::RoundPaused { .. } => self.paused.push((at, Timestamp::MAX)),
+            RoundEvent::RoundResumed { .. } => self.paused.iter_mut().for_each(|span| span.1 = span.1.min(at)),
+            RoundEvent::MailPaused { scope, .. } => self.mail_paused.push((scope.clone(), (at, Timestamp::MAX))),
+            RoundEvent::MailResumed { scope, .. } => {
+                let same = self.mail_paused.iter_mut().filter(|(paused, _)| paused == scope);
+                same.for_each(|(_, span)| span.1 = span.1.min(at));
+            }
+            RoundEvent::RoundClosed {} => self.closed = Some(at),
+            RoundEvent::RoundPublished { .. } => self.published = true,
+            _ => {}
+        }
+    }
+
+    fn notice(&mut self, (at, position): (Timestamp, u64), id: &str, event: &NoticeEvent) {
+        let id: NoticeId = id.parse().unwrap();
+        if let NoticeEvent::NoticeDue { brief } = event {
+            self.mails.insert(
+                id.clone(),
+                Mail { brief: brief.clone(), messages: Vec::new(), events: Vec::new(), places: Vec::new() },
+            );
+        }
+        let mail = self.mails.get_mut(&id).unwrap();
+        mail.events.push((at, event.clone()));
+        mail.places.push(position);
+        match event {
+            NoticeEvent::NoticeAttempted { message_id, .. } => mail.messages.push((position, message_id.clone())),
+            NoticeEvent::NoticeRefused { refusal, .. } if refusal.about == About::Recipient => {
+                let country = mail.brief.country.clone();
+                country.map(|country| self.unreachable.entry(country).or_insert(at));
+            }
+            _ => {}
+        }
+    }
+
+    fn run(&mut self, at: Timestamp, country: Option<Country>, event: &RunEvent) {
+        match event {
+            RunEvent::StepPlanned { occurrence, due } | RunEvent::StepMoved { occurrence, is: due, .. } => {
+                let step = Step { due: due.clone(), completed: None };
+                self.steps.insert((country, occurrence.clone()), step);
+            }
+            RunEvent::StepCompleted { occurrence, outcome } => {
+                let step = self.steps.get_mut(&(country, occurrence.clone())).unwrap();
+                step.completed = Some((at, outcome.clone()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Every promise that a played round does not keep.
+pub(super) fn broken(played: &Played) -> Vec<String> {
+    let story = Story::of(played);
+    let mut broken = played.trouble.refused();
+    broken.extend(story.endings());
+    broken.extend(story.arrivals(played));
+    broken.extend(story.missed(played));
+    if !story.published {
+        broken.push("the round was not published".to_owned());
+    }
+    broken.into_iter().map(|what| format!("seed {}: {what}", played.seed)).collect()
+}
+
+impl Story {
+    /// Notices and steps that have no end.
+    fn endings(&self) -> Vec<String> {
+        use NoticeEvent as E;
+        let ended = |event: &NoticeEvent| {
+            matches!(
+                event,
+                E::NoticeSent { .. } | E::NoticeSuppressed { .. } | E::NoticeRefused { .. } | E::NoticeUnknown { .. }
+            )
+        };
+        let mails = self.mails.iter().filter(|(_, mail)| !mail.events.last().is_some_and(|(_, event)| ended(event)));
+        let mails = mails.map(|(id, mail)| format!("the notice {id} has no end: {:?}", mail.events.last()));
+        let steps = self.steps.iter().filter(|(_, step)| step.completed.is_none());
+        let steps = steps.map(|(of, step)| format!("the timer {of:?} of {} has no end", step.due.at));
+        mails.chain(steps).collect()
+    }
+
+    /// What lay in a mailbox and should not have.
+    fn arrivals(&self, played: &Played) -> Vec<String> {
+        let days = Days::read();
+        let mut broken = Vec::new();
+        let mut times: BTreeMap<&NoticeId, usize> = BTreeMap::new();
+        for offered in played.trouble.mails().iter().filter(|offered| offered.arrived) {
+            let lead = offered.name.strip_prefix(&format!("{}.", played.round)).unwrap();
+            let lead = &self.mails[&lead.parse::<NoticeId>().unwrap()];
+            let message = lead.under_way(offered.size);
+            let together = self.mails.iter().filter(|(_, mail)| mail.under_way(offered.size) == message);
+            for (id, mail) in together {
+                *times.entry(id).or_default() += 1;
+                broken.extend(self.wrong(mail, offered.at, &days).map(|why| format!("{id} at {}: {why}", offered.at)));
+            }
+        }
+        for (id, times) in times {
+            let again = |event: &NoticeEvent| {
+                matches!(event, NoticeEvent::NoticeReleased { .. } | NoticeEvent::NoticeUnknown { resend: true, .. })
+            };
+            let again = self.mails[id].events.iter().filter(|(_, event)| again(event));
+            if times > 1 + again.count() {
+                broken.push(format!("{id} arrived {times} times, and nobody asked for it"));
+            }
+        }
+        broken
+    }
+
+    /// Why a mail should not have arrived at that instant.
+    fn wrong(&self, mail: &Mail, at: Timestamp, days: &Days) -> Option<String> {
+        if mail.events.iter().any(|(when, event)| *when <= at && matches!(event, NoticeEvent::NoticeReleased { .. })) {
+            return None; // A person wanted it whatever the hour.
+        }
+        let brief = &mail.brief;
+        let country = brief.country.as_ref();
+        if let Some(sent) = country.and_then(|country| self.sent.get(country))
+            && brief.guards.iter().any(|guard| guard == "owes-tables")
+            && *sent < at
+        {
+            return Some(format!("{country:?} had answered at {sent}"));
+        }
+        if let Some(task) = &brief.task
+            && let Some(step) = self.steps.get(&(brief.country.clone(), task.occurrence.clone()))
+            && step.completed.as_ref().is_some_and(|(done, _)| *done < at)
+        {
+            return Some("its task was settled".to_owned());
+        }
+        let held = |(scope, span): &(MailScope, Span)| {
+            let meant = match scope {
+                MailScope::All => true,
+                MailScope::Country(of) => country == Some(of),
+                _ => false,
+            };
+            meant && span.0 < at && at < span.1
+        };
+        if self.mail_paused.iter().any(held) {
+            return Some("its mail was paused".to_owned());
+        }
+        let whose = country.filter(|_| brief.role.is_national()).map_or("THA", Country::as_str);
+        days.off(whose, at)
+    }
+
+    /// Mails that should have been written, by the workflow and the dates alone.
+    fn missed(&self, played: &Played) -> Vec<String> {
+        let mut broken = Vec::new();
+        for step in &played.ready.definition.steps {
+            let Trigger::Milestone { milestone, .. } = &step.trigger else { continue };
+            if !step.id.as_str().starts_with("remind-")
+                && !step.id.as_str().starts_with("overdue-")
+                && step.id.as_str() != "invite"
+            {
+                continue;
+            }
+            for country in &self.countries {
+                let occurrence = Occurrence { step: step.id.clone(), of: milestone.to_string() };
+                let Some(planned) = self.steps.get(&(Some(country.clone()), occurrence)) else {
+                    broken.push(format!("{} was never planned for {country}", step.id));
+                    continue;
+                };
+                let due = planned.due.at;
+                let until = due + IN_TIME;
+                let asked = !(self.hindered(played, country, (due, until)));
+                let of = self
+                    .mails
+                    .values()
+                    .filter(|mail| mail.brief.step == step.id && mail.brief.country.as_ref() == Some(country));
+                if asked && !of.clone().any(|mail| mail.tried(until)) {
+                    let said: Vec<_> = of.map(|mail| mail.events.last()).collect();
+                    broken.push(format!(
+                        "{} due {due} was not written to {country}: {:?} {said:?}",
+                        step.id, planned.completed
+                    ));
+                }
+            }
+        }
+        broken
+    }
+
+    /// Whether something stood in the way of a country's mail in that time.
+    fn hindered(&self, played: &Played, country: &Country, span: Span) -> bool {
+        let meets = |other: &Span| other.0 < span.1 && span.0 < other.1;
+        let answered = self.sent.get(country).is_some_and(|sent| *sent < span.1);
+        let unreachable = self.unreachable.get(country).is_some_and(|since| *since < span.1);
+        let over = self.closed.is_none_or(|closed| closed < span.1);
+        let paused = self.paused.iter().any(meets) || self.mail_paused.iter().any(|(_, span)| meets(span));
+        answered || unreachable || over || paused || played.trouble.down().iter().any(meets)
+    }
+}
+
+impl Mail {
+    /// The Message-ID under which it was being sent when the log had so many records.
+    fn under_way(&self, size: u64) -> Option<&str> {
+        let last = self.places.iter().rposition(|place| *place < size)?;
+        let (place, message) = self.messages.iter().rfind(|(place, _)| *place < size)?;
+        (self.places[last] == *place).then_some(message)
+    }
+
+    fn tried(&self, by: Timestamp) -> bool {
+        self.events.iter().any(|(at, event)| *at <= by && matches!(event, NoticeEvent::NoticeAttempted { .. }))
+    }
+}
+
+/// When people are at work, as the files say.
+struct Days {
+    holidays: BTreeSet<(String, Date)>,
+    zones: BTreeMap<String, TimeZone>,
+}
+
+impl Days {
+    fn read() -> Self {
+        let text = builtin::file("ilms-asean/calendar/holidays.csv").unwrap();
+        let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+        let holidays = rows.map(|row| (row[0].to_owned(), row[1].parse().unwrap())).collect();
+        let zones = [
+            ("BRN", "Brunei"),
+            ("KHM", "Phnom_Penh"),
+            ("IDN", "Jakarta"),
+            ("LAO", "Vientiane"),
+            ("MYS", "Kuala_Lumpur"),
+            ("MMR", "Yangon"),
+            ("PHL", "Manila"),
+            ("SGP", "Singapore"),
+            ("THA", "Bangkok"),
+            ("TLS", "Dili"),
+            ("VNM", "Ho_Chi_Minh"),
+        ];
+        let zone =
+            |(country, city): (&str, &str)| (country.to_owned(), TimeZone::get(&format!("Asia/{city}")).unwrap());
+        Self { holidays, zones: zones.map(zone).into() }
+    }
+
+    /// Why nobody of a country is at work at an instant.
+    fn off(&self, country: &str, at: Timestamp) -> Option<String> {
+        let local = self.zones[country].to_datetime(at);
+        let rest = if country == "BRN" { Weekday::Friday } else { Weekday::Saturday };
+        let hour = (local.hour(), local.minute());
+        let off = local.weekday() == rest
+            || local.weekday() == Weekday::Sunday
+            || self.holidays.contains(&(country.to_owned(), local.date()))
+            || !((8, 30)..(17, 0)).contains(&hour);
+        off.then(|| format!("nobody works in {country} at {local}"))
+    }
+}
