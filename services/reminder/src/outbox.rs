@@ -71,13 +71,14 @@ impl Outbox {
         let (Some(round), Some(id)) = (record.stream.round_id(), id) else { return };
         let waiting = self.world.notice(&round, &id).and_then(waits);
         let key = (round, id);
+        // Its outcome is recorded now, or it was never cut off.
+        self.cut_off.remove(&key);
         match waiting {
             Some(waiting) => {
                 self.waiting.insert(key, waiting);
             }
             None => {
                 self.waiting.remove(&key);
-                self.cut_off.remove(&key);
             }
         }
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Refusal};
-use rondo_domain::{Command, FileHash};
+use rondo_domain::{Command, CommandId, FileHash};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::merkle::{Hash, Tile};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
@@ -35,6 +35,8 @@ struct Happened {
     refused: Vec<String>,
     crashes: u32,
     down: Vec<(Timestamp, Timestamp)>,
+    /// The last command, and how often in a row it came.
+    last: Option<(CommandId, u32)>,
     /// The next command of a service does not arrive: it dies while a mail is under way.
     dies: bool,
 }
@@ -85,6 +87,16 @@ impl Trouble {
         locked(&self.chance).u32(0..1000) < times
     }
 
+    /// A service that sends the same command over and over does not see what came of it.
+    fn note(&self, id: CommandId) {
+        let mut happened = locked(&self.happened);
+        let times = happened.last.filter(|(last, _)| *last == id).map_or(1, |(_, times)| times + 1);
+        happened.last = Some((id, times));
+        if times == 10 {
+            happened.refused.push(format!("the command {id} was sent over and over"));
+        }
+    }
+
     fn dies(&self) -> Fault {
         locked(&self.happened).crashes += 1;
         Fault::Stopped
@@ -100,6 +112,7 @@ pub(super) struct CrashingLedger {
 #[async_trait]
 impl Ledger for CrashingLedger {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+        self.trouble.note(command.id);
         let armed = std::mem::take(&mut locked(&self.trouble.happened).dies);
         if armed || self.trouble.one_in_a_thousand(CRASHES) {
             return Err(self.trouble.dies().into());
