@@ -52,7 +52,7 @@ pub async fn people(operator: &dyn Ledger) {
     let mut grants = vec![("coordinator".to_owned(), Role::RegionalCoordinator, None)];
     grants.extend((0..COUNTRIES).map(|n| (focal_point(n), Role::FocalPoint, Some(country(n)))));
     for (person, role, country) in grants {
-        let grant = Grant { role, country, institution: None };
+        let grant = Grant::of(role, country);
         let wish = Wish::Network { command: NetworkCommand::GrantRole { person: person.parse().unwrap(), grant } };
         operator.submit(command("operator", &[&person], wish)).await.unwrap();
     }

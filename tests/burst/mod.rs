@@ -26,7 +26,7 @@ fn open_at(data: &Path, clock: Arc<dyn Clock>) -> Result<Opened, OpenError> {
 }
 
 pub fn command(n: usize) -> rondo_domain::Command {
-    let grant = Grant { role: Role::Auditor, country: None, institution: None };
+    let grant = Grant::of(Role::Auditor, None);
     let person = format!("person-{n}").parse().unwrap();
     rondo_domain::Command {
         id: CommandId::of(&["durability", &n.to_string()]),

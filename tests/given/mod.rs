@@ -93,7 +93,7 @@ impl Log {
             ("coordinator".to_owned(), Role::RegionalCoordinator, None),
         ];
         for (person, role, country) in focal.into_iter().chain(others) {
-            let grant = Grant { role, country: country.map(|code| code.parse().unwrap()), institution: None };
+            let grant = Grant::of(role, country.map(|code| code.parse().unwrap()));
             let command = NetworkCommand::GrantRole { person: person.parse().unwrap(), grant };
             self.act("operator", Wish::Network { command }).await;
         }

@@ -16,7 +16,7 @@ use rondo_tests::Dice;
 const COMMANDS: u64 = 10_000;
 
 fn command(n: u64) -> rondo_domain::Command {
-    let grant = Grant { role: Role::Auditor, country: None, institution: None };
+    let grant = Grant::of(Role::Auditor, None);
     rondo_domain::Command {
         id: CommandId::of(&["once", &n.to_string()]),
         actor: "operator".parse().unwrap(),

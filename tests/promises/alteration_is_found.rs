@@ -22,7 +22,7 @@ fn config(data: &Path) -> LedgerConfig {
 }
 
 fn grant(n: usize) -> rondo_domain::Command {
-    let grant = Grant { role: Role::Auditor, country: None, institution: None };
+    let grant = Grant::of(Role::Auditor, None);
     let command = NetworkCommand::GrantRole { person: format!("person-{n}").parse().unwrap(), grant };
     rondo_domain::Command {
         id: CommandId::of(&["alteration", &n.to_string()]),

@@ -89,10 +89,10 @@ impl Ledger for DiesAt {
 /// Where in a sending its user dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    BeforeIt,
+    Before,
     /// While the server is being spoken to.
-    InIt,
-    AfterIt,
+    During,
+    After,
 }
 
 /// A way for mail to leave in which the first sending is never heard the end of.
@@ -106,9 +106,9 @@ struct DiesIn {
 impl Transport for DiesIn {
     async fn send(&self, letter: &Letter) -> Outcome {
         match self.moment {
-            Moment::BeforeIt => {}
-            Moment::InIt => drop(tokio::time::timeout(Duration::from_millis(30), self.server.send(letter)).await),
-            Moment::AfterIt => drop(self.server.send(letter).await),
+            Moment::Before => {}
+            Moment::During => drop(tokio::time::timeout(Duration::from_millis(30), self.server.send(letter)).await),
+            Moment::After => drop(self.server.send(letter).await),
         }
         self.dead.notify_one();
         std::future::pending().await
@@ -142,11 +142,7 @@ impl Stage {
         };
         let round: RoundId = "ilms-asean-2025".parse().unwrap();
         let stage = Self { ledger, clock, round, config: Config { mail, ..Config::default() }, address };
-        let grant = |role, country: Option<&str>| Grant {
-            role,
-            country: country.map(|country| country.parse().unwrap()),
-            institution: None,
-        };
+        let grant = |role, country: Option<&str>| Grant::of(role, country.map(|country| country.parse().unwrap()));
         for (who, grant) in [
             ("coordinator", grant(Role::RegionalCoordinator, None)),
             ("lao-focal", grant(Role::FocalPoint, Some("LAO"))),
@@ -280,7 +276,7 @@ async fn a_crash_at_every_step_loses_no_mail() {
                 judge(&stage, &server, mood, &format!("command {step}, carried out: {carried_out}")).await;
             }
         }
-        for moment in [Moment::BeforeIt, Moment::InIt, Moment::AfterIt] {
+        for moment in [Moment::Before, Moment::During, Moment::After] {
             let stage = Stage::new(&server, folder.path(), format!("{mood}-{moment:?}@example.org")).await;
             let dead = Arc::new(Notify::new());
             let dying = DiesIn { server: stage.server(), moment, dead: Arc::clone(&dead) };

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rondo_domain::calendar::{Calendar, read_calendars};
+use rondo_domain::FileHash;
+use rondo_domain::calendar::Calendars;
 use rondo_domain::table::Questionnaire;
 use rondo_domain::workflow::{Bundle, Definition, read_definition};
 use rondo_domain::world::World;
-use rondo_domain::{Country, FileHash};
 use rondo_eventlog::{Fault, Ledger, files};
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::subscription::Subscription;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 pub(crate) struct Texts {
     pub(crate) definition: Option<Definition>,
     pub(crate) questionnaire: Questionnaire,
-    pub(crate) calendars: BTreeMap<Country, Calendar>,
+    pub(crate) calendars: Calendars,
 }
 
 /// The states that pages show.
@@ -57,14 +57,10 @@ impl Projection {
             let bundle = Bundle::from_bytes(&files::fetch(ledger, &hash).await?)
                 .map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
             let unreadable = |e| Fault::storage(format!("the workflow {hash}"), e);
-            let calendars = read_calendars(
-                bundle.text("calendar/countries.toml").map_err(unreadable)?,
-                bundle.text("calendar/holidays.csv").map_err(unreadable)?,
-            );
             let texts = Texts {
                 definition: Some(read_definition(&bundle).map_err(unreadable)?),
                 questionnaire: rondo_questionnaire::read_questionnaire(&bundle).map_err(unreadable)?,
-                calendars: calendars.map_err(|e| unreadable(e.0))?,
+                calendars: Calendars::read(&bundle).map_err(unreadable)?,
             };
             self.texts.write().unwrap_or_else(PoisonError::into_inner).insert(hash, Arc::new(texts));
         }

@@ -97,7 +97,8 @@ impl Sequencer {
         let Some(Aggregate::Network(people)) = self.standings.get(&self.network).map(|standing| &standing.state) else {
             return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
         };
-        let actor = actor_of(command, people)?;
+        let now = self.time.now()?;
+        let actor = actor_of(command, people, now)?;
         if let Some(file) = command.wish.file()
             && !self.evidence.has(file)?
         {
@@ -110,7 +111,6 @@ impl Sequencer {
             .into_iter()
             .filter_map(|other| self.standings.get(&other).map(|standing| (other, &standing.state)))
             .collect();
-        let now = self.time.now()?;
         let context = Context { actor: &actor, now, surroundings: &around };
         let events = command.wish.decide(&standing.state, &context)?;
         self.append(command, &stream, &actor, now, &events, group)

@@ -8,7 +8,7 @@ use rondo_domain::participation::Participation;
 use rondo_domain::run::Stage;
 use rondo_domain::workflow::{Bundle, Guarded, OWES_TABLES, unmet};
 use rondo_domain::world::World;
-use rondo_domain::{Command, FileHash, Wish};
+use rondo_domain::{Command, FileHash, PlaceId, Wish};
 use rondo_eventlog::{Fault, SubmitError, files};
 use rondo_runtime::people::{People, Person};
 
@@ -118,10 +118,14 @@ impl Delivery {
             return Some((format!("postpone {until}"), NoticeCommand::Postpone { until, reason }));
         }
         let hours = texts.definition.mail_hours?;
-        let whose = brief.country.as_ref().filter(|_| brief.role.is_national()).unwrap_or(&texts.definition.home);
-        match texts.calendars.get(whose)?.closed(now, hours) {
+        let home = brief.country.as_ref().filter(|_| brief.role.is_national()).unwrap_or(&texts.definition.home);
+        let place = world.network().place(&brief.person, brief.role, brief.country.as_ref());
+        let calendars = texts.calendars_in(round);
+        let calendar = calendars.at(home, place)?;
+        match calendar.closed(now, hours) {
             Ok(None) => None,
             Ok(Some(closed)) => {
+                let whose = place.map_or(home.as_str(), PlaceId::as_str);
                 let (until, reason) = (closed.until, format!("{} in {whose}", closed.because));
                 Some((format!("postpone {until}"), NoticeCommand::Postpone { until, reason }))
             }

@@ -1,10 +1,11 @@
 //! Mail texts of a workflow: read from its files, and tried before a round relies on them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::Environment;
-use rondo_domain::Country;
-use rondo_domain::calendar::{Calendar, read_calendars};
+use rondo_domain::calendar::Calendars;
+use rondo_domain::round::Round;
 use rondo_domain::workflow::{Bundle, Definition, Problem, parse_toml, read_definition};
 use serde::Deserialize;
 
@@ -65,7 +66,7 @@ pub(crate) struct Text<'a> {
 pub(crate) struct Texts {
     pub(crate) bundle: Bundle,
     pub(crate) definition: Definition,
-    pub(crate) calendars: BTreeMap<Country, Calendar>,
+    pub(crate) calendars: Calendars,
     sentences: BTreeMap<String, Sentences>,
     /// The shell as HTML, in which the body is still to be filled in.
     pub(crate) shell: Option<String>,
@@ -78,8 +79,7 @@ impl Texts {
     /// The first problem, with its place.
     pub(crate) fn read(bundle: Bundle) -> Result<Self, Problem> {
         let definition = read_definition(&bundle)?;
-        let (countries, holidays) = (bundle.text("calendar/countries.toml")?, bundle.text("calendar/holidays.csv")?);
-        let calendars = read_calendars(countries, holidays).map_err(|error| error.0)?;
+        let calendars = Calendars::read(&bundle)?;
         let mut sentences = BTreeMap::new();
         for (name, text) in bundle.below("mail") {
             if let Some(language) = name.strip_prefix("sentences.").and_then(|rest| rest.strip_suffix(".toml")) {
@@ -88,6 +88,21 @@ impl Texts {
         }
         let shell = bundle.text(SHELL).ok().map(shell).transpose()?;
         Ok(Self { definition, calendars, sentences, shell, bundle })
+    }
+
+    /// The calendars as they hold in a round, with the changes that were recorded in it.
+    pub(crate) fn calendars_in(&self, round: &Round) -> Cow<'_, Calendars> {
+        if round.calendar_changes.is_empty() {
+            return Cow::Borrowed(&self.calendars);
+        }
+        match self.calendars.changed(&round.calendar_changes) {
+            Ok(changed) => Cow::Owned(changed),
+            Err(error) => {
+                // It was tried on these calendars before it was recorded.
+                tracing::error!("a change of the calendar does not hold: {error}");
+                Cow::Borrowed(&self.calendars)
+            }
+        }
     }
 
     /// The text of a kind in a language, if there is one.

@@ -23,6 +23,8 @@ pub(crate) struct Mailing<'a> {
     pub(crate) to: &'a [Role],
     /// The task it tells of: whose, and in a sentence.
     pub(crate) task: Option<(&'a Occurrence, &'a str)>,
+    /// The instant at which they hold them.
+    pub(crate) now: Timestamp,
 }
 
 /// The commands of a fired occurrence; none while it has to wait for people.
@@ -57,7 +59,7 @@ pub(crate) fn act(
                 None => return Vec::new(),
             }
         }
-        Action::Mail { text, to } => raise(world, step, key, occurrence, &Mailing { text, to, task: None }),
+        Action::Mail { text, to } => raise(world, step, key, occurrence, &Mailing { text, to, task: None, now }),
         Action::Validate => validate(world, key),
         Action::Publish => match publish(world, step, key, occurrence, now) {
             Some(done) => done,
@@ -165,14 +167,14 @@ pub(crate) fn raise(
     occurrence: &Occurrence,
     mailing: &Mailing<'_>,
 ) -> (Commands, Outcome) {
-    let Mailing { text, to, task } = *mailing;
+    let Mailing { text, to, task, now } = *mailing;
     let country = key.1.as_ref();
     let bounced = country.and_then(|country| world.participation(&key.0, country)).map(|part| &part.bounced);
     let due = world.run(&key.0, country).and_then(|run| run.occurrences.get(occurrence)).map(|(due, _)| due.at);
     let mut commands = Vec::new();
     let mut people: Vec<&PersonId> = Vec::new();
     for role in to {
-        for person in world.network().holders(*role, country) {
+        for person in world.network().holders(*role, country, now) {
             if people.contains(&person) || bounced.is_some_and(|bounced| bounced.contains(person)) {
                 continue;
             }

@@ -60,7 +60,7 @@ pub(crate) fn ask(
     let task = Task { what: asked.task.clone(), owners: asked.owners.clone(), settlement, until };
     let mut commands = match &asked.mail {
         Some(text) => {
-            let mailing = Mailing { text, to: &asked.owners, task: Some((occurrence, &asked.task)) };
+            let mailing = Mailing { text, to: &asked.owners, task: Some((occurrence, &asked.task)), now };
             // Where nobody holds the role, the task is open all the same, and shown as nobody's.
             raise(world, step, key, occurrence, &mailing).0
         }
@@ -127,7 +127,7 @@ pub(crate) fn escalate(
             commands
                 .push(command(&["escalate", occurrence.step.as_str(), &occurrence.of, &asked.of], wish(key, wished)));
         }
-        let mailing = Mailing { text, to, task: Some((asked, &state.task.what)) };
+        let mailing = Mailing { text, to, task: Some((asked, &state.task.what)), now };
         let (raised, outcome) = raise(world, step, key, occurrence, &mailing);
         commands.extend(raised);
         told = match outcome {

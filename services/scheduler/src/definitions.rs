@@ -1,8 +1,10 @@
 //! The pinned definition of each round, with its calendars, fetched by hash and checked.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use rondo_domain::calendar::{Calendar, read_calendars};
+use rondo_domain::calendar::{CalendarError, Calendars};
+use rondo_domain::round::Round;
 use rondo_domain::workflow::{Bundle, Definition, Problem, read_definition};
 use rondo_domain::{Country, FileHash};
 use rondo_eventlog::{Fault, Ledger, files};
@@ -11,12 +13,26 @@ use crate::cron;
 use crate::knowledge::Knowledge;
 
 /// A definition ready for use.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ready {
     /// The definition.
     pub definition: Definition,
-    /// Calendars by country.
-    pub calendars: BTreeMap<Country, Calendar>,
+    /// The calendars of countries and places.
+    pub calendars: Calendars,
+}
+
+impl Ready {
+    /// The definition as it holds in a round: with the changes of calendars that were recorded in it.
+    ///
+    /// # Errors
+    /// When a change is about what is not known here.
+    pub fn in_round(&self, round: &Round) -> Result<Cow<'_, Self>, CalendarError> {
+        if round.calendar_changes.is_empty() {
+            return Ok(Cow::Borrowed(self));
+        }
+        let calendars = self.calendars.changed(&round.calendar_changes)?;
+        Ok(Cow::Owned(Self { definition: self.definition.clone(), calendars }))
+    }
 }
 
 /// Reads a bundle whole: definition and calendars, each cron expression tried.
@@ -25,17 +41,16 @@ pub struct Ready {
 /// The first problem, with its place.
 pub fn read(bundle: &Bundle) -> Result<Ready, Problem> {
     let definition = read_definition(bundle)?;
-    let calendars = read_calendars(bundle.text("calendar/countries.toml")?, bundle.text("calendar/holidays.csv")?)
-        .map_err(|error| error.0)?;
+    let calendars = Calendars::read(bundle)?;
     let workflow = bundle.text("workflow.toml")?;
     let participants = bundle.text("participants.toml")?;
     let expected = definition.expected.iter().map(|expected| ("participants.toml", participants, &expected.country));
     let clocks = definition.milestones.values().filter_map(|rule| rule.country.as_ref()).chain([&definition.home]);
     for (file, text, country) in expected.chain(clocks.map(|country| ("workflow.toml", workflow, country))) {
-        if !calendars.contains_key(country) {
+        if calendars.get(country).is_none() {
             let offset = text.find(&format!("\"{country}\"")).unwrap_or(0);
             let message = format!("{country} has no calendar in calendar/countries.toml");
-            let known = calendars.keys().map(Country::as_str);
+            let known = calendars.countries.keys().map(Country::as_str);
             return Err(Problem::at(file, text, offset, message).suggest(country.as_str(), known));
         }
     }

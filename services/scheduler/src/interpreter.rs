@@ -1,5 +1,7 @@
 //! The interpreter: from what is known and what time it is to the commands that are due.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use rondo_domain::calendar::Moment;
 use rondo_domain::participation::ParticipationCommand;
@@ -34,8 +36,10 @@ pub(crate) fn command(cause: &[&str], wish: Wish) -> Option<Command> {
     Command::of_service(ROLE, cause, wish).ok()
 }
 
-fn ready<'d>(definitions: &'d Definitions, round: &Round) -> Option<&'d Ready> {
-    definitions.get(&round.pin.as_ref()?.bundle)
+fn ready<'d>(definitions: &'d Definitions, round: &Round) -> Option<Cow<'d, Ready>> {
+    let ready = definitions.get(&round.pin.as_ref()?.bundle)?;
+    // A change was tried on these calendars before it was recorded.
+    ready.in_round(round).inspect_err(|error| tracing::error!("a change of the calendar does not hold: {error}")).ok()
 }
 
 fn configure(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
@@ -81,7 +85,7 @@ fn plan_steps(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp
         for step in &ready.definition.steps {
             for country in countries(round, step) {
                 let key = (id.clone(), country);
-                commands.extend(plan_step(knowledge, ready, round, step, &key));
+                commands.extend(plan_step(knowledge, &ready, round, step, &key));
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod cron;
 pub mod definitions;
 mod interpreter;
 mod knowledge;
+mod moves;
 pub mod plan;
 
 use std::sync::Arc;

@@ -45,7 +45,7 @@ impl Ready {
     /// # Errors
     /// When there is none.
     pub fn calendar(&self, country: &Country) -> Result<&Calendar, CalendarError> {
-        self.calendars.get(country).ok_or_else(|| CalendarError::UnknownCountry(country.clone()))
+        self.calendars.of(country)
     }
 
     fn milestone(&self, rule: &MilestoneRule, year: Year, calendar: &Calendar) -> Result<Moment, PlanError> {

@@ -239,6 +239,6 @@ impl Context<'_> {
 ///
 /// # Errors
 /// `actor.unknown`.
-pub fn actor_of(command: &Command, network: &Network) -> Result<Actor, Rejection> {
-    network.actor(&command.actor, command.role, command.wish.country())
+pub fn actor_of(command: &Command, network: &Network, now: Timestamp) -> Result<Actor, Rejection> {
+    network.actor(&command.actor, command.role, command.wish.country(), now)
 }

@@ -68,7 +68,7 @@ impl Aggregate {
     /// The state after an event. An event of another kind of stream changes nothing.
     pub fn evolve(&mut self, event: &Event, stamp: &Stamp<'_>) {
         match (self, event) {
-            (Self::Network(state), Event::Network(event)) => state.evolve(event),
+            (Self::Network(state), Event::Network(event)) => state.evolve(event, stamp),
             (Self::Round(state), Event::Round(event)) => state.evolve(event),
             (Self::Participation(state), Event::Participation(event)) => state.evolve(event, stamp),
             (Self::Figures(state), Event::Figures(event)) => state.evolve(event),

@@ -104,6 +104,17 @@ text_id!(
     QueryId, "query", 64, "lower-case letters, digits, '-' and '.', at most 64", slug
 );
 text_id!(
+    /// A place in a country whose working days differ from the country's, ISO 3166-2, for example `MY-03` (Kelantan).
+    PlaceId, "place", 6, "an ISO 3166-2 code, for example MY-03",
+    |t| {
+        let (country, rest) = t.split_at_checked(3).unwrap_or(("", t));
+        let country = country.strip_suffix('-').unwrap_or_default();
+        country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase())
+            && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            && !rest.is_empty()
+    }
+);
+text_id!(
     /// A country or area, ISO 3166-1 alpha-3, for example `LAO`.
     Country, "country", 3, "three capital letters (ISO 3166-1 alpha-3)",
     |t| t.len() == 3 && t.bytes().all(|b| b.is_ascii_uppercase())

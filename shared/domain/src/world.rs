@@ -43,7 +43,7 @@ impl World {
             return;
         }
         if let Event::Network(event) = event {
-            return self.network.evolve(event);
+            return self.network.evolve(event, stamp);
         }
         self.streams.entry(stream.clone()).or_insert_with(|| Aggregate::new(kind)).evolve(event, stamp);
     }

@@ -245,7 +245,9 @@ mod tests {
         let round = "ilms-asean-2025".parse().unwrap();
         let wish = Wish::Round { round, command: RoundCommand::Launch };
         let command = Command::of_service("scheduler", &["launch"], wish).unwrap();
-        let actor = rondo_domain::network::Network::default().actor(&command.actor, None, None).unwrap();
+        let actor = rondo_domain::network::Network::default()
+            .actor(&command.actor, None, None, jiff::Timestamp::UNIX_EPOCH)
+            .unwrap();
         let stream = command.wish.stream();
         let event = Event::Round(RoundEvent::RoundLaunched {});
         let place = Place { stream: &stream, version: 2, position: 7, ordinal: 0 };

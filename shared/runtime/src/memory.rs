@@ -86,7 +86,7 @@ impl State {
         let Aggregate::Network(people) = self.of(&network)? else {
             return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
         };
-        let actor = actor_of(command, people)?;
+        let actor = actor_of(command, people, now)?;
         if let Some(file) = command.wish.file()
             && !self.files.contains_key(file)
         {

@@ -23,7 +23,7 @@ fn command(actor: &str, cause: &str, wish: Wish) -> Command {
 }
 
 fn grant(person: &str) -> Wish {
-    let grant = Grant { role: Role::RegionalCoordinator, country: None, institution: None };
+    let grant = Grant::of(Role::RegionalCoordinator, None);
     Wish::Network { command: NetworkCommand::GrantRole { person: person.parse().expect("an id"), grant } }
 }
 

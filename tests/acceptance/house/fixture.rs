@@ -108,7 +108,7 @@ impl House {
         ];
         for (person, role, country) in people {
             let country = country.map(|code| code.parse().unwrap());
-            let grant = Grant { role, country, institution: None };
+            let grant = Grant::of(role, country);
             let command = NetworkCommand::GrantRole { person: person.parse().unwrap(), grant };
             self.act("operator", Wish::Network { command }).await.unwrap();
         }

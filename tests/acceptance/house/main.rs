@@ -3,6 +3,7 @@
 mod fixture;
 mod hostile_files;
 mod mail_server;
+mod people_and_days;
 mod releases;
 mod tasks;
 mod two_people;

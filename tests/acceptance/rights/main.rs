@@ -129,7 +129,7 @@ fn moment() -> Moment {
 }
 
 fn grant(person: &str, role: Role, country: Option<&str>) -> Wish {
-    let grant = Grant { role, country: country.map(|code| code.parse().unwrap()), institution: None };
+    let grant = Grant::of(role, country.map(|code| code.parse().unwrap()));
     Wish::Network { command: NetworkCommand::GrantRole { person: person.parse().unwrap(), grant } }
 }
 

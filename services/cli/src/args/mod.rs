@@ -1,6 +1,7 @@
 //! The command line: noun, then verb; an example first in every help.
 
 mod audit;
+mod calendar;
 mod people;
 mod verbs;
 
@@ -13,6 +14,7 @@ use rondo_domain::{Country, PersonId, Reason, Role};
 
 use crate::output::Form;
 pub(crate) use audit::*;
+pub(crate) use calendar::*;
 pub(crate) use people::*;
 pub(crate) use verbs::*;
 
@@ -114,6 +116,12 @@ pub(crate) enum Command {
     /// People: the register, and the roles they hold.
     #[command(subcommand)]
     Person(PersonVerb),
+    /// Institutions, with their names over time.
+    #[command(subcommand)]
+    Institution(InstitutionVerb),
+    /// Working days: days off, working weekends, and what changed in a round.
+    #[command(subcommand)]
+    Calendar(CalendarVerb),
     /// Workflow definitions.
     #[command(subcommand)]
     Workflow(WorkflowVerb),

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use rondo_domain::{Country, InstitutionId, NoticeId, PersonId, Role, RoundId};
 
-use super::role;
+use super::{instant, role};
 
 /// Which mails of a round; all without one of these.
 #[derive(Debug, Args)]
@@ -112,8 +113,10 @@ pub(crate) enum PersonVerb {
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
-    /// Give a person a role.
-    #[command(after_help = "Example: rondo person grant lao-focal focal-point --country LAO")]
+    /// Give a person a role, from a day on and until a day where they are named.
+    #[command(
+        after_help = "Examples:\n  rondo person grant lao-focal focal-point --country LAO\n  rondo person grant lao-new focal-point --country LAO --institution lao-molsw --from 2027-01-01"
+    )]
     Grant {
         who: PersonId,
         #[arg(value_parser = role)]
@@ -122,5 +125,41 @@ pub(crate) enum PersonVerb {
         country: Option<Country>,
         #[arg(long)]
         institution: Option<InstitutionId>,
+        /// The first day; at once, without it. Days begin at midnight UTC unless an instant is given.
+        #[arg(long, value_name = "WHEN", value_parser = instant)]
+        from: Option<Timestamp>,
+        /// The first day on which it is over.
+        #[arg(long, value_name = "WHEN", value_parser = instant)]
+        until: Option<Timestamp>,
+    },
+    /// Let somebody stand in for a person in a role, until a day. Who is away may say so, or who keeps the network.
+    #[command(
+        after_help = "Example: rondo person delegate lao-focal lao-deputy focal-point --country LAO --until 2026-12-15 --reason leave --as lao-focal"
+    )]
+    Delegate {
+        /// Who is away.
+        who: PersonId,
+        /// Who stands in.
+        to: PersonId,
+        #[arg(value_parser = role)]
+        delegated: Role,
+        #[arg(long)]
+        country: Option<Country>,
+        /// The first day; at once, without it.
+        #[arg(long, value_name = "WHEN", value_parser = instant)]
+        from: Option<Timestamp>,
+        /// The first day on which it is over.
+        #[arg(long, value_name = "WHEN", value_parser = instant)]
+        until: Timestamp,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
+    /// Show a successor what a person sent, explained and promised, and what is open.
+    #[command(after_help = "Example: rondo person handover lao-focal --out handover.html")]
+    Handover {
+        who: PersonId,
+        /// Write it as a page that prints.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
 }

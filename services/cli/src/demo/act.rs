@@ -25,6 +25,7 @@ pub(super) async fn set_up(cast: &Cast, ledger: &Arc<dyn Ledger>) -> Result<(), 
             institution: entry.id.clone(),
             country: entry.country.clone(),
             name: entry.name.clone(),
+            place: entry.place.clone(),
         };
         desk.submit(&["institution", entry.id.as_str()], Wish::Network { command }).await?;
     }
@@ -45,7 +46,7 @@ fn desk(ledger: &Arc<dyn Ledger>, person: &PersonId, occasion: &str) -> Desk {
 }
 
 fn grant(entry: &PersonEntry) -> Grant {
-    Grant { role: entry.role, country: entry.country.clone(), institution: entry.institution.clone() }
+    Grant { institution: entry.institution.clone(), ..Grant::of(entry.role, entry.country.clone()) }
 }
 
 fn entry<'c>(cast: &'c Cast, person: &PersonId) -> Result<&'c PersonEntry, Failure> {

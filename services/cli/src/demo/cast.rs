@@ -5,12 +5,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use rondo_domain::calendar::{Offset, read_calendars};
+use rondo_domain::calendar::{Calendars, Offset};
 use rondo_domain::participation::{Answer, Declaration};
 use rondo_domain::run::TaskAnswer;
 use rondo_domain::table::TableNo;
 use rondo_domain::workflow::{Problem, parse_toml};
-use rondo_domain::{Country, InstitutionId, PersonId, Reason, Role, RoundId, StepId, Year};
+use rondo_domain::{Country, InstitutionId, PersonId, PlaceId, Reason, Role, RoundId, StepId, Year};
 use rondo_runtime::people::{People, Person};
 use serde::Deserialize;
 
@@ -56,6 +56,7 @@ pub(crate) struct InstitutionEntry {
     pub(crate) id: InstitutionId,
     pub(crate) country: Option<Country>,
     pub(crate) name: String,
+    pub(crate) place: Option<PlaceId>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -163,8 +164,7 @@ impl Cast {
         let file: File = parse_toml(FILE, text)?;
         let missing = |name: &str| Problem::of_file(FILE, format!("{name} is missing beside the cast"));
         let packed = |name: &str| builtin::file(&format!("{FOLDER}/{name}")).ok_or_else(|| missing(name));
-        let calendars =
-            read_calendars(packed("calendar/countries.toml")?, packed("calendar/holidays.csv")?).map_err(|e| e.0)?;
+        let calendars = Calendars::parse(packed("calendar/countries.toml")?, packed("calendar/holidays.csv")?, None)?;
         let instant = |local: DateTime, clock: &Country, at: usize| {
             let zone = calendars.get(clock).map(|calendar| &calendar.zone);
             zone.and_then(|zone| local.to_zoned(zone.clone()).ok())

@@ -3,6 +3,7 @@
 mod allowed;
 pub(crate) mod audit;
 pub(crate) mod backup;
+mod calendar;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -60,6 +61,8 @@ async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(
         Command::Reminder(verb) => reminder::run(verb, desk, config, form, served).await,
         Command::Task(verb) => task::run(verb, desk, form, served).await,
         Command::Audit(verb) => audit::run(verb, desk, &config.ledger.data, form).await,
+        Command::Calendar(verb) => calendar::run(verb, desk, form, served).await,
+        Command::Institution(verb) => calendar::institution(verb, desk, form).await,
         Command::Release(verb) => release::run(verb, desk, form).await,
         Command::Person(verb) => person::run(verb, desk, config, form).await,
         other => Err(Failure::usage(format!("{other:?} needs no log"))),

@@ -64,7 +64,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
         }
         PersonVerb::Erase { who: person, reason } => erase(person, reason, desk, config).await,
         PersonVerb::Grant { who: person, granted: role, country, institution } => {
-            let grant = Grant { role: *role, country: country.clone(), institution: institution.clone() };
+            let grant = Grant { institution: institution.clone(), ..Grant::of(*role, country.clone()) };
             let command = NetworkCommand::GrantRole { person: person.clone(), grant };
             desk.submit(&["grant"], Wish::Network { command }).await?;
             line(&format!("{person} holds the role {role}."))

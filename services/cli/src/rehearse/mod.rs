@@ -104,7 +104,7 @@ async fn everybody(ready: &Ready, ledger: &Arc<dyn Ledger>) -> Result<People, Fa
     let operator = desk(ledger, "operator".parse()?);
     for (role, country) in everybody {
         let id = person(role, country)?;
-        let grant = Grant { role, country: country.cloned(), institution: None };
+        let grant = Grant::of(role, country.cloned());
         let command = NetworkCommand::GrantRole { person: id.clone(), grant };
         operator.submit(&["grant", id.as_str()], Wish::Network { command }).await?;
         let name = country.map_or_else(|| role.to_string(), |country| format!("{role} of {country}"));

@@ -79,6 +79,7 @@ pub(crate) async fn country(
     let sheets = shared.projection.with(|world| {
         world.participation(&round, &country).map(|part| sheets(part, &country, &texts)).unwrap_or_default()
     });
+    let now = shared.clock.now();
     let recorded = recorded(&*shared.ledger, &sheets).await?;
     let view = shared.projection.with(|world| {
         let participant = world.round(&round)?.participants.get(&country)?;
@@ -91,7 +92,7 @@ pub(crate) async fn country(
             deadline: words::moment(&participant.deadline),
             explanation: participant.deadline.explanation(),
             closed: part.closed.clone().or_else(|| part.declined.clone()).unwrap_or_default(),
-            asked: tasks::open(world, &round, Some(&country), &texts),
+            asked: tasks::open(world, &round, Some(&country), &texts, now),
             settled: tasks::settled(world, &round, &country),
             tables: tables(&part, &country, &texts, &recorded),
             submissions: submissions(&part),

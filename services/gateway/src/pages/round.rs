@@ -137,7 +137,7 @@ fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts, (now, notice)
         top: format!("{}: {}", words::instant(now), counted.in_words(round)),
         dates: dates(round),
         stuck: stuck.into_iter().map(|(_, line)| line).collect(),
-        asked: tasks::open(world, id, None, texts),
+        asked: tasks::open(world, id, None, texts, now),
         tables: tables.into_iter().map(|(no, title)| (no.to_string(), title)).collect(),
         rows,
         next,
@@ -274,7 +274,8 @@ mod tests {
     use super::*;
 
     fn after(events: &[E]) -> Participation {
-        let actor = Network::default().actor(&"scheduler".parse().unwrap(), None, None).unwrap();
+        let actor =
+            Network::default().actor(&"scheduler".parse().unwrap(), None, None, jiff::Timestamp::UNIX_EPOCH).unwrap();
         let mut state = Aggregate::new(StreamKind::Participation);
         for event in events {
             let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };

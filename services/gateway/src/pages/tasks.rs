@@ -1,5 +1,6 @@
 //! What a round or a country waits for people to do.
 
+use jiff::Timestamp;
 use rondo_domain::run::{Outcome, Stage, TaskName};
 use rondo_domain::world::World;
 use rondo_domain::{Country, Role, RoundId};
@@ -19,14 +20,20 @@ pub(super) struct OpenTask {
 }
 
 /// The open tasks of a round, or of one country in it, in the order of their limits.
-pub(super) fn open(world: &World, id: &RoundId, only: Option<&Country>, texts: &Texts) -> Vec<OpenTask> {
+pub(super) fn open(
+    world: &World,
+    id: &RoundId,
+    only: Option<&Country>,
+    texts: &Texts,
+    now: Timestamp,
+) -> Vec<OpenTask> {
     let mut open = Vec::new();
     for (_, country, run) in world.runs().into_iter().filter(|(of, ..)| of == id) {
         if only.is_some() && only != country.as_ref() {
             continue;
         }
         for (occurrence, task) in run.open_tasks() {
-            let whose = |role: Role| match world.network().holders(role, country.as_ref()).len() {
+            let whose = |role: Role| match world.network().holders(role, country.as_ref(), now).len() {
                 0 => format!("{role} (nobody holds this role)"),
                 _ => role.to_string(),
             };

@@ -1,25 +1,23 @@
-//! Calendars read from text: `countries.toml` (zones and working weeks) and `holidays.csv`.
+//! Calendars read from text: `countries.toml` (zones and working weeks, of places too), `holidays.csv` and `working-days.csv`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{Calendar, WorkingWeek};
-use crate::Country;
-use crate::workflow::{Problem, parse_toml};
-
-/// What is wrong in a calendar file, and where.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error(transparent)]
-pub struct CalendarFileError(#[from] pub Problem);
+use super::change::NamedWeekday;
+use super::{Calendar, Calendars, WorkingWeek};
+use crate::workflow::{Bundle, Problem, parse_toml};
+use crate::{Country, PlaceId};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CountriesFile {
     version: String,
     country: Vec<CountryEntry>,
+    #[serde(default)]
+    place: Vec<PlaceEntry>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +30,16 @@ struct CountryEntry {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct PlaceEntry {
+    code: toml::Spanned<String>,
+    country: toml::Spanned<String>,
+    name: String,
+    zone: Option<toml::Spanned<String>>,
+    week: Option<Vec<WeekEntry>>,
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WeekEntry {
     from: Option<Date>,
@@ -39,96 +47,186 @@ struct WeekEntry {
 }
 
 #[derive(Deserialize)]
-struct HolidayRow {
+struct DayRow {
     ref_area: String,
     date: String,
     name: String,
-    date_is_estimated: String,
+    date_is_estimated: Option<String>,
 }
 
 const COUNTRIES: &str = "calendar/countries.toml";
 const HOLIDAYS: &str = "calendar/holidays.csv";
+const WORKING_DAYS: &str = "calendar/working-days.csv";
 
-/// The calendars of a workflow, by country, from the texts of its two calendar files.
-///
-/// # Errors
-/// The first problem, with file, line and column.
-pub fn read_calendars(countries: &str, holidays: &str) -> Result<BTreeMap<Country, Calendar>, CalendarFileError> {
-    let file: CountriesFile = parse_toml(COUNTRIES, countries)?;
-    let mut calendars = BTreeMap::new();
-    for entry in file.country {
-        let at =
-            |span: &std::ops::Range<usize>, message: String| Problem::at(COUNTRIES, countries, span.start, message);
-        let country: Country =
-            entry.code.get_ref().parse().map_err(|e: crate::InvalidId| at(&entry.code.span(), e.to_string()))?;
-        let zone = TimeZone::get(entry.zone.get_ref()).map_err(|_| {
-            let zone = entry.zone.get_ref();
+/// Places in the text of `countries.toml`.
+struct Here<'t>(&'t str);
+
+impl Here<'_> {
+    fn at(&self, span: &std::ops::Range<usize>, message: String) -> Problem {
+        Problem::at(COUNTRIES, self.0, span.start, message)
+    }
+
+    fn zone(&self, name: &toml::Spanned<String>) -> Result<TimeZone, Problem> {
+        let zone = name.get_ref();
+        TimeZone::get(zone).map_err(|_| {
             let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-            at(&entry.zone.span(), format!("`{zone}` is not a zone of the time-zone database"))
+            self.at(&name.span(), format!("`{zone}` is not a zone of the time-zone database"))
                 .suggest(zone, known.iter().map(String::as_str))
-        })?;
+        })
+    }
+
+    fn weeks(&self, entries: Vec<WeekEntry>) -> Result<Vec<WorkingWeek>, Problem> {
         let mut weeks = Vec::new();
-        for week in entry.week {
+        for week in entries {
             let rest = week.rest.iter().map(|day| {
-                weekday(day.get_ref()).ok_or_else(|| {
-                    at(&day.span(), format!("`{}` is not a day of the week", day.get_ref()))
-                        .suggest(day.get_ref(), WEEKDAYS)
-                })
+                day.get_ref()
+                    .parse::<NamedWeekday>()
+                    .map(|day| day.0)
+                    .map_err(|e| self.at(&day.span(), e.to_string()).suggest(day.get_ref(), WEEKDAYS))
             });
             weeks.push(WorkingWeek { from: week.from.unwrap_or(Date::MIN), rest: rest.collect::<Result<_, _>>()? });
         }
         weeks.sort_by_key(|week| week.from);
-        calendars.insert(
-            country.clone(),
-            Calendar {
-                country,
-                name: entry.name,
-                zone,
-                zone_name: entry.zone.into_inner(),
-                weeks,
-                holidays: BTreeMap::new(),
-                covered: BTreeSet::new(),
-                version: file.version.clone(),
-            },
-        );
+        Ok(weeks)
     }
-    add_holidays(&mut calendars, holidays)?;
-    Ok(calendars)
 }
 
-fn add_holidays(calendars: &mut BTreeMap<Country, Calendar>, text: &str) -> Result<(), Problem> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    for (index, row) in reader.deserialize::<HolidayRow>().enumerate() {
-        let line = index + 2;
-        let problem = |message: String| Problem::on_line(HOLIDAYS, line, message);
-        let row = row.map_err(|e| problem(e.to_string()))?;
-        let country: Country = row.ref_area.parse().map_err(|e: crate::InvalidId| problem(e.to_string()))?;
-        let date: Date = row.date.parse().map_err(|_| problem(format!("`{}` is not a date", row.date)))?;
-        let estimated = match row.date_is_estimated.as_str() {
-            "Y" => true,
-            "N" => false,
-            other => return Err(problem(format!("`{other}` is neither Y nor N"))),
-        };
-        let calendar = calendars
-            .get_mut(&country)
-            .ok_or_else(|| problem(format!("{country} has holidays but no entry in {COUNTRIES}")))?;
-        calendar.covered.insert(date.year());
-        calendar.holidays.entry(date).or_insert((row.name, estimated));
+impl Calendars {
+    /// The calendars of a workflow.
+    ///
+    /// # Errors
+    /// The first problem, with file, line and column.
+    pub fn read(bundle: &Bundle) -> Result<Self, Problem> {
+        // A workflow without working weekends has no file of them.
+        let working_days = bundle.text(WORKING_DAYS).ok();
+        Self::parse(bundle.text(COUNTRIES)?, bundle.text(HOLIDAYS)?, working_days)
     }
-    Ok(())
+
+    /// The calendars that these texts describe: countries and places, days off, and days that are worked all the same.
+    ///
+    /// # Errors
+    /// The first problem, with file, line and column.
+    pub fn parse(countries: &str, holidays: &str, working_days: Option<&str>) -> Result<Self, Problem> {
+        let file: CountriesFile = parse_toml(COUNTRIES, countries)?;
+        let here = Here(countries);
+        let mut calendars = Self::default();
+        for entry in file.country {
+            let country: Country = entry
+                .code
+                .get_ref()
+                .parse()
+                .map_err(|e: crate::InvalidId| here.at(&entry.code.span(), e.to_string()))?;
+            let calendar = Calendar {
+                country: country.clone(),
+                name: entry.name,
+                zone: here.zone(&entry.zone)?,
+                zone_name: entry.zone.into_inner(),
+                weeks: here.weeks(entry.week)?,
+                holidays: BTreeMap::new(),
+                working: BTreeMap::new(),
+                covered: BTreeSet::new(),
+                version: file.version.clone(),
+            };
+            calendars.countries.insert(country, calendar);
+        }
+        let (of_places, of_countries) = (days(HOLIDAYS, holidays, true)?, days(HOLIDAYS, holidays, false)?);
+        let worked = working_days.unwrap_or("ref_area,date,name\n");
+        calendars.add(of_countries, Kind::Off)?;
+        calendars.add(days(WORKING_DAYS, worked, false)?, Kind::Worked)?;
+        for entry in file.place {
+            calendars.add_place(&here, entry)?;
+        }
+        calendars.add(of_places, Kind::Off)?;
+        calendars.add(days(WORKING_DAYS, worked, true)?, Kind::Worked)?;
+        Ok(calendars)
+    }
+
+    /// A place begins as its country, with what is said of it alone above that.
+    fn add_place(&mut self, here: &Here<'_>, entry: PlaceEntry) -> Result<(), Problem> {
+        let place: PlaceId =
+            entry.code.get_ref().parse().map_err(|e: crate::InvalidId| here.at(&entry.code.span(), e.to_string()))?;
+        let of = entry.country.get_ref();
+        let mut calendar = self.countries.iter().find(|(country, _)| country.as_str() == of).map(|(_, c)| c.clone());
+        let Some(mut calendar) = calendar.take() else {
+            let known = self.countries.keys().map(Country::as_str);
+            return Err(here.at(&entry.country.span(), format!("{of} has no entry here")).suggest(of, known));
+        };
+        calendar.name = entry.name;
+        if let Some(zone) = entry.zone {
+            calendar.zone = here.zone(&zone)?;
+            calendar.zone_name = zone.into_inner();
+        }
+        if let Some(week) = entry.week {
+            calendar.weeks = here.weeks(week)?;
+        }
+        self.places.insert(place, calendar);
+        Ok(())
+    }
+
+    fn add(&mut self, days: Vec<Day>, kind: Kind) -> Result<(), Problem> {
+        for Day { file, line, area, date, name, estimated } in days {
+            let calendar = match area.parse::<Country>() {
+                Ok(country) => self.countries.get_mut(&country),
+                Err(_) => area.parse::<PlaceId>().ok().and_then(|place| self.places.get_mut(&place)),
+            };
+            let missing = || Problem::on_line(file, line, format!("{area} has days but no entry in {COUNTRIES}"));
+            let calendar = calendar.ok_or_else(missing)?;
+            match kind {
+                Kind::Off => {
+                    calendar.covered.insert(date.year());
+                    calendar.holidays.entry(date).or_insert((name, estimated));
+                }
+                Kind::Worked => {
+                    calendar.working.insert(date, name);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Off,
+    Worked,
+}
+
+/// A row of a file of days.
+struct Day {
+    file: &'static str,
+    line: usize,
+    area: String,
+    date: Date,
+    name: String,
+    estimated: bool,
+}
+
+/// The days of countries in a file, or those of places in them.
+fn days(file: &'static str, text: &str, of_places: bool) -> Result<Vec<Day>, Problem> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let mut days = Vec::new();
+    for (index, row) in reader.deserialize::<DayRow>().enumerate() {
+        let line = index + 2;
+        let problem = |message: String| Problem::on_line(file, line, message);
+        let row = row.map_err(|e| problem(e.to_string()))?;
+        let is_place = row.ref_area.contains('-');
+        let known = if is_place {
+            row.ref_area.parse::<PlaceId>().map(|_| ())
+        } else {
+            row.ref_area.parse::<Country>().map(|_| ())
+        };
+        known.map_err(|e| problem(e.to_string()))?;
+        let date = row.date.parse().map_err(|_| problem(format!("`{}` is not a date", row.date)))?;
+        let estimated = match row.date_is_estimated.as_deref() {
+            Some("Y") => true,
+            Some("N") | None => false,
+            Some(other) => return Err(problem(format!("`{other}` is neither Y nor N"))),
+        };
+        if is_place == of_places {
+            days.push(Day { file, line, area: row.ref_area, date, name: row.name, estimated });
+        }
+    }
+    Ok(days)
 }
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-
-fn weekday(text: &str) -> Option<Weekday> {
-    Some(match text {
-        "Monday" => Weekday::Monday,
-        "Tuesday" => Weekday::Tuesday,
-        "Wednesday" => Weekday::Wednesday,
-        "Thursday" => Weekday::Thursday,
-        "Friday" => Weekday::Friday,
-        "Saturday" => Weekday::Saturday,
-        "Sunday" => Weekday::Sunday,
-        _ => return None,
-    })
-}

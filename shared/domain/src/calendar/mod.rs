@@ -1,14 +1,18 @@
-//! Each country's working days: dated working weeks, public holidays with their source, and the dates reckoned by them.
+//! Each country's working days: dated working weeks, public holidays and working weekends with their source, and the dates
+//! reckoned by them; places in a country whose days differ; and changes of all that which are recorded in a round.
 //!
 //! A year that the calendar does not cover is an error, never a guess of Monday to Friday.
 
+mod change;
 mod deadline;
 mod file;
 mod hours;
 mod offset;
+#[cfg(test)]
+mod oracle;
 
+pub use change::{CalendarChange, DateMove, DayChange, MAX_CHANGES, NamedWeekday};
 pub use deadline::{Adjustment, Moment, Roll};
-pub use file::{CalendarFileError, read_calendars};
 pub use hours::{Closed, Hours};
 pub use offset::{InvalidOffset, Offset, Unit};
 
@@ -17,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use crate::{Country, Year};
+use crate::{Country, PlaceId, Year};
 
 /// Why a date cannot be reckoned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +29,12 @@ pub enum CalendarError {
     /// No calendar for the country.
     #[error("there is no calendar for {0}")]
     UnknownCountry(Country),
+    /// No calendar for the place.
+    #[error("there is no calendar for {0}")]
+    UnknownPlace(PlaceId),
+    /// No such zone.
+    #[error("`{0}` is not a zone of the time-zone database")]
+    UnknownZone(String),
     /// The calendar does not cover the year.
     #[error("the calendar of {country} has no holidays for {year}; it covers {covered}")]
     YearNotCovered {
@@ -73,12 +83,41 @@ pub struct WorkingWeek {
     pub rest: Vec<Weekday>,
 }
 
-/// One country's calendar.
+/// The calendars of a workflow: of countries, and of places in them whose days differ.
+#[derive(Debug, Clone, Default)]
+pub struct Calendars {
+    /// By country.
+    pub countries: BTreeMap<Country, Calendar>,
+    /// By place; each begins as its country's.
+    pub places: BTreeMap<PlaceId, Calendar>,
+}
+
+impl Calendars {
+    /// A country's calendar.
+    pub fn get(&self, country: &Country) -> Option<&Calendar> {
+        self.countries.get(country)
+    }
+
+    /// A country's calendar.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn of(&self, country: &Country) -> Result<&Calendar, CalendarError> {
+        self.get(country).ok_or_else(|| CalendarError::UnknownCountry(country.clone()))
+    }
+
+    /// The calendar of somebody in a country: that of the place of their institution, where it has one.
+    pub fn at(&self, country: &Country, place: Option<&PlaceId>) -> Option<&Calendar> {
+        place.and_then(|place| self.places.get(place)).or_else(|| self.get(country))
+    }
+}
+
+/// One calendar: a country's, or that of a place in it.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     /// Whose.
     pub country: Country,
-    /// The country's name in English.
+    /// The name of the country, or the place, in English.
     pub name: String,
     /// The zone in which its days begin and end.
     pub zone: TimeZone,
@@ -88,6 +127,8 @@ pub struct Calendar {
     pub weeks: Vec<WorkingWeek>,
     /// Holidays by date; a date may carry several.
     pub holidays: BTreeMap<Date, (String, bool)>,
+    /// Days that are worked although the week or a holiday would have them off, and why.
+    pub working: BTreeMap<Date, String>,
     /// Years for which there are holidays.
     pub covered: BTreeSet<Year>,
     /// Version of the holiday data, recorded with every date reckoned from it.
@@ -107,6 +148,9 @@ impl Calendar {
                 year: day.year(),
                 covered: if years.is_empty() { "no year".to_owned() } else { years.join(", ") },
             });
+        }
+        if self.working.contains_key(&day) {
+            return Ok(None);
         }
         if let Some((name, estimated)) = self.holidays.get(&day) {
             return Ok(Some(DayOff::Holiday { name: name.clone(), estimated: *estimated }));
@@ -159,7 +203,6 @@ impl Calendar {
 #[cfg(test)]
 pub(crate) mod tests {
     use jiff::civil::date;
-    use proptest::prelude::*;
 
     use super::*;
 
@@ -171,6 +214,7 @@ pub(crate) mod tests {
             zone_name: "Asia/Manila".to_owned(),
             weeks: vec![WorkingWeek { from: Date::MIN, rest: vec![Weekday::Saturday, Weekday::Sunday] }],
             holidays: [(date(2025, 10, 31), ("All Saints' Day Eve".to_owned(), false))].into(),
+            working: BTreeMap::new(),
             covered: [2025, 2026].into(),
             version: "test".to_owned(),
         }
@@ -179,17 +223,5 @@ pub(crate) mod tests {
     #[test]
     fn a_year_without_data_is_an_error() {
         assert!(matches!(philippines().is_working(date(2027, 1, 1)), Err(CalendarError::YearNotCovered { .. })));
-    }
-
-    proptest! {
-        #[test]
-        fn adding_working_days_counts_back(start in 0i32..300, days in 1i32..60) {
-            let calendar = philippines();
-            let from = date(2025, 3, 1).checked_add(jiff::Span::new().days(start)).unwrap();
-            let there = calendar.add_working_days(from, days).unwrap();
-            let counted = calendar.working_days_between(from.tomorrow().unwrap(), there.tomorrow().unwrap()).unwrap();
-            prop_assert_eq!(counted, days.unsigned_abs());
-            prop_assert!(calendar.is_working(there).unwrap());
-        }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MailScope, Participant, Pin, Round, RoundEvent, RoundPlan, RoundState};
-use crate::calendar::Moment;
+use crate::calendar::{CalendarChange, DateMove, DayChange, MAX_CHANGES, Moment};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
 use crate::{Country, Rejection, ReleaseId, Role, Year};
@@ -69,6 +69,15 @@ pub enum RoundCommand {
         /// Which.
         scope: MailScope,
         /// Why.
+        reason: String,
+    },
+    /// Record that days, a week or a zone are not as the pinned calendars have them.
+    ChangeCalendar {
+        /// What.
+        changes: Vec<CalendarChange>,
+        /// The dates that this moves, and those that stay although it would.
+        moves: Vec<DateMove>,
+        /// Why, and by whose word.
         reason: String,
     },
     /// The general deadline has passed.
@@ -147,6 +156,7 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         }
         C::PauseMail { scope, reason } => return mail(state, scope, reason, true, context),
         C::ResumeMail { scope, reason } => return mail(state, scope, reason, false, context),
+        C::ChangeCalendar { changes, moves, reason } => calendar_changed(state, changes, moves, reason, context)?,
         C::Reopen { reason } => {
             context.require_role(COORDINATORS, "reopen a round")?;
             possible(state, &[S::Closing, S::Closed, S::Finalising], "be reopened")?;
@@ -188,6 +198,43 @@ fn mail(
     }
     let (scope, reason) = (scope.clone(), reason.to_owned());
     Ok(vec![if pause { RoundEvent::MailPaused { scope, reason } } else { RoundEvent::MailResumed { scope, reason } }])
+}
+
+/// The most dates that one change of a calendar names.
+const MAX_MOVES: usize = 20_000;
+
+fn calendar_changed(
+    state: &Round,
+    changes: &[CalendarChange],
+    moves: &[DateMove],
+    reason: &str,
+    context: &Context<'_>,
+) -> Result<RoundEvent, Rejection> {
+    use RoundState as S;
+    context.require_role(COORDINATORS, "change a calendar")?;
+    possible(
+        state,
+        &[S::Configured, S::Collecting, S::Closing, S::Closed, S::Finalising],
+        "have its calendar changed",
+    )?;
+    require_reason(reason)?;
+    if changes.is_empty() {
+        return Err(Rejection::Malformed { what: "no change of a calendar is named".to_owned() });
+    }
+    let before = state.calendar_changes.len();
+    for (what, count, limit) in
+        [("changes of a calendar", before + changes.len(), 10 * MAX_CHANGES), ("dates", moves.len(), MAX_MOVES)]
+    {
+        if count > limit {
+            return Err(Rejection::OutOfBounds { what: format!("{count} {what}"), limit });
+        }
+    }
+    for change in changes {
+        if let DayChange::DayOff { title, .. } | DayChange::Worked { title, .. } = &change.change {
+            require_text(title, "name of the day")?;
+        }
+    }
+    Ok(RoundEvent::CalendarChanged { changes: changes.to_vec(), moves: moves.to_vec(), reason: reason.to_owned() })
 }
 
 /// The steps that lead a round on, which the engine takes, or a coordinator by hand.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::Moment;
+use crate::calendar::{CalendarChange, DateMove, Moment};
 use crate::notice::NoticeBrief;
 use crate::table::TableNo;
 use crate::{Country, FileHash, MilestoneId, PersonId, ReleaseId, WorkflowId, Year};
@@ -150,6 +150,17 @@ pub enum RoundEvent {
         /// Why.
         reason: String,
     },
+    /// Days of a calendar are off or worked, or its week or zone is another, from now on in this round. What was announced
+    /// stays; what is still to come is reckoned again.
+    CalendarChanged {
+        /// What.
+        changes: Vec<CalendarChange>,
+        /// The dates that this moves, and those that it would move if people had not been told them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        moves: Vec<DateMove>,
+        /// Why.
+        reason: String,
+    },
     /// The general deadline passed.
     RoundClosing {},
     /// No more submissions are taken.
@@ -196,6 +207,8 @@ pub struct Round {
     pub moves: BTreeMap<Country, u32>,
     /// Mail that is held, and why.
     pub mail_paused: BTreeMap<MailScope, String>,
+    /// What changed in calendars since the round was planned, in the order it was recorded.
+    pub calendar_changes: Vec<CalendarChange>,
 }
 
 /// Which mails of a round.
@@ -258,6 +271,7 @@ impl Round {
             RoundEvent::MailResumed { scope, .. } => {
                 self.mail_paused.remove(scope);
             }
+            RoundEvent::CalendarChanged { changes, .. } => self.calendar_changes.extend(changes.iter().cloned()),
             RoundEvent::RoundClosing {} => self.state = RoundState::Closing,
             RoundEvent::RoundClosed {} => self.state = RoundState::Closed,
             RoundEvent::RoundFinalising {} => self.state = RoundState::Finalising,

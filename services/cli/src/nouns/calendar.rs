@@ -1,0 +1,188 @@
+//! `rondo calendar` and `rondo institution`.
+
+use jiff::civil::date;
+use rondo_domain::calendar::{CalendarChange, Calendars, DateMove, DayChange, DayOff};
+use rondo_domain::network::NetworkCommand;
+use rondo_domain::round::RoundCommand;
+use rondo_domain::{Country, PlaceId, RoundId, StreamId, Wish, Year};
+use serde_json::{Value, json};
+
+use crate::args::{CalendarVerb, InstitutionVerb};
+use crate::builtin;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{Form, Listing, hint, line};
+
+pub(crate) async fn run(verb: &CalendarVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
+    match verb {
+        CalendarVerb::Show { workflow, country, place, year } => show(workflow, country, place.as_ref(), *year, form),
+        CalendarVerb::Change { round, country, place, what, title, estimated, rest, reason, preview } => {
+            let title = title.clone().unwrap_or_default();
+            let change = match (what.off, what.worked, what.week_from, &what.zone) {
+                (Some(date), ..) => DayChange::DayOff { date, title, estimated: *estimated },
+                (_, Some(date), ..) => DayChange::Worked { date, title },
+                (_, _, Some(from), _) => DayChange::Week { from, rest: rest.clone() },
+                (.., Some(zone)) => DayChange::Zone { zone: zone.clone() },
+                _ => return Err(Failure::usage("say what changes: --off, --worked, --week-from or --zone")),
+            };
+            let change = CalendarChange { country: country.clone(), place: place.clone(), change };
+            let reason = reason.as_deref().filter(|_| !preview);
+            changed(round, change, reason, desk, form, served).await
+        }
+    }
+}
+
+/// The days of a year that are not as their weekday has them.
+fn show(workflow: &str, country: &Country, place: Option<&PlaceId>, year: Year, form: Form) -> Result<(), Failure> {
+    let calendars = Calendars::read(&builtin::bundle(workflow)?)?;
+    let calendar = match place {
+        Some(place) => calendars.places.get(place).filter(|calendar| calendar.country == *country),
+        None => calendars.get(country),
+    };
+    let calendar = calendar.ok_or_else(|| {
+        let places: Vec<String> = calendars.places.keys().map(ToString::to_string).collect();
+        Failure::not_found(format!(
+            "{workflow} has no such calendar; it has {} countries, and the places {}",
+            calendars.countries.len(),
+            places.join(", ")
+        ))
+    })?;
+    let mut entries = Vec::new();
+    let (mut day, mut worked) = (date(year, 1, 1), 0);
+    while day.year() == year {
+        let off = calendar.day_off(day).map_err(|e| Failure::usage(e.to_string()))?;
+        worked += u32::from(off.is_none());
+        let told = match (&off, calendar.working.get(&day)) {
+            (_, Some(why)) => Some(("worked", why.clone())),
+            (Some(DayOff::Holiday { .. }), None) => off.as_ref().map(|off| ("off", off.to_string())),
+            _ => None,
+        };
+        if let Some((what, title)) = told {
+            entries.push(json!({
+                "date": day, "weekday": day.strftime("%a").to_string(), "what": what, "title": title,
+            }));
+        }
+        day = day.tomorrow().map_err(|e| Failure::failed(e.to_string()))?;
+    }
+    let weeks: Vec<String> = calendar
+        .weeks
+        .iter()
+        .map(|week| {
+            let rest: Vec<String> = week.rest.iter().map(|day| format!("{day:?}")).collect();
+            let since =
+                if week.from == jiff::civil::Date::MIN { String::new() } else { format!(" from {} on", week.from) };
+            format!("{}{since}", rest.join(" and "))
+        })
+        .collect();
+    let columns = &[("/date", "Date"), ("/weekday", "Day"), ("/what", "Is"), ("/title", "Because")];
+    Listing { name: "days", columns, entries, empty: "No day is otherwise than its weekday." }.print(form)?;
+    hint(&format!(
+        "{}, clock of {}, rests on {}; {worked} days of {year} are worked. Version: {}.",
+        calendar.name,
+        calendar.zone_name,
+        weeks.join("; "),
+        calendar.version
+    ));
+    Ok(())
+}
+
+/// Shows what a change moves, and records it where a reason is given.
+async fn changed(
+    id: &RoundId,
+    change: CalendarChange,
+    reason: Option<&str>,
+    desk: &Desk,
+    form: Form,
+    served: bool,
+) -> Result<(), Failure> {
+    let round = desk.round(id).await?;
+    let (_, ready) = desk.definition(&round).await?;
+    let world = desk.world(&[StreamId::round(id).as_str(), &format!("run/{id}")]).await?;
+    let changes = vec![change];
+    let moves = ready
+        .moved_by(&round, &changes, |country| world.run(id, country))
+        .map_err(|e| Failure::usage(e.to_string()))?;
+    if let Some(reason) = reason {
+        let command =
+            RoundCommand::ChangeCalendar { changes: changes.clone(), moves: moves.clone(), reason: reason.to_owned() };
+        desk.round_command(id, command).await?;
+    }
+    let columns = &[
+        ("/country", "Country"),
+        ("/of", "Date"),
+        ("/was", "Was"),
+        ("/is", "Is"),
+        ("/what", "So that it"),
+        ("/why", "Because"),
+    ];
+    let entries = moves.iter().map(entry).collect();
+    Listing { name: "moves", columns, entries, empty: "No date moves by it." }.print(form)?;
+    let whose = changes[0].place.as_ref().map_or_else(|| changes[0].country.to_string(), ToString::to_string);
+    let said = format!("{whose}: {}.", changes[0].change);
+    hint(&match reason {
+        Some(_) => format!("Recorded. {said}"),
+        None => {
+            format!("Nothing is recorded yet. {said} Give the same with --reason instead of --preview to record it.")
+        }
+    });
+    if moves.iter().any(|moved| moved.stays && moved.of == "deadline") {
+        hint(&format!("A deadline that was announced stays. To move it: rondo round extend {id} COUNTRY … --reason …"));
+    }
+    if reason.is_some() {
+        super::remark(served);
+    }
+    Ok(())
+}
+
+fn entry(moved: &DateMove) -> Value {
+    json!({
+        "country": moved.country,
+        "of": moved.of,
+        "was": moved.was.local.strftime("%a %Y-%m-%d %H:%M").to_string(),
+        "is": moved.is.local.strftime("%a %Y-%m-%d %H:%M").to_string(),
+        "what": if moved.stays { "stays as announced" } else { "moves" },
+        "why": moved.is.explanation(),
+    })
+}
+
+pub(crate) async fn institution(verb: &InstitutionVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
+    match verb {
+        InstitutionVerb::List => {
+            let world = desk.world(&["network"]).await?;
+            let institutions = world.network().institutions.iter();
+            let entries = institutions
+                .map(|(id, institution)| {
+                    let names: Vec<Value> =
+                        institution.names.iter().map(|(from, name)| json!({"from": from, "name": name})).collect();
+                    let former: Vec<&str> =
+                        institution.names.iter().rev().skip(1).map(|(_, name)| name.as_str()).collect();
+                    json!({
+                        "institution": id, "country": institution.country, "title": institution.title(),
+                        "place": institution.place, "names": names, "former": former.join("; "),
+                    })
+                })
+                .collect();
+            let columns = &[
+                ("/institution", "Institution"),
+                ("/country", "Country"),
+                ("/title", "Name"),
+                ("/place", "Place"),
+                ("/former", "Formerly"),
+            ];
+            Listing { name: "institutions", columns, entries, empty: "No institution is registered yet." }.print(form)
+        }
+        InstitutionVerb::Register { institution, country, title, place } => {
+            let command = NetworkCommand::RegisterInstitution {
+                institution: institution.clone(),
+                country: country.clone(),
+                name: title.clone(),
+                place: place.clone(),
+            };
+            let accepted = desk.submit(&["register"], Wish::Network { command }).await?;
+            line(&match accepted.count {
+                0 => format!("{institution} is registered so already."),
+                _ => format!("{institution} is registered as {title}."),
+            })
+        }
+    }
+}

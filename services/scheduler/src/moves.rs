@@ -1,0 +1,71 @@
+//! What a change of a calendar moves: the steps still to come, and the dates that would fall elsewhere had they not been told.
+
+use rondo_domain::Country;
+use rondo_domain::calendar::{CalendarChange, DateMove, Moment};
+use rondo_domain::round::Round;
+use rondo_domain::run::{Occurrence, Run, Stage};
+use rondo_domain::workflow::{Each, Trigger};
+
+use crate::definitions::Ready;
+use crate::plan::PlanError;
+
+impl Ready {
+    /// The dates of a round that these changes move, and those that stay although they would be reckoned otherwise, in the
+    /// order of their instants. `run` gives the run of a country, or of the round itself.
+    ///
+    /// # Errors
+    /// When a change is about what is not known, or a date cannot be reckoned with it.
+    pub fn moved_by<'r>(
+        &self,
+        round: &Round,
+        changes: &[CalendarChange],
+        run: impl Fn(Option<&Country>) -> Option<&'r Run>,
+    ) -> Result<Vec<DateMove>, PlanError> {
+        let was = self.in_round(round)?;
+        let mut after = round.clone();
+        after.calendar_changes.extend(changes.iter().cloned());
+        let is = self.in_round(&after)?;
+        let mut moves = was.announced(&is, round)?;
+        for step in &self.definition.steps {
+            let Trigger::Milestone { milestone, .. } = &step.trigger else { continue };
+            let whose: Vec<Option<&Country>> = match step.each {
+                Each::Round => vec![None],
+                Each::Country => round.participants.keys().map(Some).collect(),
+            };
+            let occurrence = Occurrence { step: step.id.clone(), of: milestone.to_string() };
+            for country in whose {
+                let planned = run(country).and_then(|run| run.occurrences.get(&occurrence));
+                let Some((planned, Stage::Planned)) = planned else { continue };
+                let Some(due) = is.milestone_due(&after, step, country)? else { continue };
+                if due.at != planned.at {
+                    let of = step.id.to_string();
+                    let moved = DateMove { country: country.cloned(), of, was: planned.clone(), is: due, stays: false };
+                    moves.push(moved);
+                }
+            }
+        }
+        moves.sort_by(|a, b| (a.was.at, &a.country, &a.of).cmp(&(b.was.at, &b.country, &b.of)));
+        Ok(moves)
+    }
+
+    /// The milestones and deadlines whose rule gives another date by the other calendars. People were told the old one, which
+    /// stays until somebody moves it by a decision of its own.
+    fn announced(&self, is: &Self, round: &Round) -> Result<Vec<DateMove>, PlanError> {
+        let (before, after) = (self.round_plan(round.year)?, is.round_plan(round.year)?);
+        let mut moves = Vec::new();
+        for (id, was) in &before.milestones {
+            moves.extend(stays(None, id.as_str(), was, after.milestones.get(id)));
+        }
+        for participant in before.participants.iter().filter(|part| !round.moves.contains_key(&part.country)) {
+            let now = after.participants.iter().find(|other| other.country == participant.country);
+            let (country, was) = (Some(participant.country.clone()), &participant.deadline);
+            moves.extend(stays(country, "deadline", was, now.map(|now| &now.deadline)));
+        }
+        Ok(moves)
+    }
+}
+
+fn stays(country: Option<Country>, of: &str, was: &Moment, is: Option<&Moment>) -> Option<DateMove> {
+    let is = is.filter(|is| is.at != was.at)?;
+    Some(DateMove { country, of: of.to_owned(), was: was.clone(), is: is.clone(), stays: true })
+}

@@ -1,0 +1,207 @@
+//! Days that turn out otherwise than the calendar had them, states that rest on other days, and people who stand in for others.
+
+use jiff::Timestamp;
+use jiff::civil::date;
+use rondo_domain::calendar::{CalendarChange, DateMove, DayChange};
+use rondo_domain::network::{Grant, NetworkCommand};
+use rondo_domain::notice::NoticeEvent;
+use rondo_domain::participation::{Declaration, ParticipationCommand};
+use rondo_domain::round::{RoundCommand, RoundEvent};
+use rondo_domain::run::RunEvent;
+use rondo_domain::{Country, Event, Rejection, Role, Wish};
+use rondo_eventlog::{Record, ledger};
+use rondo_runtime::config::MailSection;
+use rondo_scheduler::definitions::{self, Ready};
+
+use crate::fixture::{House, lao, person, round};
+
+fn ready() -> Ready {
+    definitions::read(&rondo_tests::bundle("ilms-asean")).unwrap()
+}
+
+fn at(time: &str) -> Timestamp {
+    time.parse().unwrap()
+}
+
+impl House {
+    async fn records(&self, prefix: &str) -> Vec<Record> {
+        ledger::read_all(&*self.ledger, prefix).await.unwrap()
+    }
+
+    /// Records that a day is off in Lao PDR, as `rondo calendar change` does; the dates that it named.
+    async fn day_off(&self, day: jiff::civil::Date) -> Vec<DateMove> {
+        let world = self.world().await;
+        let change = DayChange::DayOff { date: day, title: "National mourning".to_owned(), estimated: false };
+        let changes = vec![CalendarChange { country: lao(), place: None, change }];
+        let standing = world.round(&round()).unwrap();
+        let moves = ready().moved_by(standing, &changes, |country| world.run(&round(), country)).unwrap();
+        let reason = "decree of the government".to_owned();
+        let command = RoundCommand::ChangeCalendar { changes, moves: moves.clone(), reason };
+        self.round("coordinator", command).await;
+        self.rest().await;
+        moves
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_proclaimed_off_moves_what_is_to_come_and_nothing_that_was_told() {
+    let house = House::with_mail(MailSection::default()).await;
+    house.move_to("2025-10-01T00:00:00Z").await;
+    let told = |moves: &[DateMove]| {
+        let told = |one: &DateMove| (one.of.clone(), one.was.local.date(), one.is.local.date(), one.stays);
+        moves.iter().map(told).collect::<Vec<_>>()
+    };
+    // Three working days before Friday 31 October was Tuesday the 28th.
+    let moves = house.day_off(date(2025, 10, 28)).await;
+    let row = |of: &str, was: i8, is: i8| (of.to_owned(), date(2025, 10, was), date(2025, 10, is), false);
+    assert_eq!(told(&moves), [row("remind-before-1", 17, 16), row("remind-before-2", 28, 27)]);
+    let moved: Vec<String> = house
+        .records("run/ilms-asean-2025/LAO")
+        .await
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::Run(RunEvent::StepMoved { occurrence, was, is }) => {
+                Some(format!("{} {} {}", occurrence.step, was.local.date(), is.local.date()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(moved, ["remind-before-1 2025-10-17 2025-10-16", "remind-before-2 2025-10-28 2025-10-27"]);
+    // The day of the deadline itself: it was told to people, and stays.
+    let moves = house.day_off(date(2025, 10, 31)).await;
+    let deadline = moves.iter().find(|one| one.of == "deadline").unwrap();
+    assert!(deadline.stays && deadline.is.explanation().contains("National mourning"), "{deadline:?}");
+    let world = house.world().await;
+    let kept = &world.round(&round()).unwrap().participants[&lao()].deadline;
+    assert_eq!(kept.local.to_string(), "2025-10-31T23:59:00");
+    let events = house.records("round/").await;
+    let recorded =
+        events.iter().filter(|record| matches!(record.event, Event::Round(RoundEvent::CalendarChanged { .. })));
+    assert_eq!(recorded.count(), 2);
+    // Nobody is written to on a day that was proclaimed off.
+    house.move_to("2025-11-20T00:00:00Z").await;
+    for record in house.records("notice/ilms-asean-2025/lao-remind").await {
+        if matches!(record.event, Event::Notice(NoticeEvent::NoticeAttempted { .. })) {
+            let day = jiff::tz::TimeZone::get("Asia/Vientiane").unwrap().to_datetime(record.recorded_at).date();
+            assert!(day != date(2025, 10, 28) && day != date(2025, 10, 31), "{day}");
+        }
+    }
+    let nobody = RoundCommand::ChangeCalendar { changes: Vec::new(), moves: Vec::new(), reason: "so".to_owned() };
+    let refused = house.act("coordinator", Wish::Round { round: round(), command: nobody }).await.unwrap_err();
+    assert!(matches!(refused, Rejection::Malformed { .. }), "{refused}");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_institution_in_a_state_that_rests_otherwise_is_written_to_on_its_own_days() {
+    let house = House::before_launch(MailSection::default()).await;
+    let register = house.data().join("people.toml");
+    let people = std::fs::read_to_string(&register).unwrap();
+    let entry = "\n[person.mys-one]\nname = \"Siti\"\nemail = \"mys-one@example.org\"\nlanguage = \"ms\"\n";
+    std::fs::write(&register, format!("{people}{entry}")).unwrap();
+    let malaysia: Country = "MYS".parse().unwrap();
+    let institution: rondo_domain::InstitutionId = "mys-kelantan".parse().unwrap();
+    let command = NetworkCommand::RegisterInstitution {
+        institution: institution.clone(),
+        country: Some(malaysia.clone()),
+        name: "Labour office of Kelantan".to_owned(),
+        place: Some("MY-03".parse().unwrap()),
+    };
+    house.act("operator", Wish::Network { command }).await.unwrap();
+    let grant = Grant { institution: Some(institution.clone()), ..Grant::of(Role::FocalPoint, Some(malaysia.clone())) };
+    let command = NetworkCommand::GrantRole { person: person("mys-one"), grant };
+    house.act("operator", Wish::Network { command }).await.unwrap();
+    // A Friday: Kuala Lumpur works, and Kota Bharu rests until Sunday.
+    house.move_to("2025-10-10T02:00:00Z").await;
+    let until = ready().set_deadline(&malaysia, date(2025, 11, 14), None).unwrap();
+    let command = RoundCommand::Extend { country: malaysia, until, reason: "floods".to_owned() };
+    house.round("coordinator", command).await;
+    house.move_to("2025-10-13T00:00:00Z").await;
+    let events: Vec<_> = house.records("notice/ilms-asean-2025/mys-extension").await;
+    let postponed = events.iter().find_map(|record| match &record.event {
+        Event::Notice(NoticeEvent::NoticePostponed { until, reason }) => Some((*until, reason.clone())),
+        _ => None,
+    });
+    let (until, reason) = postponed.expect("nobody is there on a Friday");
+    assert_eq!(until, at("2025-10-12T00:30:00Z"));
+    assert_eq!(reason, "Fri 10 Oct is Friday, a rest day in MY-03");
+    let sent = events.iter().find(|record| matches!(record.event, Event::Notice(NoticeEvent::NoticeSent { .. })));
+    assert_eq!(sent.map(|record| record.recorded_at), Some(at("2025-10-12T00:30:00Z")), "Sunday at half past eight");
+    // The institution changes its name; the old one is kept with its time.
+    let command = NetworkCommand::RegisterInstitution {
+        institution: institution.clone(),
+        country: Some("MYS".parse().unwrap()),
+        name: "Labour department of Kelantan".to_owned(),
+        place: Some("MY-03".parse().unwrap()),
+    };
+    house.act("operator", Wish::Network { command }).await.unwrap();
+    let world = house.world().await;
+    let known = &world.network().institutions[&institution];
+    let names: Vec<&str> = known.names.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names, ["Labour office of Kelantan", "Labour department of Kelantan"]);
+    assert!(known.names[0].0 < known.names[1].0);
+    house.close().await;
+}
+
+fn delegation(to: &str, from: Option<&str>, until: &str) -> Wish {
+    let command = NetworkCommand::Delegate {
+        person: person("lao-one"),
+        to: person(to),
+        role: Role::FocalPoint,
+        country: Some(lao()),
+        from: from.map(at),
+        until: at(until),
+        reason: "leave".to_owned(),
+    };
+    Wish::Network { command }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_stands_in_from_a_day_until_a_day() {
+    let house = House::with_mail(MailSection::default()).await;
+    house.move_to("2025-09-20T00:00:00Z").await;
+    let declare = |table: u8| ParticipationCommand::Declare {
+        tables: vec![rondo_domain::table::TableNo(table)],
+        declaration: Declaration::NotAvailable,
+        text: "there is no such register".to_owned(),
+    };
+    // Only whoever is away, or who keeps the network, says who stands in; for a time that ends.
+    let refused = |outcome: Result<_, Rejection>| outcome.map(|_: rondo_eventlog::Accepted| ()).unwrap_err();
+    let by_other = refused(house.act("lao-two", delegation("lao-deputy", None, "2025-10-15T00:00:00Z")).await);
+    assert!(matches!(by_other, Rejection::NotAllowed { .. }), "{by_other}");
+    let past = refused(house.act("lao-one", delegation("lao-deputy", None, "2025-09-19T00:00:00Z")).await);
+    assert!(matches!(past, Rejection::Malformed { .. }), "{past}");
+    let endless = refused(house.act("lao-one", delegation("lao-deputy", None, "2027-10-15T00:00:00Z")).await);
+    assert!(matches!(endless, Rejection::Malformed { .. }), "{endless}");
+    let from = Some("2025-10-01T00:00:00Z");
+    house.act("lao-one", delegation("lao-deputy", from, "2025-10-15T00:00:00Z")).await.unwrap();
+    let early = refused(house.lao("lao-deputy", declare(17)).await);
+    assert!(matches!(early, Rejection::UnknownActor { .. }), "{early}");
+    house.move_to("2025-10-02T00:00:00Z").await;
+    house.lao("lao-deputy", declare(17)).await.unwrap();
+    let chain = NetworkCommand::Delegate {
+        person: person("lao-deputy"),
+        to: person("lao-third"),
+        role: Role::FocalPoint,
+        country: Some(lao()),
+        from: None,
+        until: at("2025-10-10T00:00:00Z"),
+        reason: "leave as well".to_owned(),
+    };
+    let chain = refused(house.act("lao-deputy", Wish::Network { command: chain }).await);
+    assert!(matches!(chain, Rejection::UnknownActor { .. }), "who stands in passes nothing on: {chain}");
+    let until = ready().set_deadline(&lao(), date(2025, 11, 14), None).unwrap();
+    house.round("coordinator", RoundCommand::Extend { country: lao(), until, reason: "leave".to_owned() }).await;
+    house.move_to("2025-10-16T00:00:00Z").await;
+    let world = house.world().await;
+    let told: Vec<String> = world
+        .notices(&round())
+        .into_iter()
+        .filter_map(|(_, notice)| notice.brief.as_ref().filter(|brief| brief.kind == "extension"))
+        .map(|brief| brief.person.to_string())
+        .collect();
+    assert!(told.contains(&"lao-deputy".to_owned()) && told.contains(&"lao-one".to_owned()), "{told:?}");
+    let late = refused(house.lao("lao-deputy", declare(16)).await);
+    assert!(matches!(late, Rejection::UnknownActor { .. }), "{late}");
+    house.close().await;
+}
