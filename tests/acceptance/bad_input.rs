@@ -1,25 +1,14 @@
 //! What a person may do wrong at the command line: each is answered with its place, what was kept, what to do, and a status.
 
-use std::path::{Path, PathBuf};
+#[path = "../given/demo.rs"]
+mod demo;
+
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
+use demo::{played, program};
 use rondo_testkit::process::{Running, free_port};
-use rondo_tests::{program, root};
-
-/// A played demonstration, shared by the tests that only ask.
-fn played() -> &'static Path {
-    static PLAYED: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, data) = PLAYED.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        let mut command = Command::new(program());
-        command.args(["up", "--demo", "--until-done", "--pace", "0", "--data"]).arg(&data);
-        assert!(command.stderr(Stdio::null()).stdout(Stdio::null()).status().unwrap().success());
-        (folder, data)
-    });
-    data
-}
+use rondo_tests::root;
 
 fn rondo(args: &[&str]) -> Output {
     Command::new(program()).args(args).stdin(Stdio::null()).output().unwrap()

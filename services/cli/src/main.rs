@@ -7,6 +7,7 @@ mod desk;
 mod failure;
 mod nouns;
 mod output;
+mod printed;
 mod reach;
 mod receipts;
 mod rehearse;

@@ -7,6 +7,7 @@ mod text;
 
 pub mod actor;
 pub mod calendar;
+pub mod coming;
 pub mod command;
 pub mod event;
 pub mod figure;
@@ -22,6 +23,7 @@ pub mod round;
 pub mod run;
 pub mod stream;
 pub mod table;
+pub mod why;
 pub mod workflow;
 pub mod world;
 

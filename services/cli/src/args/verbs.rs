@@ -101,6 +101,17 @@ pub(crate) enum ParticipationVerb {
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
+    /// Say in words why a country's part stands as it does, whose turn it is, what holds it and what comes next.
+    #[command(
+        after_help = "Examples:\n  rondo participation why ilms-asean-2025 VNM\n  rondo participation why ilms-asean-2025 VNM --as-of 2025-11-10"
+    )]
+    Why {
+        round: RoundId,
+        country: Country,
+        /// As it was at this instant, or at the beginning of this day in UTC.
+        #[arg(long, value_name = "TIME", value_parser = super::instant)]
+        as_of: Option<Timestamp>,
+    },
     /// Close a country's part without an answer.
     Close {
         round: RoundId,

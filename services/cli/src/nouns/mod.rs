@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod figure;
+mod handover;
 pub(crate) mod key;
 mod participation;
 mod person;

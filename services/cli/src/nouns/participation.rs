@@ -1,7 +1,11 @@
 //! `rondo participation`.
 
-use rondo_domain::participation::ParticipationCommand;
-use rondo_domain::{Country, RoundId, StreamId};
+use jiff::Timestamp;
+use rondo_domain::participation::{ParticipationCommand, Turn};
+use rondo_domain::world::World;
+use rondo_domain::{Country, Rejection, RoundId, StreamId, why};
+use rondo_eventlog::ledger;
+use rondo_runtime::clock::{Clock, SystemClock};
 use serde_json::json;
 
 use super::round::{COLUMNS, participation, participations};
@@ -38,12 +42,97 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             desk.country_command(round, country, command).await?;
             line(&format!("{is} is a contact of {country} in the place of {was}, and is invited."))
         }
+        ParticipationVerb::Why { round, country, as_of } => explained(desk, round, country, *as_of, form).await,
         ParticipationVerb::Close { round, country, reason } => {
             let command = ParticipationCommand::Close { reason: reason.clone() };
             desk.country_command(round, country, command).await?;
             line(&format!("The part of {country} is closed."))
         }
     }
+}
+
+/// How many coming steps are told.
+const NEXT: usize = 5;
+
+async fn explained(
+    desk: &Desk,
+    id: &RoundId,
+    country: &Country,
+    as_of: Option<Timestamp>,
+    form: Form,
+) -> Result<(), Failure> {
+    let now = as_of.unwrap_or_else(|| SystemClock.now());
+    let mut world = World::of(&World::WITHOUT_FIGURES);
+    for kind in ["round", "participation", "run", "notice"] {
+        let prefix = if kind == "round" { StreamId::round(id).to_string() } else { format!("{kind}/{id}") };
+        for record in ledger::read_all(&*desk.ledger, &prefix).await? {
+            if record.recorded_at <= now {
+                world.apply(&record.stream, &record.event, &record.stamp());
+            }
+        }
+    }
+    let unknown = || Rejection::UnknownParticipation { round: id.to_string(), country: country.to_string() };
+    let standing = world.round(id).ok_or_else(|| Rejection::UnknownRound { round: id.to_string() })?;
+    let (_, ready) = desk.definition(standing).await?;
+    let why = why::why(&world, id, country, Some(&ready.definition), now).ok_or_else(unknown)?;
+    let deadline = &standing.participants.get(country).ok_or_else(unknown)?.deadline;
+    let name = ready.calendars.get(country).map_or_else(|| country.to_string(), |calendar| calendar.name.clone());
+    let until = format!("{} ({})", deadline.local.strftime("%a %-d %b %Y %H:%M"), deadline.zone);
+    let mut told = format!("{}\n", capitalised(&why.because.sentence(&name, &until)));
+    let mut say =
+        |what: &str, lines: &[String]| lines.iter().for_each(|line| told.push_str(&format!("{what}{line}\n")));
+    if let Some(since) = why.since {
+        let since = since.strftime("%a %-d %b %Y %H:%M UTC");
+        say("Turn: ", &[format!("{}, since {since}.", whose(why.turn))]);
+    }
+    say("Deadline: ", &[format!("{until}, {}.", deadline.explanation())]);
+    say("Held: ", &why.held);
+    say("Last mail: ", why.last_mail.as_slice());
+    say("Waits for a person: ", &why.tasks);
+    let next: Vec<String> = why
+        .next
+        .iter()
+        .take(NEXT)
+        .map(|next| {
+            let when = next.due.local.strftime("%a %-d %b %Y %H:%M");
+            format!("{when} ({}): {}, {}", next.due.zone, next.occurrence.step, next.why)
+        })
+        .collect();
+    say("Next: ", &next);
+    let next: Vec<_> = why
+        .next
+        .iter()
+        .map(|next| {
+            json!({
+                "country": next.country, "step": next.occurrence.step, "due": next.due.at, "why": next.why,
+                "reckoned": next.due.explanation(),
+            })
+        })
+        .collect();
+    let mut value = json!(why.because);
+    value["state"] = json!(why.state.as_str());
+    value["sentence"] = json!(why.because.sentence(&name, &until));
+    value["turn"] = json!(whose(why.turn));
+    value["since"] = json!(why.since);
+    value["deadline"] = json!(deadline);
+    value["held"] = json!(why.held);
+    value["last_mail"] = json!(why.last_mail);
+    value["tasks"] = json!(why.tasks);
+    value["next"] = json!(next);
+    document(form, value, &told)
+}
+
+fn whose(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Country => "the country",
+        Turn::Ilo => "ILO",
+        Turn::Nobody => "nobody",
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 async fn show(desk: &Desk, round: &RoundId, country: &Country, form: Form) -> Result<(), Failure> {
@@ -63,11 +152,7 @@ async fn show(desk: &Desk, round: &RoundId, country: &Country, form: Form) -> Re
     let mut told = format!(
         "{country} is {}; it is the turn of {}. Deadline {} ({}): {}.\n",
         part.state().as_str(),
-        match part.turn() {
-            rondo_domain::participation::Turn::Country => "the country",
-            rondo_domain::participation::Turn::Ilo => "ILO",
-            rondo_domain::participation::Turn::Nobody => "nobody",
-        },
+        whose(part.turn()),
         participant.deadline.local,
         participant.deadline.zone,
         participant.deadline.explanation()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rondo_domain::network::{Grant, NetworkCommand};
+use rondo_domain::network::{Grant, NetworkCommand, Term};
 use rondo_domain::{PersonId, Wish};
 use rondo_runtime::config::Config;
 use rondo_runtime::people::{People, Person};
@@ -22,11 +22,19 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
                 for grant in grants {
                     entries.push(json!({
                         "person": person, "role": grant.role, "country": grant.country, "institution": grant.institution,
+                        "from": grant.term.from, "until": grant.term.until, "deputy_of": grant.term.deputy_of,
                     }));
                 }
             }
-            let columns =
-                &[("/person", "Person"), ("/role", "Role"), ("/country", "Country"), ("/institution", "Institution")];
+            let columns = &[
+                ("/person", "Person"),
+                ("/role", "Role"),
+                ("/country", "Country"),
+                ("/institution", "Institution"),
+                ("/from", "From"),
+                ("/until", "Until"),
+                ("/deputy_of", "In place of"),
+            ];
             Listing {
                 name: "people",
                 columns,
@@ -63,12 +71,33 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             line(&format!("{person} no longer holds the role {ended}."))
         }
         PersonVerb::Erase { who: person, reason } => erase(person, reason, desk, config).await,
-        PersonVerb::Grant { who: person, granted: role, country, institution } => {
-            let grant = Grant { institution: institution.clone(), ..Grant::of(*role, country.clone()) };
+        PersonVerb::Grant { who: person, granted: role, country, institution, from, until } => {
+            let term = Term { from: *from, until: *until, deputy_of: None };
+            let grant = Grant { institution: institution.clone(), term, ..Grant::of(*role, country.clone()) };
             let command = NetworkCommand::GrantRole { person: person.clone(), grant };
             desk.submit(&["grant"], Wish::Network { command }).await?;
-            line(&format!("{person} holds the role {role}."))
+            let term = match (from, until) {
+                (None, None) => String::new(),
+                (Some(from), None) => format!(" from {from} on"),
+                (None, Some(until)) => format!(" until {until}"),
+                (Some(from), Some(until)) => format!(" from {from} until {until}"),
+            };
+            line(&format!("{person} holds the role {role}{term}."))
         }
+        PersonVerb::Delegate { who, to, delegated, country, from, until, reason } => {
+            let command = NetworkCommand::Delegate {
+                person: who.clone(),
+                to: to.clone(),
+                role: *delegated,
+                country: country.clone(),
+                from: *from,
+                until: *until,
+                reason: reason.clone(),
+            };
+            desk.submit(&["delegate"], Wish::Network { command }).await?;
+            line(&format!("{to} stands in for {who} as {delegated} until {until}."))
+        }
+        PersonVerb::Handover { who, out } => super::handover::run(who, out.as_deref(), desk, form).await,
     }
 }
 

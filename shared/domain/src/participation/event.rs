@@ -69,6 +69,18 @@ pub enum Answer {
     CannotAnswer,
 }
 
+impl Answer {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Corrected => "corrected",
+            Self::Confirmed => "right as it stands",
+            Self::Explained => "right, for a reason",
+            Self::CannotAnswer => "the country cannot tell",
+        }
+    }
+}
+
 /// A table of a checked submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedTable {

@@ -1,0 +1,55 @@
+//! What comes next in a round: the steps that would be carried out as things stand.
+
+use crate::calendar::Moment;
+use crate::round::RoundState;
+use crate::run::{Occurrence, Stage};
+use crate::workflow::{Definition, Guarded, Needed, needed, unmet};
+use crate::world::World;
+use crate::{Country, RoundId};
+
+/// A step that is planned and, as things stand, will be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coming {
+    /// Whose step; the round's own, without one.
+    pub country: Option<Country>,
+    /// Which.
+    pub occurrence: Occurrence,
+    /// When, and how that was reckoned.
+    pub due: Moment,
+    /// Why, as the workflow has it.
+    pub why: String,
+}
+
+/// The coming steps of a round, the earliest first. A step whose guards do not hold now, or that needs another which was not
+/// carried out, is left out: as things stand it will not be carried out either.
+pub fn coming(world: &World, id: &RoundId, definition: Option<&Definition>) -> Vec<Coming> {
+    let Some(round) = world.round(id) else { return Vec::new() };
+    // Before its launch nothing that guards ask about is there yet.
+    let has_begun = !matches!(round.state, RoundState::Unplanned | RoundState::Planned | RoundState::Configured);
+    let mut coming = Vec::new();
+    for (_, country, run) in world.runs().into_iter().filter(|(of, ..)| of == id) {
+        let participation = country.as_ref().and_then(|country| world.participation(id, country));
+        for (occurrence, (due, stage)) in &run.occurrences {
+            let step = definition.and_then(|definition| definition.step(&occurrence.step));
+            let guards = step.into_iter().flat_map(|step| step.guards.iter().map(String::as_str));
+            let guarded = || has_begun && unmet(guards, Guarded { round, participation }).is_some();
+            let failed = || {
+                step.zip(definition).is_some_and(|(step, definition)| {
+                    let key = (id, country.as_ref());
+                    matches!(needed(world, definition, step, key, occurrence), Needed::Failed(_))
+                })
+            };
+            if *stage != Stage::Planned || guarded() || failed() {
+                continue;
+            }
+            coming.push(Coming {
+                country: country.clone(),
+                occurrence: occurrence.clone(),
+                due: due.clone(),
+                why: step.map(|step| step.why.clone()).unwrap_or_default(),
+            });
+        }
+    }
+    coming.sort_by(|a, b| (a.due.at, &a.country, &a.occurrence).cmp(&(b.due.at, &b.country, &b.occurrence)));
+    coming
+}
