@@ -12,6 +12,7 @@ mod reach;
 mod receipts;
 mod rehearse;
 mod remote;
+mod review;
 mod run;
 mod task;
 mod up;

@@ -17,6 +17,14 @@ pub(crate) enum RoundVerb {
     /// Show a round.
     #[command(after_help = "Example: rondo round show ilms-asean-2025 --output json")]
     Show { round: RoundId },
+    /// Review a round for the technical meeting: response, punctuality, completeness, revisions, questions, and what mail achieved.
+    #[command(after_help = "Example: rondo round review ilms-asean-2025 --out review")]
+    Review {
+        round: RoundId,
+        /// Write pages that print and tables for a spreadsheet into this folder.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// List the figures of a round, as they are or as they were at an instant.
     #[command(
         after_help = "Example: rondo round figures ilms-asean-2025 --country LAO --as-of 2025-11-01 --output csv"

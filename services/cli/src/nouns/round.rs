@@ -22,6 +22,7 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
     match verb {
         RoundVerb::List => list(desk, form).await,
         RoundVerb::Show { round } => show(desk, round, form).await,
+        RoundVerb::Review { round, out } => crate::review::run(round, out.as_deref(), desk, form).await,
         RoundVerb::Figures { round, country, when } => figures(desk, round, country.as_ref(), when, form).await,
         RoundVerb::Plan { workflow, year, late } => {
             let bundle = builtin::bundle(workflow)?;

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
+use jiff::Timestamp;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{FigureKey, FiguresEvent};
+use rondo_domain::network::Network;
 use rondo_domain::participation::{Participation, QueryState, TableState};
-use rondo_domain::{Country, RoundId};
+use rondo_domain::{Country, Role, RoundId, why};
 use rondo_eventlog::{Ledger, ledger};
 
+use super::next::{self, NextStep};
 use super::tasks::{self, OpenTask, SettledTask};
-use super::{page, words};
+use super::{mail, page, words};
 use crate::problem::Problem;
 use crate::projection::Texts;
 use crate::router::Shared;
@@ -25,8 +28,13 @@ struct CountryPage {
     round: String,
     country: String,
     state: &'static str,
+    why: String,
+    held: Vec<String>,
     deadline: String,
     explanation: String,
+    people: Vec<(&'static str, String)>,
+    mails: Vec<mail::Line>,
+    next: Vec<NextStep>,
     closed: String,
     asked: Vec<OpenTask>,
     settled: Vec<SettledTask>,
@@ -84,6 +92,7 @@ pub(crate) async fn country(
     let view = shared.projection.with(|world| {
         let participant = world.round(&round)?.participants.get(&country)?;
         let part = world.participation(&round, &country).cloned().unwrap_or_default();
+        let why = why::why(world, &round, &country, texts.definition.as_ref(), now)?;
         Some(CountryPage {
             title: words::capitalised(&words::country(&texts, &country)),
             round: round.to_string(),
@@ -91,6 +100,11 @@ pub(crate) async fn country(
             state: part.state().as_str(),
             deadline: words::moment(&participant.deadline),
             explanation: participant.deadline.explanation(),
+            why: why.because.sentence(&words::country(&texts, &country), &words::moment(&participant.deadline)),
+            held: why.held,
+            people: people(world.network(), &country, now),
+            mails: mail::about(world, &round, &country, &texts, MAILS),
+            next: why.next.iter().take(NEXT).map(|coming| next::step(coming, &texts)).collect(),
             closed: part.closed.clone().or_else(|| part.declined.clone()).unwrap_or_default(),
             asked: tasks::open(world, &round, Some(&country), &texts, now),
             settled: tasks::settled(world, &round, &country),
@@ -102,6 +116,19 @@ pub(crate) async fn country(
         })
     });
     page(&view.ok_or_else(unknown)?)
+}
+
+/// How many mails, and how many coming steps, the page shows.
+const MAILS: usize = 12;
+const NEXT: usize = 6;
+
+/// Who holds each national role, as ids: names are in the register alone.
+fn people(network: &Network, country: &Country, now: Timestamp) -> Vec<(&'static str, String)> {
+    let of = |role: Role| {
+        let ids: Vec<String> = network.holders(role, Some(country), now).iter().map(ToString::to_string).collect();
+        (role.as_str(), if ids.is_empty() { "nobody".to_owned() } else { ids.join(", ") })
+    };
+    Role::NATIONAL.map(of).to_vec()
 }
 
 /// Where the figures of the tables and years that the page shows are recorded.

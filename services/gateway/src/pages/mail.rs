@@ -9,7 +9,7 @@ use rondo_domain::notice::{Notice, NoticeState};
 use rondo_domain::round::Round;
 use rondo_domain::run::{Outcome, Stage};
 use rondo_domain::world::World;
-use rondo_domain::{NoticeId, RoundId};
+use rondo_domain::{Country, NoticeId, RoundId};
 
 use super::{page, words};
 use crate::problem::Problem;
@@ -36,15 +36,16 @@ struct Unsent {
     reason: String,
 }
 
-struct Line {
-    due: String,
+/// A mail and what became of it.
+pub(super) struct Line {
+    pub(super) due: String,
     country: String,
-    kind: String,
-    role: &'static str,
-    person: String,
-    state: &'static str,
-    outcome: String,
-    why: String,
+    pub(super) kind: String,
+    pub(super) role: &'static str,
+    pub(super) person: String,
+    pub(super) state: &'static str,
+    pub(super) outcome: String,
+    pub(super) why: String,
 }
 
 /// The mail log of a round, newest first.
@@ -60,35 +61,7 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
             (std::cmp::Reverse(notice.brief.as_ref().map(|brief| brief.due_at)), id.clone())
         });
         let summary = summary(&notices);
-        let lines: Vec<Line> = notices
-            .iter()
-            .filter_map(|(_, notice)| {
-                let brief = notice.brief.as_ref()?;
-                let outcome = match &notice.state {
-                    NoticeState::Suppressed { reason } => reason.clone(),
-                    NoticeState::Refused { refusal } => refusal.class.clone(),
-                    NoticeState::Deferred { until } => format!("tried again at {}", words::instant(*until)),
-                    NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered => {
-                        notice.sent_at.map(words::instant).unwrap_or_default()
-                    }
-                    NoticeState::Postponed { until, reason } => format!("until {}: {reason}", words::instant(*until)),
-                    NoticeState::Due => held(standing, notice).unwrap_or_default(),
-                    NoticeState::Unknown => "held for a person".to_owned(),
-                    NoticeState::Bounced { reason, .. } => reason.clone(),
-                    _ => String::new(),
-                };
-                Some(Line {
-                    due: words::instant(brief.due_at),
-                    country: brief.country.as_ref().map(|c| words::country(&texts, c)).unwrap_or_default(),
-                    kind: brief.kind.clone(),
-                    role: brief.role.as_str(),
-                    person: brief.person.to_string(),
-                    state: notice.state.as_str(),
-                    outcome,
-                    why: brief.reason.clone(),
-                })
-            })
-            .collect();
+        let lines = notices.iter().filter_map(|(_, notice)| line(standing, notice, &texts)).collect();
         Some(MailPage {
             title: format!("Mail · {}", standing.title),
             round: round.to_string(),
@@ -100,6 +73,42 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
         })
     });
     page(&view.ok_or_else(unknown)?)
+}
+
+/// The mails about one country, newest first, at the most so many.
+pub(super) fn about(world: &World, id: &RoundId, country: &Country, texts: &Texts, most: usize) -> Vec<Line> {
+    let Some(standing) = world.round(id) else { return Vec::new() };
+    let of = |notice: &&Notice| notice.brief.as_ref().is_some_and(|brief| brief.country.as_ref() == Some(country));
+    let mut notices: Vec<&Notice> = world.notices(id).into_iter().map(|(_, notice)| notice).filter(of).collect();
+    notices.sort_by_key(|notice| std::cmp::Reverse(notice.brief.as_ref().map(|brief| brief.due_at)));
+    notices.into_iter().take(most).filter_map(|notice| line(standing, notice, texts)).collect()
+}
+
+fn line(standing: &Round, notice: &Notice, texts: &Texts) -> Option<Line> {
+    let brief = notice.brief.as_ref()?;
+    let outcome = match &notice.state {
+        NoticeState::Suppressed { reason } => reason.clone(),
+        NoticeState::Refused { refusal } => refusal.class.clone(),
+        NoticeState::Deferred { until } => format!("tried again at {}", words::instant(*until)),
+        NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered => {
+            notice.sent_at.map(words::instant).unwrap_or_default()
+        }
+        NoticeState::Postponed { until, reason } => format!("until {}: {reason}", words::instant(*until)),
+        NoticeState::Due => held(standing, notice).unwrap_or_default(),
+        NoticeState::Unknown => "held for a person".to_owned(),
+        NoticeState::Bounced { reason, .. } => reason.clone(),
+        _ => String::new(),
+    };
+    Some(Line {
+        due: words::instant(brief.due_at),
+        country: brief.country.as_ref().map(|c| words::country(texts, c)).unwrap_or_default(),
+        kind: brief.kind.clone(),
+        role: brief.role.as_str(),
+        person: brief.person.to_string(),
+        state: notice.state.as_str(),
+        outcome,
+        why: brief.reason.clone(),
+    })
 }
 
 /// Why a due mail waits, if it is paused.
