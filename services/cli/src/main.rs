@@ -74,7 +74,7 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         Command::Up(args) => up::up(config, args).await,
         Command::Run(args) => run::run(config, args).await,
         Command::Conduct(args) => run::conduct(config, args).await,
-        Command::Rehearse(args) => rehearse::run(args, &config, cli.output).await,
+        Command::Rehearse(args) if args.round.is_none() => rehearse::run(args, &config, cli.output).await,
         Command::Check(args) => nouns::check::check(args, cli.output),
         Command::Workflow(verb) => nouns::workflow::run(verb, cli.output),
         Command::Config(verb) => nouns::config::run(verb, &config, cli.output),

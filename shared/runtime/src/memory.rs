@@ -57,6 +57,37 @@ impl MemoryLedger {
         Self { state: Mutex::default(), size: watch::Sender::new(0), clock }
     }
 
+    /// One that begins with these records, in the order of a log of which they may be a part, and with these files.
+    pub fn going_on(
+        clock: Arc<dyn Clock>,
+        records: impl IntoIterator<Item = Record>,
+        files: impl IntoIterator<Item = (FileHash, Vec<u8>)>,
+    ) -> Self {
+        let ledger = Self::new(clock);
+        let mut state = ledger.state();
+        for mut record in records {
+            record.position = state.records.len() as u64;
+            let accepted = state.answers.entry(record.command).or_insert(Accepted {
+                first: record.position,
+                count: 0,
+                repeated: false,
+            });
+            accepted.count += 1;
+            state.ensure(&record.stream);
+            if let Some(stream) = state.streams.get_mut(&record.stream) {
+                stream.state.evolve(&record.event, &record.stamp());
+                stream.positions.push(record.position);
+            }
+            state.frontier.push(leaf_hash(&record.bytes));
+            state.records.push(record);
+        }
+        state.files.extend(files);
+        let size = state.records.len() as u64;
+        drop(state);
+        ledger.size.send_replace(size);
+        ledger
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
+use rondo_domain::calendar::Offset;
 use rondo_domain::reason::text_is_well_formed;
-use rondo_domain::{Country, PersonId, Reason, Role};
+use rondo_domain::{Country, PersonId, Reason, Role, RoundId};
 
 use crate::output::Form;
 pub(crate) use audit::*;
@@ -57,6 +58,13 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 }
 
 /// A reason or an answer in a person's own words.
+/// A country and by how much its deadline is extended.
+fn extension(text: &str) -> Result<(Country, Offset), String> {
+    let (country, offset) = text.split_once('=').ok_or("write it as VNM='+10 working days'")?;
+    let country = country.parse().map_err(|e: rondo_domain::InvalidId| e.to_string())?;
+    Ok((country, offset.parse().map_err(|e: rondo_domain::calendar::InvalidOffset| e.to_string())?))
+}
+
 fn words(text: &str) -> Result<String, String> {
     if text_is_well_formed(text) {
         return Ok(text.to_owned());
@@ -188,16 +196,35 @@ pub(crate) struct ConductArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RehearseArgs {
     /// The workflow: a folder, or the name of one packed into the program.
-    pub(crate) workflow: String,
+    #[arg(required_unless_present = "round", conflicts_with = "round")]
+    pub(crate) workflow: Option<String>,
     /// The collection year.
-    #[arg(long)]
-    pub(crate) year: rondo_domain::Year,
+    #[arg(long, required_unless_present = "round", conflicts_with = "round")]
+    pub(crate) year: Option<rondo_domain::Year>,
+    /// Go on from a round of the log as it stands, instead of a new one.
+    #[arg(long, value_name = "ROUND")]
+    pub(crate) round: Option<RoundId>,
+    /// With --round: as it stood at this instant, or at the beginning of this day in UTC.
+    #[arg(long, value_name = "TIME", value_parser = instant, requires = "round")]
+    pub(crate) as_of: Option<Timestamp>,
+    /// With --round: what if a country's deadline were extended, for example VNM='+10 working days'. Shows the difference.
+    #[arg(long, value_name = "COUNTRY=OFFSET", value_parser = extension, requires = "round")]
+    pub(crate) extend: Vec<(Country, Offset)>,
     /// When countries answer; without it each three working days before its deadline.
     #[arg(long, value_name = "FILE")]
     pub(crate) answers: Option<PathBuf>,
     /// Draw the answers of countries that the file does not name; the same number draws the same ones.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+    /// Play it with so many countries, made up after those of the workflow.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "round")]
+    pub(crate) countries: Option<usize>,
+    /// Write it as a page that prints.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+    /// Write dates and tasks as a calendar file (iCalendar).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ics: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

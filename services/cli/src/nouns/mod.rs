@@ -54,6 +54,7 @@ pub(crate) async fn with_log(cli: &Cli, config: &Config) -> Result<(), Failure> 
 async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(), Failure> {
     let form = cli.output;
     match &cli.command {
+        Command::Rehearse(args) => crate::rehearse::run_live(args, desk, config, form).await,
         Command::Round(verb) => round::run(verb, desk, form, served).await,
         Command::Participation(verb) => participation::run(verb, desk, form).await,
         Command::Submission(verb) => submission::run(verb, desk, form, served).await,

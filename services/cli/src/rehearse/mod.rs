@@ -1,10 +1,11 @@
 //! `rondo rehearse`: the whole round on a virtual clock, by the same scheduler and reminder as the real one, with people who
-//! answer as they are told to. Nothing is sent and nothing is stored.
+//! answer as they are told to; from its beginning, or from where a round of the log stands. Nothing is sent or stored.
 
 mod answers;
 mod players;
 #[cfg(test)]
 mod simulation;
+mod stage;
 mod told;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use rondo_domain::calendar::Offset;
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::{Country, PersonId, Role, Wish};
 use rondo_eventlog::{Ledger, Record};
@@ -27,12 +29,15 @@ use rondo_scheduler::Scheduler;
 use rondo_scheduler::definitions::Ready;
 
 use crate::args::RehearseArgs;
+#[cfg(test)]
 use crate::builtin;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::Form;
 use answers::Answers;
 use players::Players;
+use stage::Stage;
+use told::Told;
 
 /// What follows the last milestone is played too, for so long.
 const AFTER: SignedDuration = SignedDuration::from_hours(60 * 24);
@@ -52,10 +57,46 @@ impl Transport for Nowhere {
 
 /// Plays a round and tells what happened in it.
 pub(crate) async fn run(args: &RehearseArgs, config: &Config, form: Form) -> Result<(), Failure> {
-    let bundle = builtin::bundle(&args.workflow)?;
-    let ready = builtin::checked(&bundle)?.ready;
+    let stage = Stage::new(args, AFTER)?;
+    let told = play(&stage, args, config, &[]).await?;
+    told::print(&stage, &told, form)?;
+    keep(&stage, &told, args)
+}
+
+/// Plays a round of the log from where it stands; with a wish, once without it and once with it.
+pub(crate) async fn run_live(args: &RehearseArgs, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
+    let Some(round) = &args.round else { return run(args, config, form).await };
+    let stage = Stage::of_log(round, args.as_of, desk, AFTER).await?;
+    let as_is = play(&stage, args, config, &[]).await?;
+    if args.extend.is_empty() {
+        told::print(&stage, &as_is, form)?;
+        return keep(&stage, &as_is, args);
+    }
+    let wished = play(&stage, args, config, &args.extend).await?;
+    told::difference(&stage, &as_is, &wished, form)?;
+    keep(&stage, &wished, args)
+}
+
+/// Writes what was asked for beside what is printed.
+fn keep(stage: &Stage, told: &[Told], args: &RehearseArgs) -> Result<(), Failure> {
+    if let Some(path) = &args.page {
+        told::page(stage, told).write(path)?;
+    }
+    if let Some(path) = &args.ics {
+        crate::printed::write(path, told::calendar(stage, told).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Plays what is on the stage to its end.
+async fn play(
+    stage: &Stage,
+    args: &RehearseArgs,
+    config: &Config,
+    extensions: &[(Country, Offset)],
+) -> Result<Vec<Told>, Failure> {
     let mut answers = Answers::read(args.answers.as_deref())?;
-    let plan = ready.round_plan(args.year).map_err(|e| Failure::usage(e.to_string()))?;
+    let plan = stage.ready.round_plan(stage.year).map_err(|e| Failure::usage(e.to_string()))?;
     if let Some(seed) = args.seed {
         let countries = plan.participants.iter().map(|participant| &participant.country);
         answers.draw(countries, &mut fastrand::Rng::with_seed(seed));
@@ -64,18 +105,25 @@ pub(crate) async fn run(args: &RehearseArgs, config: &Config, form: Form) -> Res
     {
         return Err(Failure::usage(format!(
             "{first} has an answer and does not take part in the round of {}",
-            args.year
+            stage.year
         )));
     }
-    let instants = || plan.milestones.values().map(|moment| moment.at);
-    let (Some(first), Some(last)) = (instants().min(), instants().max()) else {
-        return Err(Failure::usage("the workflow has no milestones, so that nothing would happen"));
+    let mut rehearsal = Rehearsal::open(stage, config).await?;
+    let round = match &stage.live {
+        Some((round, _)) => round.clone(),
+        None => rehearsal.desk(Role::RegionalCoordinator)?.plan(&stage.bundle, stage.year).await?,
     };
-    let mut rehearsal = Rehearsal::open(ready, config, first - SignedDuration::from_hours(24)).await?;
-    let round = rehearsal.desk(Role::RegionalCoordinator)?.plan(&bundle, args.year).await?;
+    if !extensions.is_empty() {
+        stage::extend(&rehearsal, &round, extensions).await?;
+    }
     let mut players = Players::new(round, answers, &rehearsal.ready);
-    rehearsal.play(&mut players, last + AFTER).await?;
-    told::print(&rehearsal.ready, args.year, &rehearsal.records, &players.refused, form)
+    if let Some((_, records)) = &stage.live {
+        let world = crate::desk::world(&*rehearsal.ledger, &["network", "round/", "participation/", "run/"]).await?;
+        players.go_on(&world, &rehearsal.ready, stage.begin, records.len())?;
+    }
+    rehearsal.play(&mut players, stage.end).await?;
+    let before = stage.live.as_ref().map_or(0, |(_, records)| records.len());
+    Ok(told::told(stage, &rehearsal.records, before, &players.refused))
 }
 
 struct Rehearsal {
@@ -92,6 +140,16 @@ struct Rehearsal {
 fn person(role: Role, country: Option<&Country>) -> Result<PersonId, Failure> {
     let of = country.map_or_else(|| "ilo".to_owned(), |country| country.as_str().to_ascii_lowercase());
     Ok(format!("{of}-{role}").parse()?)
+}
+
+/// Everybody who holds a role in a log, with made-up addresses: nothing is sent.
+async fn known(ledger: &Arc<dyn Ledger>) -> Result<People, Failure> {
+    let world = crate::desk::world(&**ledger, &["network"]).await?;
+    let person = |id: &PersonId| {
+        let (name, email) = (id.to_string(), format!("{id}@example.org"));
+        (id.clone(), Person { name, email, language: "en".to_owned(), phone: None })
+    };
+    Ok(People { person: world.network().grants.keys().map(person).collect() })
 }
 
 /// Gives every role to a person of its own; the register of them.
@@ -117,11 +175,16 @@ async fn everybody(ready: &Ready, ledger: &Arc<dyn Ledger>) -> Result<People, Fa
 const ILO: [Role; 4] = [Role::RegionalCoordinator, Role::CollectionManager, Role::Validator, Role::Publisher];
 
 impl Rehearsal {
-    async fn open(ready: Ready, config: &Config, begin: Timestamp) -> Result<Self, Failure> {
-        let clock = PacedClock::new(begin);
+    async fn open(stage: &Stage, config: &Config) -> Result<Self, Failure> {
+        let ready = stage.ready.clone();
+        let clock = PacedClock::new(stage.begin);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&shared)));
-        let people = everybody(&ready, &ledger).await?;
+        let records = stage.live.iter().flat_map(|(_, records)| records.iter().cloned());
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::going_on(Arc::clone(&shared), records, stage.files()));
+        let people = match &stage.live {
+            Some(_) => known(&ledger).await?,
+            None => everybody(&ready, &ledger).await?,
+        };
         let parts = rondo_reminder::Parts {
             ledger: Arc::clone(&ledger),
             clock: shared,
@@ -141,6 +204,11 @@ impl Rehearsal {
             clock,
             records: Vec::new(),
         })
+    }
+
+    /// What its clock shows.
+    fn begin(&self) -> Timestamp {
+        self.clock.now()
     }
 
     fn desk(&self, role: Role) -> Result<Desk, Failure> {

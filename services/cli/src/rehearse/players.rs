@@ -7,12 +7,17 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use rondo_domain::calendar::{Offset, Roll, Unit};
 use rondo_domain::event::Event;
-use rondo_domain::participation::{Channel, CheckedTable, ParticipationCommand, ParticipationEvent as P, ReceivedFile};
+use rondo_domain::network::Network;
+use rondo_domain::participation::{
+    Answer as Said, Channel, CheckedTable, Participation, ParticipationCommand, ParticipationEvent as P, QueryState,
+    ReceivedFile,
+};
 use rondo_domain::release::{ReleaseCommand, ReleaseEvent};
-use rondo_domain::round::RoundEvent;
-use rondo_domain::run::{Decision, Occurrence, RunCommand, RunEvent, Settlement, TaskAnswer};
+use rondo_domain::round::{Participant, RoundEvent, RoundState};
+use rondo_domain::run::{Decision, Occurrence, RunCommand, RunEvent, Settlement, Task, TaskAnswer};
 use rondo_domain::table::TableNo;
-use rondo_domain::{Command, Country, ReleaseId, Role, RoundId, SubmissionId, Wish, Year};
+use rondo_domain::world::World;
+use rondo_domain::{Command, Country, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Wish, Year};
 use rondo_eventlog::{Ledger, Record, SubmitError, files};
 use rondo_scheduler::definitions::Ready;
 
@@ -28,6 +33,8 @@ const MORNING: Time = Time::constant(10, 0, 0, 0);
 enum Act {
     Send(Country),
     Accept(Country),
+    Explain(Country, QueryId),
+    Settle(Country, QueryId),
     Confirm(Country),
     Answer(Option<Country>, Occurrence, Role, bool),
     Decide(ReleaseId, bool),
@@ -42,6 +49,8 @@ pub(super) struct Players {
     /// Whose tables can be confirmed.
     sent: BTreeSet<Country>,
     coming: BTreeSet<(Timestamp, Act)>,
+    /// Who holds which role in the log that is gone on with; where none is, people are made up.
+    network: Option<Network>,
     /// How many records were looked at.
     seen: usize,
     /// What was refused: when, of whom, and why.
@@ -59,9 +68,50 @@ impl Players {
             years: Vec::new(),
             sent: BTreeSet::new(),
             coming: BTreeSet::new(),
+            network: None,
             seen: 0,
             refused: Vec::new(),
         }
+    }
+
+    /// Goes on in a log as it stands: with the people it has, and with what each of them has to do now.
+    pub(super) fn go_on(&mut self, world: &World, ready: &Ready, now: Timestamp, seen: usize) -> Result<(), Failure> {
+        self.seen = seen;
+        self.network = Some(world.network().clone());
+        let Some(standing) = world.round(&self.round) else { return Ok(()) };
+        self.years.clone_from(&standing.reference_years);
+        self.tables = standing.participants.iter().map(|(of, part)| (of.clone(), part.tables.clone())).collect();
+        for (country, participant) in &standing.participants {
+            let nothing = Participation::default();
+            let part = world.participation(&self.round, country).unwrap_or(&nothing);
+            if part.submissions.is_empty() && part.closed.is_none() && part.declined.is_none() {
+                self.plan_answer(ready, country, participant.deadline.local.date(), now)?;
+            } else if !part.submissions.is_empty() {
+                self.sent.insert(country.clone());
+            }
+            for (query, state) in part.queries.iter().map(|(query, known)| (query.clone(), known.state)) {
+                match state {
+                    QueryState::Open => self.soon(ready, Some(country), now, Act::Explain(country.clone(), query))?,
+                    QueryState::Answered => self.soon(ready, None, now, Act::Settle(country.clone(), query))?,
+                    _ => {}
+                }
+            }
+            if part.tables.values().any(|table| table.state.is_in() && !table.state.is_accepted()) {
+                self.soon(ready, None, now, Act::Accept(country.clone()))?;
+            }
+            if standing.state == RoundState::Finalising && !part.confirmed && self.sent.contains(country) {
+                self.soon(ready, Some(country), now, Act::Confirm(country.clone()))?;
+            }
+        }
+        for (of, country, run) in world.runs() {
+            if of != self.round {
+                continue;
+            }
+            for (occurrence, state) in run.open_tasks() {
+                self.soon(ready, None, now, asked(country.clone(), occurrence.clone(), &state.task))?;
+            }
+        }
+        Ok(())
     }
 
     /// When somebody does something next.
@@ -86,7 +136,7 @@ impl Players {
             && let Some((at, act)) = self.coming.pop_first()
         {
             acted = true;
-            if let Err(refused) = self.act(ledger, &act).await {
+            if let Err(refused) = self.act(ledger, &act, now).await {
                 self.refused.push((at, act.country(), refused.sentence));
             }
         }
@@ -109,9 +159,10 @@ impl Players {
         match (&record.event, country) {
             (Event::Round(RoundEvent::RoundConfigured { plan, .. }), _) => {
                 self.years.clone_from(&plan.reference_years);
-                for participant in &plan.participants {
-                    self.plan_answer(ready, &participant.country, participant.deadline.local.date())?;
-                }
+                self.plan_answers(ready, &plan.participants, record.recorded_at)?;
+            }
+            (Event::Round(RoundEvent::CountriesConfigured { participants }), _) => {
+                self.plan_answers(ready, participants, record.recorded_at)?;
             }
             (Event::Participation(P::CheckRequested { submission }), Some(country)) => {
                 let tables = self.tables.get(&country).cloned().unwrap_or_default();
@@ -138,18 +189,18 @@ impl Players {
                     self.soon(ready, Some(&country), record.recorded_at, Act::Confirm(country.clone()))?;
                 }
             }
+            (Event::Participation(P::QueryOpened { query, .. }), Some(country)) => {
+                let act = Act::Explain(country.clone(), query.clone());
+                self.soon(ready, Some(&country), record.recorded_at, act)?;
+            }
+            (Event::Participation(P::QueryAnswered { query, .. }), Some(country)) => {
+                self.soon(ready, None, record.recorded_at, Act::Settle(country.clone(), query.clone()))?;
+            }
+            (Event::Participation(P::QueryAccepted { .. }), Some(country)) => {
+                self.soon(ready, None, record.recorded_at, Act::Accept(country))?;
+            }
             (Event::Run(RunEvent::TaskOpened { occurrence, task }), country) => {
-                let act = match &task.settlement {
-                    Settlement::Decision { release, decision } => {
-                        Act::Decide(release.clone(), *decision == Decision::Approve)
-                    }
-                    settlement => {
-                        let approves = matches!(settlement, Settlement::Approval { .. });
-                        let owner = task.owners.first().copied().unwrap_or(Role::RegionalCoordinator);
-                        Act::Answer(country, occurrence.clone(), owner, approves)
-                    }
-                };
-                self.soon(ready, None, record.recorded_at, act)?;
+                self.soon(ready, None, record.recorded_at, asked(country, occurrence.clone(), task))?;
             }
             (Event::Release(ReleaseEvent::ReleaseBegun {}), _) => {
                 let Some(release) = record.stream.part(0).and_then(|id| id.parse::<ReleaseId>().ok()) else {
@@ -164,46 +215,93 @@ impl Players {
         Ok(false)
     }
 
-    fn plan_answer(&mut self, ready: &Ready, country: &Country, deadline: jiff::civil::Date) -> Result<(), Failure> {
+    fn plan_answers(&mut self, ready: &Ready, participants: &[Participant], now: Timestamp) -> Result<(), Failure> {
+        participants.iter().try_for_each(|part| self.plan_answer(ready, &part.country, part.deadline.local.date(), now))
+    }
+
+    fn plan_answer(
+        &mut self,
+        ready: &Ready,
+        country: &Country,
+        deadline: jiff::civil::Date,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let Answer::At(offset) = self.answers.of(country) else { return Ok(()) };
         let calendar = ready.calendar(country).map_err(|e| Failure::of(&e))?;
         let moment = calendar
             .moment_from(("deadline", deadline), offset, MORNING, Roll::Following)
             .map_err(|e| Failure::usage(format!("the answer of {country}: {e}")))?;
+        if moment.at <= now {
+            // Its time has passed and it has not come: it comes next, as far as anybody knows.
+            return self.soon(ready, Some(country), now, Act::Send(country.clone()));
+        }
         self.coming.insert((moment.at, Act::Send(country.clone())));
         Ok(())
     }
 
-    async fn act(&self, ledger: &Arc<dyn Ledger>, act: &Act) -> Result<(), Failure> {
+    async fn act(&self, ledger: &Arc<dyn Ledger>, act: &Act, now: Timestamp) -> Result<(), Failure> {
+        let (role, country, wish) = self.wish(ledger, act).await?;
+        let whose = country.filter(|_| role.is_national());
+        let mut refused = Failure::not_found(format!("nobody holds the role {role}"));
+        // Of several who hold a role, some may be kept from it by what they did before.
+        for who in self.candidates(role, whose.as_ref(), now)? {
+            match desk(ledger, who).submit(&[&format!("{act:?}")], wish.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(failure) => refused = failure,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Who may do what falls to a role: whoever holds it in a log that goes on, or the person made up for it.
+    fn candidates(&self, role: Role, country: Option<&Country>, now: Timestamp) -> Result<Vec<PersonId>, Failure> {
+        match &self.network {
+            Some(network) => Ok(network.holders(role, country, now).into_iter().cloned().collect()),
+            None => Ok(vec![person(role, country)?]),
+        }
+    }
+
+    /// What an act wishes, in which role, and of which country.
+    async fn wish(&self, ledger: &Arc<dyn Ledger>, act: &Act) -> Result<(Role, Option<Country>, Wish), Failure> {
         let of_country = |country: &Country, command| Wish::Participation {
             round: self.round.clone(),
             country: country.clone(),
             command,
         };
-        let (who, wish) = match act {
+        Ok(match act {
             Act::Send(country) => {
                 let bytes = format!("the file of {country}").into_bytes();
                 let sha256 = files::store(&**ledger, &bytes).await?;
-                let submission: SubmissionId = format!("{}-1", country.as_str().to_ascii_lowercase()).parse()?;
+                let code = country.as_str().to_ascii_lowercase();
+                let submission: SubmissionId = format!("{code}-rehearsed").parse()?;
                 let file = ReceivedFile { sha256, name: "answer.csv".to_owned(), size: bytes.len() as u64 };
                 let (channel, institution, reason) = (Channel::Upload, None, None);
                 let command = ParticipationCommand::Receive { submission, file, channel, institution, reason };
-                (person(Role::FocalPoint, Some(country))?, of_country(country, command))
+                (Role::FocalPoint, Some(country.clone()), of_country(country, command))
             }
             Act::Accept(country) => {
                 let command = ParticipationCommand::Accept { tables: Vec::new() };
-                (person(Role::Validator, None)?, of_country(country, command))
+                (Role::Validator, Some(country.clone()), of_country(country, command))
+            }
+            Act::Explain(country, query) => {
+                let (answer, text) = (Said::Explained, "as the rehearsal has it".to_owned());
+                let command = ParticipationCommand::AnswerQuery { query: query.clone(), answer, text };
+                (Role::FocalPoint, Some(country.clone()), of_country(country, command))
+            }
+            Act::Settle(country, query) => {
+                let command = ParticipationCommand::AcceptAnswer { query: query.clone() };
+                (Role::Validator, Some(country.clone()), of_country(country, command))
             }
             Act::Confirm(country) => {
-                (person(Role::NationalCoordinator, Some(country))?, of_country(country, ParticipationCommand::Confirm))
+                let wish = of_country(country, ParticipationCommand::Confirm);
+                (Role::NationalCoordinator, Some(country.clone()), wish)
             }
             Act::Answer(country, occurrence, owner, approves) => {
                 let answer = if *approves { TaskAnswer::Approved } else { TaskAnswer::Done };
                 let words = "as the rehearsal has it".to_owned();
                 let command = RunCommand::AnswerTask { occurrence: occurrence.clone(), answer, words };
-                let of = country.as_ref().filter(|_| owner.is_national());
                 let wish = Wish::Run { round: self.round.clone(), country: country.clone(), command };
-                (person(*owner, of)?, wish)
+                (*owner, country.clone(), wish)
             }
             Act::Decide(release, approves) => {
                 let (role, command) = if *approves {
@@ -211,19 +309,34 @@ impl Players {
                 } else {
                     (Role::Publisher, ReleaseCommand::Clear)
                 };
-                (person(role, None)?, Wish::Release { release: release.clone(), command })
+                (role, None, Wish::Release { release: release.clone(), command })
             }
-        };
-        desk(ledger, who).submit(&[&format!("{act:?}")], wish).await.map(|_| ())
+        })
     }
 }
 
 impl Act {
     fn country(&self) -> Option<Country> {
         match self {
-            Self::Send(country) | Self::Accept(country) | Self::Confirm(country) => Some(country.clone()),
+            Self::Send(country)
+            | Self::Accept(country)
+            | Self::Confirm(country)
+            | Self::Explain(country, _)
+            | Self::Settle(country, _) => Some(country.clone()),
             Self::Answer(country, ..) => country.clone(),
             Self::Decide(..) => None,
+        }
+    }
+}
+
+/// What answers a task.
+fn asked(country: Option<Country>, occurrence: Occurrence, task: &Task) -> Act {
+    match &task.settlement {
+        Settlement::Decision { release, decision } => Act::Decide(release.clone(), *decision == Decision::Approve),
+        settlement => {
+            let approves = matches!(settlement, Settlement::Approval { .. });
+            let owner = task.owners.first().copied().unwrap_or(Role::RegionalCoordinator);
+            Act::Answer(country, occurrence, owner, approves)
         }
     }
 }

@@ -123,7 +123,7 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         C::Configure { plan } => {
             context.require_role(ENGINE, "configure a round")?;
             possible(state, &[S::Planned], "be configured")?;
-            configured(state, plan)?
+            return configured(state, plan);
         }
         C::Launch | C::BeginClosing | C::Close | C::Finalise => advanced(state, command, context)?,
         C::Admit { participant, reason } => {
@@ -251,7 +251,10 @@ fn advanced(state: &Round, command: &RoundCommand, context: &Context<'_>) -> Res
     Ok(event)
 }
 
-fn configured(state: &Round, plan: &RoundPlan) -> Result<RoundEvent, Rejection> {
+/// How many countries one record takes.
+const COUNTRIES_A_RECORD: usize = 80;
+
+fn configured(state: &Round, plan: &RoundPlan) -> Result<Vec<RoundEvent>, Rejection> {
     let pin = state.pin.clone().ok_or_else(|| not_possible(state, "be configured"))?;
     if plan.participants.is_empty() || plan.reference_years.is_empty() {
         return Err(Rejection::Malformed {
@@ -264,7 +267,12 @@ fn configured(state: &Round, plan: &RoundPlan) -> Result<RoundEvent, Rejection> 
             limit: MAX_PARTICIPANTS,
         });
     }
-    Ok(RoundEvent::RoundConfigured { pin, plan: plan.clone() })
+    let (first, rest) = plan.participants.split_at(plan.participants.len().min(COUNTRIES_A_RECORD));
+    let plan = RoundPlan { participants: first.to_vec(), ..plan.clone() };
+    let mut events = vec![RoundEvent::RoundConfigured { pin, plan }];
+    let more = rest.chunks(COUNTRIES_A_RECORD);
+    events.extend(more.map(|some| RoundEvent::CountriesConfigured { participants: some.to_vec() }));
+    Ok(events)
 }
 
 fn extended(state: &Round, country: &Country, until: &Moment, reason: &str) -> Result<RoundEvent, Rejection> {

@@ -2,7 +2,7 @@
 
 mod decide;
 
-pub use decide::{RoundCommand, decide};
+pub use decide::{MAX_PARTICIPANTS, RoundCommand, decide};
 
 use std::collections::BTreeMap;
 
@@ -105,6 +105,11 @@ pub enum RoundEvent {
         pin: Pin,
         /// What is frozen.
         plan: RoundPlan,
+    },
+    /// More countries of a round that has just been configured: one record does not hold all of them.
+    CountriesConfigured {
+        /// They.
+        participants: Vec<Participant>,
     },
     /// The round began.
     RoundLaunched {},
@@ -252,6 +257,9 @@ impl Round {
                 self.milestones = plan.milestones.clone();
                 self.participants = plan.participants.iter().map(|p| (p.country.clone(), p.clone())).collect();
                 self.reference_years.clone_from(&plan.reference_years);
+            }
+            RoundEvent::CountriesConfigured { participants } => {
+                self.participants.extend(participants.iter().map(|p| (p.country.clone(), p.clone())));
             }
             RoundEvent::CountryAdmitted { participant, .. } => {
                 self.participants.insert(participant.country.clone(), participant.clone());

@@ -70,6 +70,11 @@ impl Bundle {
             .ok_or_else(|| Problem::of_file(path, "this file is missing from the workflow folder"))
     }
 
+    /// Every file, by its path.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
     /// The files below a folder, with the folder cut off their names.
     pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.files

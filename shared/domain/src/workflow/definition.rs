@@ -176,6 +176,8 @@ pub struct Expected {
     pub tables: Vec<TableNo>,
     /// Not a member before.
     pub member_from: Option<jiff::civil::Date>,
+    /// The language its people read, of which a rehearsal tells; everybody's own is in the register of people.
+    pub language: String,
 }
 
 /// A definition.

@@ -6,7 +6,7 @@ mod promises;
 
 use super::*;
 use faults::{CrashingLedger, MoodyServer, Trouble};
-use rondo_domain::calendar::{Offset, Unit};
+use rondo_domain::calendar::Unit;
 use rondo_domain::notice::NoticeState;
 use rondo_domain::round::{MailScope, RoundCommand};
 use rondo_domain::{NoticeId, RoundId};

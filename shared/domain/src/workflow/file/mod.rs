@@ -134,12 +134,18 @@ struct ParticipantsFile {
     participant: Vec<ParticipantEntry>,
 }
 
+fn english() -> String {
+    "en".to_owned()
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ParticipantEntry {
     country: Spanned<String>,
     tables: Vec<u8>,
     member_from: Option<Date>,
+    #[serde(default = "english")]
+    language: String,
 }
 
 struct Reader<'a> {
@@ -346,7 +352,7 @@ fn participants(bundle: &Bundle) -> Result<Vec<Expected>, Problem> {
         let mut tables: Vec<TableNo> = entry.tables.iter().map(|no| TableNo(*no)).collect();
         tables.sort_unstable();
         tables.dedup();
-        expected.push(Expected { country, tables, member_from: entry.member_from });
+        expected.push(Expected { country, tables, member_from: entry.member_from, language: entry.language });
     }
     Ok(expected)
 }
