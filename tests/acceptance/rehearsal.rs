@@ -1,5 +1,8 @@
 //! A rehearsal plays the round as it would be, with the same engine, says the same each time, and leaves nothing behind.
 
+#[path = "../given/demo.rs"]
+mod demo;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -73,7 +76,9 @@ fn each_country_hears_what_its_answers_make_due() {
     }
     let answered = played(folder.path(), &ANSWERS.replace("\"never\"", "\"+1 working day\""));
     let late = of(&answered, "MMR", "mail");
-    assert!(late.contains(&"reminder-on-day to the focal-point, in English"), "{late:?}");
+    let burmese =
+        |mail: &&str| mail.starts_with("reminder-on-day to the focal-point, in ") && mail.ends_with("English beneath");
+    assert!(late.iter().any(burmese), "{late:?}");
     assert!(
         !late.iter().any(|mail| mail.starts_with("reminder-after")),
         "whoever has answered is left in peace: {late:?}"
@@ -99,4 +104,68 @@ fn what_cannot_be_rehearsed_is_told_with_its_place() {
     refused("", &["ilms-asian", "--year", "2026"], 5, &["ilms-asian"]);
     refused("", &["ilms-asean", "--year", "2031"], 2, &["2031"]);
     refused("", &["ilms-asean", "--year", "2026", "--answers", "/no/such"], 2, &["/no/such"]);
+}
+
+/// What a rehearsal in the demonstration's log prints as JSON.
+fn of_log(args: &[&str]) -> Value {
+    let mut command = Command::new(demo::program());
+    command
+        .args(["rehearse", "--round", "ilms-asean-2025", "--output", "json"])
+        .args(args)
+        .arg("--data")
+        .arg(demo::played());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_round_goes_on_from_where_it_stands_and_what_if_shows_the_difference() {
+    let as_of = ["--as-of", "2025-10-20"];
+    let events = of_log(&as_of)["events"].as_array().unwrap().clone();
+    assert!(events.iter().all(|event| event["at"].as_str().unwrap() >= "2025-10-20"), "nothing is told again");
+    assert!(events.iter().any(|event| event["what"] == "the release is out"), "it comes to its end");
+    assert!(events.iter().all(|event| event["kind"] != "refused"), "nobody tries what cannot be done");
+    // Indonesia had sent its file before, and is not asked again.
+    assert!(!of(&events, "IDN", "mail").iter().any(|mail| mail.starts_with("reminder-")), "{events:?}");
+    assert!(of(&events, "VNM", "mail").iter().any(|mail| mail.starts_with("reminder-before")));
+    let wish = [&as_of[..], &["--extend", "VNM=+10 working days"]].concat();
+    let changes = of_log(&wish)["changes"].as_array().unwrap().clone();
+    assert!(changes.len() >= 6 && changes.iter().all(|change| change["country"] == "VNM"), "{changes:#?}");
+    let told = |mark: &str, what: &str, day: &str| {
+        changes.iter().any(|change| {
+            let text = |key: &str| change[key].as_str().unwrap_or_default();
+            text("change") == mark && text("what").starts_with(what) && text("local").contains(day)
+        })
+    };
+    assert!(told("new", "the deadline is moved to Fri 14 Nov 2025", "2025-10-20"), "{changes:#?}");
+    assert!(told("no more", "reminder-before", "2025-10-28") && told("new", "reminder-before", "2025-11-11"));
+}
+
+#[test]
+fn many_countries_a_seed_a_page_and_a_calendar_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (page, ics) = (folder.path().join("r.html"), folder.path().join("r.ics"));
+    let many = ["ilms-asean", "--year", "2026", "--countries", "190", "--output", "json"];
+    let seeded = |seed: &str| rehearse(folder.path(), &[&many[..], &["--seed", seed]].concat()).stdout;
+    let (one, same, other) = (seeded("7"), seeded("7"), seeded("8"));
+    assert!(one == same && one != other, "the same seed gives the same output, byte for byte, and another one another");
+    let told: Value = serde_json::from_slice(&one).unwrap();
+    assert!(told["totals"]["mail"].as_u64().unwrap() > 1_000, "{}", told["totals"]);
+    let deadlines =
+        told["events"].as_array().unwrap().iter().filter(|event| event["what"] == "deadline of the country");
+    assert_eq!(deadlines.count(), 190);
+    let files = ["--page", page.to_str().unwrap(), "--ics", ics.to_str().unwrap()];
+    let made = rehearse(folder.path(), &[&["ilms-asean", "--year", "2026"][..], &files].concat());
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(html.contains("<h2>2026-10</h2>") && html.contains("Asia/Vientiane"));
+    let python = rondo_tests::root().join("target/tools/foreign/bin/python3");
+    assert!(python.exists(), "{} is missing; run tests/run, which makes it", python.display());
+    let script = "import icalendar,sys; c=icalendar.Calendar.from_ical(open(sys.argv[1]).read()); \
+                  e=[x for x in c.walk('VEVENT')]; assert len({str(x['UID']) for x in e})==len(e); print(len(e), c['PRODID'])";
+    let read = Command::new(python).args(["-c", script]).arg(&ics).output().unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    let told = String::from_utf8_lossy(&read.stdout).into_owned();
+    assert!(told.contains("-//Rondo//Rehearsal//EN") && !told.starts_with("0 "), "{told}");
 }
