@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use futures::{Stream, StreamExt, stream};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rondo_domain::coming;
 use rondo_eventlog::Ledger;
 use rondo_eventlog::files::PART;
 use rondo_runtime::clock::Clock;
@@ -89,6 +90,20 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         .with_state(shared))
 }
 
+/// What keeps steps from firing, in sentences; nothing while all is well.
+pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
+    let suspended = shared.board.suspended().into_iter().map(|(role, why)| format!("The {role} waits: {why}."));
+    let silence = shared.projection.with(|world| coming::silence(world, shared.clock.now())).map(|(count, first)| {
+        let (steps, since) = if count == 1 { ("step has", "it was") } else { ("steps have", "the first was") };
+        format!(
+            "The scheduler is silent: {count} {steps} not fired; {since} due {} ({}). See that it runs.",
+            first.local.strftime("%a %-d %b %Y %H:%M"),
+            first.zone
+        )
+    });
+    suspended.chain(silence).collect()
+}
+
 async fn health(State(shared): State<Shared>) -> impl IntoResponse {
     let read = *shared.projection.position().borrow();
     match shared.ledger.head().await {
@@ -99,6 +114,7 @@ async fn health(State(shared): State<Shared>) -> impl IntoResponse {
             "root": head.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
             "pages_read": read,
             "roles": shared.board.places(),
+            "alarms": alarms(&shared),
         }))
         .into_response(),
         Err(fault) => {
@@ -113,6 +129,8 @@ async fn numbers(State(shared): State<Shared>) -> impl IntoResponse {
         metrics::gauge!("rondo_log_records").set(head.size as f64);
     }
     metrics::gauge!("rondo_pages_read_records").set(*shared.projection.position().borrow() as f64);
+    let silent = shared.projection.with(|world| coming::silence(world, shared.clock.now()));
+    metrics::gauge!("rondo_overdue_steps").set(silent.map_or(0, |(count, _)| count) as f64);
     for (role, idle) in shared.board.places() {
         metrics::gauge!("rondo_role_read_records", "role" => role).set(idle.position as f64);
     }

@@ -11,9 +11,9 @@ use rondo_domain::workflow::{Action, Definition, Guarded, Needed, Step, needed, 
 use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, Country, NoticeId, PersonId, ReleaseId, Role, RoundId, StreamId, Wish};
 
-use crate::asking;
 use crate::interpreter::{command, wish};
 use crate::knowledge::RunKey;
+use crate::{asking, late};
 
 pub(crate) type Commands = Vec<Option<Command>>;
 
@@ -49,6 +49,9 @@ pub(crate) fn act(
             let over = asking::over(world, step, key, occurrence, now, &format!("the step {id} was still open"));
             return over.map(|outcome| complete(key, occurrence, outcome)).into_iter().collect();
         }
+    }
+    if let Some(instead) = late::instead(world, step, key, occurrence) {
+        return instead;
     }
     let (mut commands, outcome) = match &step.action {
         Action::WaitForPerson(asked) => return asking::ask(world, step, key, occurrence, (asked, None), now),

@@ -111,8 +111,11 @@ impl Knowledge {
                 if let Some((due, _)) = run.and_then(|run| run.occurrences.get(occurrence)) {
                     self.timers.remove(&(due.at, key.clone(), occurrence.clone()));
                 }
+                // The next occurrence of a schedule follows the one that fired; its own name is a local time.
+                if occurrence.of.parse::<jiff::civil::DateTime>().is_ok() {
+                    self.replan.insert(round);
+                }
                 self.fired.insert((key, occurrence.clone()));
-                self.replan.insert(round);
             }
             RunEvent::StepCompleted { occurrence, .. } => {
                 self.fired.remove(&(key, occurrence.clone()));

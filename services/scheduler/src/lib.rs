@@ -9,6 +9,7 @@ pub mod cron;
 pub mod definitions;
 mod interpreter;
 mod knowledge;
+mod late;
 mod moves;
 pub mod plan;
 
@@ -20,7 +21,7 @@ use rondo_domain::Wish;
 use rondo_domain::release::ReleaseCommand;
 use rondo_domain::run::RunCommand;
 use rondo_eventlog::{Fault, Ledger, SubmitError};
-use rondo_runtime::clock::Clock;
+use rondo_runtime::clock::{Clock, JumpGuard};
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
@@ -30,6 +31,9 @@ use knowledge::Knowledge;
 
 /// The name under which the scheduler acts.
 pub const ROLE: &str = "scheduler";
+
+/// How often a clock that was set is looked at again.
+const AFTER_JUMP: Duration = Duration::from_secs(10);
 
 /// A scheduler at its place in the log.
 pub struct Scheduler {
@@ -74,7 +78,22 @@ pub async fn run(
     mut stop: Stop,
 ) -> Result<(), Fault> {
     let mut scheduler = Scheduler::new(ledger);
+    let mut guard = JumpGuard::default();
     loop {
+        if let Some(jump) = guard.jump(clock.now(), clock.steady()) {
+            let why = format!(
+                "the clock was set {} by {} minutes: nothing fires until it is set right, or the scheduler is started anew",
+                if jump.is_positive() { "forward" } else { "back" },
+                jump.as_mins().abs()
+            );
+            tracing::error!("{why}");
+            progress.suspended(ROLE, Some(&why));
+            tokio::select! {
+                () = tokio::time::sleep(AFTER_JUMP) => continue,
+                () = stop.wait() => return Ok(()),
+            }
+        }
+        progress.suspended(ROLE, None);
         let Some(idle) = scheduler.turn(clock.now()).await? else {
             if stop.is_asked() {
                 return Ok(());

@@ -53,3 +53,24 @@ pub fn coming(world: &World, id: &RoundId, definition: Option<&Definition>) -> V
     coming.sort_by(|a, b| (a.due.at, &a.country, &a.occurrence).cmp(&(b.due.at, &b.country, &b.occurrence)));
     coming
 }
+
+/// How long after its time a step that has not fired raises an alarm.
+pub const SILENCE: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+
+/// How many steps of every round should have fired and have not, and when the first of them was due: the scheduler is silent.
+/// A paused or cancelled round fires nothing.
+pub fn silence(world: &World, now: jiff::Timestamp) -> Option<(usize, Moment)> {
+    let quiet = |id: &RoundId| world.round(id).is_none_or(|round| round.paused || round.state == RoundState::Cancelled);
+    let runs = world.runs().into_iter().filter(|(id, ..)| !quiet(id));
+    let overdue = runs.flat_map(|(_, _, run)| {
+        run.occurrences.values().filter(|(due, stage)| *stage == Stage::Planned && due.at + SILENCE < now)
+    });
+    let (mut count, mut first): (usize, Option<&Moment>) = (0, None);
+    for (due, _) in overdue {
+        count += 1;
+        if first.is_none_or(|first| due.at < first.at) {
+            first = Some(due);
+        }
+    }
+    first.map(|first| (count, first.clone()))
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 /// Where services take the time from.
@@ -14,6 +14,11 @@ pub trait Clock: Send + Sync {
 
     /// Returns once that instant has come.
     async fn sleep_until(&self, until: Timestamp);
+
+    /// How long the machine has run, asleep or awake, by a clock that nobody sets; nothing where there is none to compare with.
+    fn steady(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The system's clock.
@@ -25,6 +30,13 @@ impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "the one place where the system's time is read")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn steady(&self) -> Option<Duration> {
+        // Linux counts the time asleep here, so that a lid that was closed is no jump (proc(5)).
+        let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+        let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+        Duration::try_from_secs_f64(seconds).ok()
     }
 
     async fn sleep_until(&self, until: Timestamp) {
@@ -77,6 +89,30 @@ impl Clock for PacedClock {
     }
 }
 
+/// Notices when the wall clock is set while a program runs: it then no longer goes with the steady one.
+#[derive(Debug, Default)]
+pub struct JumpGuard {
+    /// The instant at which the steady clock stood at zero, as it was seen last.
+    began: Option<Timestamp>,
+}
+
+impl JumpGuard {
+    /// More than this is no correction of a drift.
+    const MOST: SignedDuration = SignedDuration::from_secs(120);
+
+    /// By how much the wall clock was set since it was last in step; nothing while it is. Set back in step, it counts again.
+    pub fn jump(&mut self, now: Timestamp, steady: Option<Duration>) -> Option<SignedDuration> {
+        let began = now.checked_sub(SignedDuration::try_from(steady?).ok()?).ok()?;
+        let jump = self.began.map_or(SignedDuration::ZERO, |was| began.duration_since(was));
+        if jump.abs() > Self::MOST {
+            return Some(jump);
+        }
+        // Small corrections are followed, so that they do not add up over months.
+        self.began = Some(began);
+        None
+    }
+}
+
 /// Measures how long something took, for telemetry and progress alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);
@@ -91,5 +127,28 @@ impl Stopwatch {
     /// What has passed.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_is_noticed_and_one_that_drifts_is_not() {
+        let mut guard = JumpGuard::default();
+        let start: Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
+        let mut at = |wall: i64, steady: u64| {
+            guard.jump(start + SignedDuration::from_secs(wall), Some(Duration::from_secs(steady)))
+        };
+        assert_eq!(at(0, 1_000), None);
+        for day in 1..400 {
+            // A second a day is a drift.
+            assert_eq!(at(day * 86_401, 1_000 + day as u64 * 86_400), None);
+        }
+        let back = at(399 * 86_401 - 3_600, 1_000 + 399 * 86_400);
+        assert_eq!(back, Some(SignedDuration::from_secs(-3_600)));
+        assert_eq!(at(399 * 86_401 + 10, 1_010 + 399 * 86_400), None, "set right again");
+        assert_eq!(at(600 * 86_401, 1_020 + 399 * 86_400).map(|jump| jump.is_positive()), Some(true));
     }
 }

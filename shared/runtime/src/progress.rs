@@ -19,16 +19,27 @@ pub struct Idle {
 pub trait Progress: Send + Sync {
     /// A role has nothing left to do at this place.
     fn idle(&self, role: &'static str, idle: Idle);
+
+    /// A role does nothing for now, and why; or goes on.
+    fn suspended(&self, _role: &'static str, _why: Option<&str>) {}
 }
 
 /// The places of the roles in one process.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<BTreeMap<&'static str, Idle>>>);
+pub struct Board {
+    places: Arc<Mutex<BTreeMap<&'static str, Idle>>>,
+    suspended: Arc<Mutex<BTreeMap<&'static str, String>>>,
+}
 
 impl Board {
     /// Every role's place.
     pub fn places(&self) -> BTreeMap<&'static str, Idle> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The roles that do nothing for now, and why.
+    pub fn suspended(&self) -> BTreeMap<&'static str, String> {
+        self.suspended.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -49,6 +60,14 @@ impl Board {
 
 impl Progress for Board {
     fn idle(&self, role: &'static str, idle: Idle) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(role, idle);
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).insert(role, idle);
+    }
+
+    fn suspended(&self, role: &'static str, why: Option<&str>) {
+        let mut suspended = self.suspended.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => suspended.insert(role, why.to_owned()),
+            None => suspended.remove(role),
+        };
     }
 }

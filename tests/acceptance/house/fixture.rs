@@ -12,6 +12,7 @@ use rondo_domain::participation::{
 };
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::round::{Pin, RoundCommand};
+use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, Country, FileHash, PersonId, Reason, Rejection, Role, RoundId, Wish};
 use rondo_eventlog::{Accepted, Ledger, SubmitError, files, ledger};
@@ -63,6 +64,17 @@ impl House {
 
     /// A house with a round that is configured and not yet launched.
     pub async fn before_launch(mail: MailSection) -> Self {
+        Self::before_launch_of(mail, &rondo_tests::bundle("ilms-asean")).await
+    }
+
+    /// The same on another workflow.
+    pub async fn with_bundle(mail: MailSection, bundle: &Bundle) -> Self {
+        let house = Self::before_launch_of(mail, bundle).await;
+        house.move_to("2025-09-15T03:00:00Z").await;
+        house
+    }
+
+    async fn before_launch_of(mail: MailSection, bundle: &Bundle) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let clock = PacedClock::new("2025-09-01T00:00:00Z".parse().unwrap());
@@ -92,11 +104,11 @@ impl House {
         });
         let acts = std::sync::atomic::AtomicU32::new(0);
         let house = Self { folder, ledger, clock, board, acts, done, running };
-        house.set_up().await;
+        house.set_up(bundle).await;
         house
     }
 
-    async fn set_up(&self) {
+    async fn set_up(&self, bundle: &Bundle) {
         let people = [
             ("coordinator", Role::RegionalCoordinator, None),
             ("manager", Role::CollectionManager, None),
@@ -112,7 +124,6 @@ impl House {
             let command = NetworkCommand::GrantRole { person: person.parse().unwrap(), grant };
             self.act("operator", Wish::Network { command }).await.unwrap();
         }
-        let bundle = rondo_tests::bundle("ilms-asean");
         let hash = files::store(&*self.ledger, &bundle.to_bytes()).await.unwrap();
         let pin = Pin { workflow: "ilms-asean".parse().unwrap(), bundle: hash };
         self.round("coordinator", RoundCommand::Plan { pin, year: 2025, title: "ILMS in ASEAN 2025".to_owned() }).await;

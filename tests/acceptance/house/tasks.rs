@@ -4,6 +4,7 @@ use rondo_domain::notice::NoticeState;
 use rondo_domain::participation::{Declaration, ParticipationCommand};
 use rondo_domain::round::RoundCommand;
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage, TaskAnswer};
+use rondo_domain::workflow::Bundle;
 use rondo_domain::{Country, Role, Wish};
 
 use rondo_runtime::config::MailSection;
@@ -139,5 +140,86 @@ async fn a_round_that_is_cancelled_asks_nobody_any_more() {
     house.round("coordinator", RoundCommand::Cancel { reason: "there is no money".to_owned() }).await;
     house.rest().await;
     house.skipped("LAO", "approve-letter", "the round was cancelled").await;
+    house.close().await;
+}
+
+/// The workflow of the round with its weekly digest and its invitation changed so.
+fn changed(from: &str, to: &str) -> Bundle {
+    let bundle = rondo_tests::bundle("ilms-asean");
+    let mut files: std::collections::BTreeMap<String, String> =
+        bundle.files().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
+    let text = files["workflow.toml"].replacen(from, to, 1);
+    assert_ne!(text, files["workflow.toml"], "there is no {from}");
+    files.insert("workflow.toml".to_owned(), text);
+    Bundle::new(files).unwrap()
+}
+
+/// What came of the occurrences of a step of the round, in the order of their times.
+async fn of_round(house: &House, step: &str) -> Vec<String> {
+    let world = house.world().await;
+    let run = world.run(&round(), None).unwrap();
+    let mut all: Vec<_> = run.occurrences.iter().filter(|(occurrence, _)| occurrence.step.as_str() == step).collect();
+    all.sort_by_key(|(_, (due, _))| due.at);
+    let told = |stage: &Stage| match stage {
+        Stage::Completed { outcome: Outcome::Ran { .. } } => "ran".to_owned(),
+        Stage::Completed { outcome: Outcome::Skipped { reason } } => reason.clone(),
+        other => format!("{other:?}").chars().take(7).collect(),
+    };
+    all.iter().map(|(_, (_, stage))| told(stage)).collect()
+}
+
+/// Four Mondays pass in which nothing fires; then the round goes on.
+async fn after_a_month_of_rest(to: &str) -> House {
+    let digest = "to = [\"regional-coordinator\"]\ntime-limit-hours = 24";
+    let bundle = changed(digest, &format!("to = [\"regional-coordinator\"]\n{to}"));
+    let house = House::with_bundle(MailSection::default(), &bundle).await;
+    house.move_to("2025-09-17T00:00:00Z").await;
+    house.round("coordinator", RoundCommand::Pause { reason: "nothing runs".to_owned() }).await;
+    house.rest().await;
+    house.clock.advance("2025-10-14T00:00:00Z".parse().unwrap());
+    house.rest().await;
+    house.round("coordinator", RoundCommand::Resume { reason: "it goes on".to_owned() }).await;
+    house.rest().await;
+    house
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_schedule_missed_is_caught_up_as_it_says() {
+    let house = after_a_month_of_rest("time-limit-hours = 2000").await;
+    let told = of_round(&house, "digest").await;
+    assert_eq!(told.len(), 5, "each nominal occurrence ends in an event, and the next one is planned: {told:?}");
+    assert!(told[..3].iter().all(|one| one.contains("the one of 2025-10-13T08:30:00 is carried out in its place")));
+    assert_eq!((told[3].as_str(), told[4].as_str()), ("ran", "Planned"));
+    house.close().await;
+    let house = after_a_month_of_rest("late = \"run\"").await;
+    assert_eq!(of_round(&house, "digest").await, ["ran", "ran", "ran", "ran", "Planned"]);
+    house.close().await;
+    let house = after_a_month_of_rest("late = \"skip\"").await;
+    let told = of_round(&house, "digest").await;
+    assert!(told[..4].iter().all(|one| one.ends_with("and is not caught up")), "{told:?}");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_is_asked_whether_a_late_step_is_carried_out() {
+    let house = after_a_month_of_rest("late = \"ask\"").await;
+    let world = house.world().await;
+    let run = world.run(&round(), None).unwrap();
+    let asked: Vec<Occurrence> = run.open_tasks().map(|(occurrence, _)| occurrence.clone()).collect();
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    for (occurrence, answer) in asked.iter().zip([TaskAnswer::Approved, TaskAnswer::Declined]) {
+        let command = RunCommand::AnswerTask { occurrence: occurrence.clone(), answer, words: "so".to_owned() };
+        house.act("coordinator", Wish::Run { round: round(), country: None, command }).await.unwrap();
+        house.rest().await;
+    }
+    let told = of_round(&house, "digest").await;
+    assert_eq!(told[0], "ran", "{told:?}");
+    assert_eq!(told[1], "declined by coordinator");
+    assert_eq!(told[2], "Fired {");
+    let left = house.world().await;
+    assert_eq!(left.run(&round(), None).unwrap().open_tasks().count(), 2, "what was answered waits for nobody");
+    let again =
+        RunCommand::AnswerTask { occurrence: asked[0].clone(), answer: TaskAnswer::Declined, words: "no".to_owned() };
+    assert!(house.act("coordinator", Wish::Run { round: round(), country: None, command: again }).await.is_err());
     house.close().await;
 }

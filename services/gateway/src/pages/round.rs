@@ -19,7 +19,7 @@ use super::tasks::{self, OpenTask};
 use super::{page, words};
 use crate::problem::Problem;
 use crate::projection::Texts;
-use crate::router::Shared;
+use crate::router::{Shared, alarms};
 
 #[derive(Template)]
 #[template(path = "rounds.html")]
@@ -36,6 +36,7 @@ struct RoundPage {
     title: String,
     id: String,
     state: String,
+    alarms: Vec<String>,
     top: String,
     dates: String,
     stuck: Vec<Stuck>,
@@ -94,7 +95,9 @@ pub(crate) async fn round(State(shared): State<Shared>, Path(id): Path<String>) 
     let texts = shared.projection.texts(pin.as_ref().map(|pin| &pin.bundle));
     let now = shared.clock.now();
     let view = |world: &World| world.round(&id).map(|round| view(world, &id, round, &texts, (now, &shared.notice)));
-    page(&shared.projection.with(view).ok_or_else(unknown)?)
+    let mut round = shared.projection.with(view).ok_or_else(unknown)?;
+    round.alarms = alarms(&shared);
+    page(&round)
 }
 
 fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts, (now, notice): (Timestamp, &Arc<str>)) -> RoundPage {
@@ -134,6 +137,7 @@ fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts, (now, notice)
         title: round.title.clone(),
         id: id.to_string(),
         state: if round.paused { format!("{}, paused", round.state.as_str()) } else { round.state.as_str().to_owned() },
+        alarms: Vec::new(),
         top: format!("{}: {}", words::instant(now), counted.in_words(round)),
         dates: dates(round),
         stuck: stuck.into_iter().map(|(_, line)| line).collect(),

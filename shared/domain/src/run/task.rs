@@ -20,6 +20,8 @@ pub enum Settlement {
         /// How many.
         people: u8,
     },
+    /// One owner approves that a late step is carried out all the same; it is then, and ends as it ends.
+    Late,
     /// A decision about a release, which has commands and rules of its own.
     Decision {
         /// Which release.
@@ -131,18 +133,23 @@ impl TaskState {
     pub fn answer_with(&self, name: &TaskName) -> String {
         match &self.task.settlement {
             Settlement::Work => format!("rondo task done {name} --text … --as YOU"),
-            Settlement::Approval { .. } => format!("rondo task approve {name} --reason … --as YOU"),
+            Settlement::Approval { .. } | Settlement::Late => format!("rondo task approve {name} --reason … --as YOU"),
             Settlement::Decision { release, decision } => {
                 format!("rondo release {} {release} --as YOU", decision.as_str())
             }
         }
     }
 
+    /// Whether a late step was allowed, so that nobody is waited for any more.
+    fn is_allowed(&self) -> bool {
+        self.task.settlement == Settlement::Late && self.lacks() == 0
+    }
+
     /// How many more answers it needs to be settled.
     pub fn lacks(&self) -> usize {
         let wanted = match self.task.settlement {
             Settlement::Approval { people } => usize::from(people),
-            Settlement::Work | Settlement::Decision { .. } => 1,
+            Settlement::Work | Settlement::Late | Settlement::Decision { .. } => 1,
         };
         wanted.saturating_sub(self.answers.len())
     }
@@ -154,7 +161,7 @@ impl Run {
         let open = |occurrence: &Occurrence| {
             self.occurrences.get(occurrence).is_some_and(|(_, stage)| matches!(stage, Stage::Fired { .. }))
         };
-        self.tasks.iter().filter(move |(occurrence, _)| open(occurrence))
+        self.tasks.iter().filter(move |(occurrence, task)| open(occurrence) && !task.is_allowed())
     }
 
     /// The open task of an occurrence.
@@ -167,7 +174,7 @@ impl Run {
             .get(occurrence)
             .ok_or_else(|| Rejection::UnknownTask { task: format!("{} of {}", occurrence.step, occurrence.of) })?;
         match self.occurrences.get(occurrence) {
-            Some((_, Stage::Fired { .. })) => Ok(task),
+            Some((_, Stage::Fired { .. })) if !task.is_allowed() => Ok(task),
             _ => Err(not_possible(occurrence, "settled", act)),
         }
     }
@@ -242,7 +249,7 @@ pub(super) fn answer(
     }
     let fits = match &task.task.settlement {
         Settlement::Work => answer != TaskAnswer::Approved,
-        Settlement::Approval { .. } => answer != TaskAnswer::Done,
+        Settlement::Approval { .. } | Settlement::Late => answer != TaskAnswer::Done,
         Settlement::Decision { release, decision } => {
             let command = format!("settled by `rondo release {} {release}`", decision.as_str());
             return Err(not_possible(occurrence, &command, "be answered by itself"));
@@ -268,6 +275,8 @@ pub(super) fn answer(
     let outcome = match answer {
         TaskAnswer::Declined => Some(Outcome::Skipped { reason: format!("declined by {by}") }),
         TaskAnswer::Done => Some(Outcome::Ran { what: format!("done by {by}") }),
+        // The step is carried out now, and says itself what came of it.
+        TaskAnswer::Approved if task.task.settlement == Settlement::Late => None,
         TaskAnswer::Approved => {
             let all = task.answers.iter().map(|answered| &answered.person).chain([by]);
             let all = all.map(ToString::to_string).collect::<Vec<_>>().join(" and ");

@@ -142,6 +142,34 @@ impl Action {
     }
 }
 
+/// What becomes of a step that fires late, as after a time in which nothing ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Late {
+    /// It is carried out, each occurrence of it.
+    #[default]
+    Run,
+    /// Of several that are late, the newest is carried out in the place of all.
+    RunOnce,
+    /// It is not carried out.
+    Skip,
+    /// A coordinator is asked.
+    Ask,
+}
+
+/// What becomes of a step while an earlier occurrence of it is still under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overlap {
+    /// Both go on.
+    #[default]
+    Run,
+    /// It waits for the earlier one.
+    Wait,
+    /// It is not carried out.
+    Skip,
+}
+
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -161,6 +189,10 @@ pub struct Step {
     pub roll: Roll,
     /// Fired later than this many hours after it was due, it is skipped.
     pub time_limit_hours: Option<u32>,
+    /// What becomes of it when it fires an hour late or more, within its time limit.
+    pub late: Late,
+    /// What becomes of it while an earlier occurrence of it is still under way.
+    pub overlap: Overlap,
     /// How often a mail that was refused for now is tried again.
     pub retries: u32,
     /// Why the step exists, in a sentence shown to people.

@@ -12,7 +12,9 @@ use toml::Spanned;
 
 use action::{ActionWord, DecisionWord};
 
-use super::definition::{Definition, Each, Expected, GUARDS, MilestoneRule, Step, TRIGGER_EVENTS, Trigger};
+use super::definition::{
+    Definition, Each, Expected, GUARDS, Late, MilestoneRule, Overlap, Step, TRIGGER_EVENTS, Trigger,
+};
 use super::{Bundle, Problem, parse_toml};
 use crate::calendar::{Hours, Offset, Roll};
 use crate::reason::is_hidden;
@@ -99,6 +101,9 @@ struct StepEntry {
     #[serde(default)]
     roll: Roll,
     time_limit_hours: Option<u32>,
+    late: Option<Spanned<Late>>,
+    #[serde(default)]
+    overlap: Overlap,
     retries: Option<u32>,
     why: Spanned<String>,
 }
@@ -295,9 +300,24 @@ impl Reader<'_> {
             action: self.action(entry)?,
             roll: entry.roll,
             time_limit_hours: entry.time_limit_hours,
+            late: self.late(entry)?,
+            overlap: entry.overlap,
             retries: entry.retries.unwrap_or(retries),
             why: self.sentence(&entry.why)?,
         })
+    }
+
+    /// A schedule catches up once unless it says otherwise. Whether a step that asks people anyway is carried out late is
+    /// theirs to say when they are asked.
+    fn late(&self, entry: &StepEntry) -> Result<Late, Problem> {
+        let usual = if entry.when.get_ref().cron.is_some() { Late::RunOnce } else { Late::Run };
+        let Some(late) = &entry.late else { return Ok(usual) };
+        let asks_people = entry.task.is_some() || entry.task_of.is_some();
+        if *late.get_ref() == Late::Ask && asks_people {
+            let message = "a step that asks people cannot ask them first whether it may".to_owned();
+            return Err(self.problem(&late.span(), message));
+        }
+        Ok(*late.get_ref())
     }
 
     fn trigger(&self, when: &Spanned<WhenEntry>, each: &EachWord) -> Result<Trigger, Problem> {
