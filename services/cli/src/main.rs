@@ -5,6 +5,7 @@ mod builtin;
 mod demo;
 mod desk;
 mod failure;
+mod held;
 mod nouns;
 mod output;
 mod printed;

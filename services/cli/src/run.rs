@@ -75,7 +75,7 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
         let Some(joined) = lifecycle.unless_asked(join(&config, role)).await else { return Ok(()) };
         let (client, clock) = joined?;
         match role {
-            "ledger" => start_ledger(&mut lifecycle, &config, client, clock)?,
+            "ledger" => start_ledger(&mut lifecycle, &config, client, clock, args.paused).await?,
             "gateway" => start_gateway(&mut lifecycle, &config, client, clock).await?,
             _ => {
                 let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client.clone(), role).await?);
@@ -112,11 +112,12 @@ async fn connect(config: &Config, client: &str) -> Result<rondo_bus::Client, Fai
         .map_err(|e| Failure::try_later(rondo_runtime::lifecycle::with_sources(&e)))
 }
 
-fn start_ledger(
+async fn start_ledger(
     lifecycle: &mut Lifecycle,
     config: &Config,
     client: rondo_bus::Client,
     clock: Arc<dyn Clock>,
+    paused: bool,
 ) -> Result<(), Failure> {
     let opened = rondo_ledger::open(&LedgerConfig {
         data: config.ledger.data.clone(),
@@ -131,6 +132,7 @@ fn start_ledger(
     crate::witness::start(lifecycle, config, Arc::clone(&ledger))?;
     let stop = lifecycle.stop();
     lifecycle.spawn("ledger", opened.run(stop));
+    crate::held::hold(&ledger, &config.ledger.data, paused).await?;
     let mut asked = lifecycle.stop();
     lifecycle.spawn("bus", async move {
         tokio::select! {

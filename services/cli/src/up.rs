@@ -63,6 +63,9 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     let announced = Announced::write(&config.ledger.data, &bound.address.to_string(), &token)?;
     let address = bound.address;
     crate::witness::start(&mut lifecycle, &config, Arc::clone(&ledger))?;
+    let stop = lifecycle.stop();
+    lifecycle.spawn("ledger", opened.run(stop));
+    crate::held::hold(&ledger, &config.ledger.data, args.paused).await?;
     start_roles(&mut lifecycle, &config, &ledger, &clock, &board)?;
     let parts = rondo_gateway::Parts {
         ledger: Arc::clone(&ledger),
@@ -72,8 +75,6 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
         token,
     };
     lifecycle.spawn("gateway", rondo_gateway::run(bound, parts, lifecycle.stop()));
-    let stop = lifecycle.stop();
-    lifecycle.spawn("ledger", opened.run(stop));
     hint(&format!("Rondo is up: http://{address}  (data in {})", config.ledger.data.display()));
     let played = match (cast, paced) {
         (Some(cast), Some(paced)) => {

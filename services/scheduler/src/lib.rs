@@ -10,7 +10,7 @@ pub mod definitions;
 mod interpreter;
 mod knowledge;
 mod late;
-mod moves;
+pub mod moves;
 pub mod plan;
 
 use std::sync::Arc;

@@ -9,6 +9,19 @@ use rondo_domain::workflow::{Each, Trigger};
 use crate::definitions::Ready;
 use crate::plan::PlanError;
 
+/// A step that another version of the workflow moves, brings or takes away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepMove {
+    /// Whose; the round's own, without one.
+    pub country: Option<Country>,
+    /// Which.
+    pub step: String,
+    /// When it was due, if it was.
+    pub was: Option<Moment>,
+    /// When it is due, if it is.
+    pub is: Option<Moment>,
+}
+
 impl Ready {
     /// The dates of a round that these changes move, and those that stay although they would be reckoned otherwise, in the
     /// order of their instants. `run` gives the run of a country, or of the round itself.
@@ -45,6 +58,43 @@ impl Ready {
             }
         }
         moves.sort_by(|a, b| (a.was.at, &a.country, &a.of).cmp(&(b.was.at, &b.country, &b.of)));
+        Ok(moves)
+    }
+
+    /// What another version of the workflow does to the steps that are still to come, of each country and of the round: the
+    /// moment until now, and from now on; nothing where a step comes or is no more.
+    ///
+    /// # Errors
+    /// When a date cannot be reckoned by it.
+    pub fn migrated_to<'r>(
+        &self,
+        other: &Self,
+        round: &Round,
+        run: impl Fn(Option<&Country>) -> Option<&'r Run>,
+    ) -> Result<Vec<StepMove>, PlanError> {
+        let is = other.in_round(round)?;
+        let mut moves = Vec::new();
+        let everybody = round.participants.keys().map(Some).chain([None]);
+        for country in everybody {
+            let Some(run) = run(country) else { continue };
+            for step in other.definition.steps.iter().filter(|step| (step.each == Each::Country) == country.is_some()) {
+                let Trigger::Milestone { milestone, .. } = &step.trigger else { continue };
+                let occurrence = Occurrence { step: step.id.clone(), of: milestone.to_string() };
+                let Some(due) = is.milestone_due(round, step, country)? else { continue };
+                let was = match run.occurrences.get(&occurrence) {
+                    Some((was, Stage::Planned)) if was.at != due.at => Some(was.clone()),
+                    Some(_) => continue,
+                    None => None,
+                };
+                moves.push(StepMove { country: country.cloned(), step: step.id.to_string(), was, is: Some(due) });
+            }
+            for (occurrence, (was, stage)) in &run.occurrences {
+                if *stage == Stage::Planned && other.definition.step(&occurrence.step).is_none() {
+                    let (country, step) = (country.cloned(), occurrence.step.to_string());
+                    moves.push(StepMove { country, step, was: Some(was.clone()), is: None });
+                }
+            }
+        }
         Ok(moves)
     }
 

@@ -268,8 +268,15 @@ impl House {
 
     /// Ends every role in order.
     pub async fn close(self) {
+        self.leave().await;
+    }
+
+    /// Ends it, and leaves its data.
+    pub async fn leave(self) -> (PathBuf, tempfile::TempDir) {
+        let data = self.data();
         self.done.send(()).unwrap();
         self.running.await.unwrap();
+        (data, self.folder)
     }
 }
 

@@ -7,3 +7,4 @@ mod people_and_days;
 mod releases;
 mod tasks;
 mod two_people;
+mod versions;

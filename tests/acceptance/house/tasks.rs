@@ -144,7 +144,7 @@ async fn a_round_that_is_cancelled_asks_nobody_any_more() {
 }
 
 /// The workflow of the round with its weekly digest and its invitation changed so.
-fn changed(from: &str, to: &str) -> Bundle {
+pub fn changed(from: &str, to: &str) -> Bundle {
     let bundle = rondo_tests::bundle("ilms-asean");
     let mut files: std::collections::BTreeMap<String, String> =
         bundle.files().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();

@@ -165,6 +165,9 @@ pub(crate) struct UpArgs {
     /// With --demo: end with status 0 once the round is published and the log has verified.
     #[arg(long, requires = "demo")]
     pub(crate) until_done: bool,
+    /// Pause every round before anything in it acts, as after a restore; `rondo round held` shows what would happen.
+    #[arg(long, conflicts_with = "demo")]
+    pub(crate) paused: bool,
     /// Where to listen.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
@@ -181,6 +184,9 @@ pub(crate) struct RunArgs {
     /// The broker's address.
     #[arg(long, value_name = "URL")]
     pub(crate) nats: Option<String>,
+    /// With the ledger: pause every round before anything in it acts, as after a restore.
+    #[arg(long)]
+    pub(crate) paused: bool,
 }
 
 #[derive(Debug, Args)]

@@ -67,6 +67,13 @@ pub(crate) enum ReminderVerb {
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
+    /// Decide that a mail which waits is not sent.
+    Drop {
+        round: RoundId,
+        notice: NoticeId,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
     /// Send a mail now: what waits for the hour or is paused, and what is held as unknown or refused.
     SendNow {
         round: RoundId,

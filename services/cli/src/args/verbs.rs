@@ -17,6 +17,40 @@ pub(crate) enum RoundVerb {
     /// Show a round.
     #[command(after_help = "Example: rondo round show ilms-asean-2025 --output json")]
     Show { round: RoundId },
+    /// Propose that a round goes on by another version of its workflow, or show what that does to each country.
+    #[command(
+        after_help = "Examples:\n  rondo round migrate ilms-asean-2026 workflows/ilms-asean --preview\n  rondo round migrate ilms-asean-2026 workflows/ilms-asean --reason 'a fourth reminder' --as ilo-coordinator"
+    )]
+    Migrate {
+        round: RoundId,
+        /// The folder of the other version.
+        workflow: String,
+        #[arg(long, value_parser = super::words, required_unless_present = "preview")]
+        reason: Option<String>,
+        /// Only show what it does.
+        #[arg(long)]
+        preview: bool,
+    },
+    /// Let a proposed migration hold; by somebody else than who proposed it.
+    ApproveMigration { round: RoundId },
+    /// Take a proposed migration back, or do not approve it.
+    RejectMigration {
+        round: RoundId,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
+    /// Show what would fire and which mail would leave once a paused round goes on.
+    #[command(after_help = "Example: rondo round held ilms-asean-2026")]
+    Held { round: RoundId },
+    /// Decide that a step is not carried out, as `round held` names it.
+    #[command(
+        after_help = "Example: rondo round drop ilms-asean-2026/LAO/remind-before-1 --reason 'it was sent before the restore'"
+    )]
+    Drop {
+        item: TaskName,
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
     /// Review a round for the technical meeting: response, punctuality, completeness, revisions, questions, and what mail achieved.
     #[command(after_help = "Example: rondo round review ilms-asean-2025 --out review")]
     Review {
@@ -294,6 +328,13 @@ pub(crate) enum ReleaseVerb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkflowVerb {
+    /// Show in what two versions of a workflow differ: steps, milestones, countries, and every file.
+    #[command(after_help = "Example: rondo workflow diff ilms-asean workflows/ilms-asean")]
+    Diff {
+        /// A workflow of this program, or the folder of one.
+        was: String,
+        is: String,
+    },
     /// Read a workflow and say what is wrong in it.
     #[command(after_help = "Example: rondo workflow check workflows/ilms-asean --year 2026")]
     Check {

@@ -17,7 +17,12 @@ pub(crate) fn backup(data: &Path, out: &Path, form: Form) -> Result<(), Failure>
 }
 
 pub(crate) fn restore(from: &Path, data: &Path, form: Form) -> Result<(), Failure> {
-    tell(&backup::restore(from, data).map_err(failed)?, "are restored to", data, form)?;
+    let restored = backup::restore(from, data).map_err(failed)?;
+    crate::held::mark(data)?;
+    tell(&restored, "are restored to", data, form)?;
+    hint(
+        "It starts paused: `rondo up`, then `rondo round held ROUND` shows what would happen and how it is let go or dropped.",
+    );
     hint(
         "Next: put the newest `keys` and `people.toml` back into it. If more was signed than this backup holds, nothing is signed on: restore the newest journal.",
     );

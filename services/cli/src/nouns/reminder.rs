@@ -52,6 +52,12 @@ pub(crate) async fn run(
             remark(served);
             line(&capital(&told))
         }
+        ReminderVerb::Drop { round, notice, reason } => {
+            let command = NoticeCommand::Suppress { reason: reason.clone() };
+            let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
+            desk.submit(&["drop"], wish).await?;
+            line(&format!("The mail {notice} is not sent."))
+        }
         ReminderVerb::SendNow { round, notice, reason } => {
             let command = NoticeCommand::SendAgain { reason: reason.clone() };
             let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };

@@ -3,9 +3,10 @@
 use rondo_domain::event::Event;
 use rondo_domain::participation::{Participation, TableState};
 use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent, RoundPlan};
+use rondo_domain::run::{Occurrence, RunCommand, TaskName};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
-use rondo_domain::{Country, RoundId, StreamId, Year};
+use rondo_domain::{Country, RoundId, StreamId, Wish, Year};
 use rondo_eventlog::life::AsOf;
 use rondo_eventlog::{ledger, vintage};
 use rondo_runtime::clock::{Clock, SystemClock};
@@ -22,6 +23,18 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
     match verb {
         RoundVerb::List => list(desk, form).await,
         RoundVerb::Show { round } => show(desk, round, form).await,
+        RoundVerb::Migrate { round, workflow, reason, preview } => {
+            super::migration::propose(round, workflow, reason.as_deref().filter(|_| !preview), desk, form, served).await
+        }
+        RoundVerb::ApproveMigration { round } => {
+            act(desk, round, RoundCommand::ApproveMigration, "goes by the proposed version from now on", served).await
+        }
+        RoundVerb::RejectMigration { round, reason } => {
+            let command = RoundCommand::RejectMigration { reason: reason.clone() };
+            act(desk, round, command, "goes on as it did", served).await
+        }
+        RoundVerb::Held { round } => crate::held::list(round, desk, form).await,
+        RoundVerb::Drop { item, reason } => dropped(item, reason, desk, served).await,
         RoundVerb::Review { round, out } => crate::review::run(round, out.as_deref(), desk, form).await,
         RoundVerb::Figures { round, country, when } => figures(desk, round, country.as_ref(), when, form).await,
         RoundVerb::Plan { workflow, year, late } => {
@@ -69,6 +82,25 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
             act(desk, round, command, &told, served).await
         }
     }
+}
+
+/// A step that is not carried out any more.
+async fn dropped(item: &TaskName, reason: &str, desk: &Desk, served: bool) -> Result<(), Failure> {
+    let known = desk.world(&[&format!("run/{}", item.round)]).await?;
+    let run = known.run(&item.round, item.country.as_ref());
+    let named = |other: &&Occurrence| other.step == item.step && item.of.as_ref().is_none_or(|of| *of == other.of);
+    let mut meant = run.into_iter().flat_map(|run| run.occurrences.keys()).filter(named);
+    let (Some(occurrence), None) = (meant.next().cloned(), meant.next()) else {
+        return Err(Failure::not_found(format!(
+            "{item} is not one step; `rondo round held {}` names them, with @ and its time where there are several",
+            item.round
+        )));
+    };
+    let command = RunCommand::Drop { occurrence, reason: reason.to_owned() };
+    let wish = Wish::Run { round: item.round.clone(), country: item.country.clone(), command };
+    desk.submit(&["drop", &item.to_string()], wish).await?;
+    remark(served);
+    line(&format!("{item} is dropped."))
 }
 
 /// A round whose launch has passed would be late in everything from its first moment: that has to be wished.

@@ -8,7 +8,10 @@ use crate::failure::Failure;
 use crate::output::{Form, document};
 
 pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
-    let WorkflowVerb::Check { workflow, year } = verb;
+    let (workflow, year) = match verb {
+        WorkflowVerb::Diff { was, is } => return super::migration::diff(was, is, form),
+        WorkflowVerb::Check { workflow, year } => (workflow, year),
+    };
     let bundle = builtin::bundle(workflow)?;
     let builtin::Checked { ready, questionnaire, rules } = builtin::checked(&bundle)?;
     let definition = &ready.definition;

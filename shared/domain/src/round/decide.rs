@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MailScope, Participant, Pin, Round, RoundEvent, RoundPlan, RoundState};
+use super::{MailScope, MigrationEffect, Participant, Pin, Round, RoundEvent, RoundPlan, RoundState, migration};
 use crate::calendar::{CalendarChange, DateMove, DayChange, MAX_CHANGES, Moment};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
@@ -80,6 +80,22 @@ pub enum RoundCommand {
         /// Why, and by whose word.
         reason: String,
     },
+    /// Propose that the round goes on by another version of its workflow.
+    ProposeMigration {
+        /// The version.
+        is: Pin,
+        /// What that does.
+        effects: Vec<MigrationEffect>,
+        /// Why.
+        reason: String,
+    },
+    /// Let the proposed version hold; by somebody else than who proposed it.
+    ApproveMigration,
+    /// Take the proposal back, or do not approve it.
+    RejectMigration {
+        /// Why.
+        reason: String,
+    },
     /// The general deadline has passed.
     BeginClosing,
     /// Take no more submissions.
@@ -103,7 +119,9 @@ pub enum RoundCommand {
     },
 }
 
-const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
+pub(super) const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
+/// Whoever starts a log again may hold everything in it; to let it go on is the coordinators' decision.
+const PAUSERS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator, Role::Administrator];
 const ENGINE: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator, Role::Service];
 
 /// Decides a command on a round.
@@ -142,12 +160,12 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
             extended(state, country, until, reason)?
         }
         C::Pause { reason } | C::Resume { reason } => {
-            context.require_role(COORDINATORS, "pause or resume a round")?;
+            let pause = matches!(command, C::Pause { .. });
+            context.require_role(if pause { PAUSERS } else { COORDINATORS }, "pause or resume a round")?;
             if state.state == S::Unplanned {
                 return Err(not_possible(state, "be paused or resumed"));
             }
             require_reason(reason)?;
-            let pause = matches!(command, C::Pause { .. });
             if pause == state.paused {
                 return Ok(Vec::new());
             }
@@ -157,6 +175,9 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         C::PauseMail { scope, reason } => return mail(state, scope, reason, true, context),
         C::ResumeMail { scope, reason } => return mail(state, scope, reason, false, context),
         C::ChangeCalendar { changes, moves, reason } => calendar_changed(state, changes, moves, reason, context)?,
+        C::ProposeMigration { .. } | C::ApproveMigration | C::RejectMigration { .. } => {
+            return migration::decide(state, command, context);
+        }
         C::Reopen { reason } => {
             context.require_role(COORDINATORS, "reopen a round")?;
             possible(state, &[S::Closing, S::Closed, S::Finalising], "be reopened")?;
@@ -188,7 +209,7 @@ fn mail(
     pause: bool,
     context: &Context<'_>,
 ) -> Result<Vec<RoundEvent>, Rejection> {
-    context.require_role(COORDINATORS, "pause or resume mail")?;
+    context.require_role(if pause { PAUSERS } else { COORDINATORS }, "pause or resume mail")?;
     if state.state == RoundState::Unplanned {
         return Err(not_possible(state, "have its mail paused or resumed"));
     }
@@ -293,15 +314,15 @@ fn extended(state: &Round, country: &Country, until: &Moment, reason: &str) -> R
     })
 }
 
-fn possible(state: &Round, states: &[RoundState], act: &str) -> Result<(), Rejection> {
+pub(super) fn possible(state: &Round, states: &[RoundState], act: &str) -> Result<(), Rejection> {
     if states.contains(&state.state) { Ok(()) } else { Err(not_possible(state, act)) }
 }
 
-fn not_possible(state: &Round, act: &str) -> Rejection {
+pub(super) fn not_possible(state: &Round, act: &str) -> Rejection {
     Rejection::NotPossible { what: "the round".to_owned(), state: state.state.as_str().to_owned(), act: act.to_owned() }
 }
 
-fn require_reason(text: &str) -> Result<(), Rejection> {
+pub(super) fn require_reason(text: &str) -> Result<(), Rejection> {
     if text_is_well_formed(text) { Ok(()) } else { Err(Rejection::ReasonRequired { figures: Vec::new() }) }
 }
 

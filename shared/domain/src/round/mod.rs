@@ -1,6 +1,7 @@
 //! A round: one year's collection, from its plan to its release.
 
 mod decide;
+mod migration;
 
 pub use decide::{MAX_PARTICIPANTS, RoundCommand, decide};
 
@@ -166,6 +167,29 @@ pub enum RoundEvent {
         /// Why.
         reason: String,
     },
+    /// Somebody proposes that the round goes on by another version of its workflow.
+    MigrationProposed {
+        /// The version.
+        is: Pin,
+        /// What that does to the steps of each country and of the round.
+        effects: Vec<MigrationEffect>,
+        /// Who proposes it, and does not approve it.
+        by: PersonId,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody else approved it: from now on the round goes by that version.
+    MigrationApproved {
+        /// The version until now.
+        was: Pin,
+        /// The version from now on.
+        is: Pin,
+    },
+    /// It was taken back or not approved.
+    MigrationRejected {
+        /// Why.
+        reason: String,
+    },
     /// The general deadline passed.
     RoundClosing {},
     /// No more submissions are taken.
@@ -212,8 +236,24 @@ pub struct Round {
     pub moves: BTreeMap<Country, u32>,
     /// Mail that is held, and why.
     pub mail_paused: BTreeMap<MailScope, String>,
+    /// Another version of the workflow by which it is to go on, who proposed it, and why.
+    pub proposed: Option<(Pin, PersonId, String)>,
     /// What changed in calendars since the round was planned, in the order it was recorded.
     pub calendar_changes: Vec<CalendarChange>,
+}
+
+/// What another version of a workflow does to the steps of a country, or of the round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationEffect {
+    /// Whose; the round's own, without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// Steps that are due at another time.
+    pub moved: u32,
+    /// Steps that come.
+    pub added: u32,
+    /// Steps that are no more.
+    pub dropped: u32,
 }
 
 /// Which mails of a round.
@@ -279,6 +319,14 @@ impl Round {
             RoundEvent::MailResumed { scope, .. } => {
                 self.mail_paused.remove(scope);
             }
+            RoundEvent::MigrationProposed { is, by, reason, .. } => {
+                self.proposed = Some((is.clone(), by.clone(), reason.clone()));
+            }
+            RoundEvent::MigrationApproved { is, .. } => {
+                self.pin = Some(is.clone());
+                self.proposed = None;
+            }
+            RoundEvent::MigrationRejected { .. } => self.proposed = None,
             RoundEvent::CalendarChanged { changes, .. } => self.calendar_changes.extend(changes.iter().cloned()),
             RoundEvent::RoundClosing {} => self.state = RoundState::Closing,
             RoundEvent::RoundClosed {} => self.state = RoundState::Closed,

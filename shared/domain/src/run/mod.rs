@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Moment;
 use crate::command::Context;
 use crate::event::Stamp;
+use crate::reason::text_is_well_formed;
 use crate::{Country, Rejection, Role, RoundId, StepId};
 
 /// One occurrence of a step: the step and its nominal time or cause, so that two firings are one.
@@ -63,6 +64,13 @@ pub enum RunCommand {
         occurrence: Occurrence,
         /// What came of it.
         outcome: Outcome,
+    },
+    /// A person decides that an occurrence is not carried out.
+    Drop {
+        /// Which.
+        occurrence: Occurrence,
+        /// Why.
+        reason: String,
     },
     /// A fired occurrence asks something of a person.
     OpenTask {
@@ -222,13 +230,14 @@ pub fn decide(
     command: &RunCommand,
     context: &Context<'_>,
 ) -> Result<Vec<RunEvent>, Rejection> {
-    if !matches!(command, RunCommand::AnswerTask { .. }) {
+    if !matches!(command, RunCommand::AnswerTask { .. } | RunCommand::Drop { .. }) {
         context.require_role(&[Role::Service], "drive a run")?;
     }
     match command {
         RunCommand::Plan { occurrence, due } => Ok(plan(state, occurrence, due)),
         RunCommand::Fire { occurrence } => fire(state, occurrence, context.now),
         RunCommand::Complete { occurrence, outcome } => complete(state, occurrence, outcome),
+        RunCommand::Drop { occurrence, reason } => dropped(state, occurrence, reason, context),
         RunCommand::OpenTask { occurrence, task } => task::open(state, occurrence, task),
         RunCommand::EscalateTask { occurrence, to } => task::escalate(state, occurrence, to),
         RunCommand::AnswerTask { occurrence, answer, words } => {
@@ -267,6 +276,29 @@ fn complete(state: &Run, occurrence: &Occurrence, outcome: &Outcome) -> Result<V
         }
         Some((_, Stage::Completed { .. })) => Ok(Vec::new()),
         _ => Err(not_possible(occurrence, "not fired", "be completed")),
+    }
+}
+
+/// An occurrence that a person drops ends as one that was not carried out.
+fn dropped(
+    state: &Run,
+    occurrence: &Occurrence,
+    reason: &str,
+    context: &Context<'_>,
+) -> Result<Vec<RunEvent>, Rejection> {
+    context.require_role(&[Role::CollectionManager, Role::RegionalCoordinator], "drop a step")?;
+    if !text_is_well_formed(reason) {
+        return Err(Rejection::ReasonRequired { figures: Vec::new() });
+    }
+    let outcome = Outcome::Skipped { reason: format!("dropped by {}: {reason}", context.actor.id) };
+    let completed = RunEvent::StepCompleted { occurrence: occurrence.clone(), outcome };
+    match state.occurrences.get(occurrence) {
+        Some((_, Stage::Planned)) => {
+            Ok(vec![RunEvent::StepFired { occurrence: occurrence.clone(), late_seconds: None }, completed])
+        }
+        Some((_, Stage::Fired { .. })) => Ok(vec![completed]),
+        Some((_, Stage::Completed { .. })) => Err(not_possible(occurrence, "done with", "be dropped")),
+        None => Err(not_possible(occurrence, "not planned", "be dropped")),
     }
 }
 

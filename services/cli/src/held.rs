@@ -1,0 +1,121 @@
+//! A log that is started again after a restore is held: no step fires and no mail leaves until a coordinator has looked at what
+//! would, has dropped what is no longer wanted, and lets the rounds go on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rondo_domain::notice::NoticeState;
+use rondo_domain::round::{MailScope, RoundCommand, RoundState};
+use rondo_domain::run::{Stage, TaskName};
+use rondo_domain::world::World;
+use rondo_domain::{RoundId, StreamId};
+use rondo_eventlog::Ledger;
+use rondo_runtime::clock::{Clock, SystemClock};
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, world};
+use crate::failure::Failure;
+use crate::output::{Form, Listing, hint};
+
+/// The mark of a data directory that was restored and has not been started since.
+const MARK: &str = "restored";
+
+fn mark_of(data: &Path) -> PathBuf {
+    data.join(MARK)
+}
+
+/// Marks a restored data directory.
+pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
+    let path = mark_of(data);
+    std::fs::write(&path, "What this log was restored from is older than now: it starts paused.\n")
+        .map_err(|e| Failure::failed(format!("cannot write {}: {e}", path.display())))
+}
+
+/// Pauses every round of a log, where it was restored or that is asked for, before anything in it acts.
+pub(crate) async fn hold(ledger: &Arc<dyn Ledger>, data: &Path, asked: bool) -> Result<(), Failure> {
+    let mark = mark_of(data);
+    let restored = mark.exists();
+    if !restored && !asked {
+        return Ok(());
+    }
+    let reason = if restored { "started after a restore" } else { "started paused" };
+    let size = ledger.head().await.map_err(|e| Failure::of(&e))?.size;
+    let (person, occasion) = ("operator".parse()?, format!("held at {size}"));
+    let desk = Desk { ledger: Arc::clone(ledger), person, role: None, occasion };
+    let rounds = world(&**ledger, &["round/"]).await?;
+    for (id, round) in rounds.rounds() {
+        if matches!(round.state, RoundState::Unplanned | RoundState::Cancelled) {
+            continue;
+        }
+        let reason = reason.to_owned();
+        desk.round_command(&id, RoundCommand::PauseMail { scope: MailScope::All, reason: reason.clone() }).await?;
+        desk.round_command(&id, RoundCommand::Pause { reason }).await?;
+        hint(&format!("{id} is held: rondo round held {id} shows what would happen."));
+    }
+    if restored {
+        std::fs::remove_file(&mark).map_err(|e| Failure::failed(format!("cannot remove {}: {e}", mark.display())))?;
+    }
+    Ok(())
+}
+
+/// Shows what would fire and leave once a round goes on.
+pub(crate) async fn list(id: &RoundId, desk: &Desk, form: Form) -> Result<(), Failure> {
+    let round = desk.round(id).await?;
+    let known = desk.world(&[&format!("run/{id}"), &format!("notice/{id}/"), StreamId::round(id).as_str()]).await?;
+    let entries = would(&known, id, SystemClock.now());
+    let columns =
+        &[("/item", "Item"), ("/kind", "Kind"), ("/due", "Due"), ("/what", "What"), ("/drop_with", "Drop with")];
+    let empty = "Nothing waits to happen at once.";
+    Listing { name: "held", columns, entries, empty }.print(form)?;
+    if round.paused || !round.mail_paused.is_empty() {
+        hint(&format!(
+            "Let it go on: rondo round resume {id} --reason … and rondo reminder resume {id} --reason …; what is still true happens then."
+        ));
+    } else {
+        hint("The round is not paused: these happen now.");
+    }
+    Ok(())
+}
+
+fn would(world: &World, id: &RoundId, now: Timestamp) -> Vec<Value> {
+    let mut entries: Vec<(Timestamp, Value)> = Vec::new();
+    for (_, country, run) in world.runs().into_iter().filter(|(of, ..)| of == id) {
+        for (occurrence, (due, stage)) in &run.occurrences {
+            let waits_for_people = run.open_tasks().any(|(asked, _)| asked == occurrence);
+            let kind = match stage {
+                Stage::Planned if due.at <= now => "step",
+                Stage::Fired { .. } if !waits_for_people => "step begun",
+                _ => continue,
+            };
+            let same = run.occurrences.keys().filter(|other| other.step == occurrence.step).count();
+            let of = (same > 1).then(|| occurrence.of.clone());
+            let (round, step) = (id.clone(), occurrence.step.clone());
+            let item = TaskName { round, country: country.clone(), step, of };
+            let drop_with = format!("rondo round drop {item} --reason …");
+            let value = json!({
+                "item": item.to_string(), "kind": kind, "due": due.at, "what": due.explanation(), "drop_with": drop_with,
+            });
+            entries.push((due.at, value));
+        }
+    }
+    for (notice, state) in world.notices(id) {
+        let Some(brief) = &state.brief else { continue };
+        let waits = match &state.state {
+            NoticeState::Due | NoticeState::Attempted => true,
+            NoticeState::Postponed { until, .. } | NoticeState::Deferred { until } => *until <= now,
+            _ => false,
+        };
+        if waits {
+            let to = brief.country.as_ref().map(|country| format!(" of {country}")).unwrap_or_default();
+            let value = json!({
+                "item": notice.to_string(), "kind": "mail", "due": brief.due_at,
+                "what": format!("{} to the {}{to}, {}", brief.kind, brief.role, state.state.as_str()),
+                "drop_with": format!("rondo reminder drop {id} {notice} --reason …"),
+            });
+            entries.push((brief.due_at, value));
+        }
+    }
+    entries.sort_by(|a, b| (a.0, a.1["item"].as_str()).cmp(&(b.0, b.1["item"].as_str())));
+    entries.into_iter().map(|(_, value)| value).collect()
+}
