@@ -58,14 +58,13 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
         cast.write_people(&config.in_data(&config.mail.people))?;
     }
     let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
+    lifecycle.spawn("ledger", opened.run(lifecycle.stop()));
+    crate::held::hold(&ledger, &config.ledger.data, args.paused).await?;
     let board = Board::default();
     let token = token()?;
     let announced = Announced::write(&config.ledger.data, &bound.address.to_string(), &token)?;
     let address = bound.address;
     crate::witness::start(&mut lifecycle, &config, Arc::clone(&ledger))?;
-    let stop = lifecycle.stop();
-    lifecycle.spawn("ledger", opened.run(stop));
-    crate::held::hold(&ledger, &config.ledger.data, args.paused).await?;
     start_roles(&mut lifecycle, &config, &ledger, &clock, &board)?;
     let parts = rondo_gateway::Parts {
         ledger: Arc::clone(&ledger),

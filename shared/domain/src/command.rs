@@ -113,7 +113,10 @@ impl Wish {
     /// The file that must be stored before the command may be accepted, for those that bring one in.
     pub fn file(&self) -> Option<&FileHash> {
         match self {
-            Self::Round { command: RoundCommand::Plan { pin, .. }, .. } => Some(&pin.bundle),
+            Self::Round {
+                command: RoundCommand::Plan { pin, .. } | RoundCommand::ProposeMigration { is: pin, .. },
+                ..
+            } => Some(&pin.bundle),
             Self::Participation { command: ParticipationCommand::Receive { file, .. }, .. } => Some(&file.sha256),
             Self::Figures { command: FiguresCommand::LoadPublished { evidence, .. }, .. } => Some(&evidence.sha256),
             _ => None,

@@ -48,7 +48,7 @@ fn differences(was: &Bundle, is: &Bundle) -> Result<Vec<Value>, Failure> {
         }
         let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
         entries.push(json!({
-            "kind": "file", "what": path, "change": change(old.get(path).is_some(), new.get(path).is_some()),
+            "kind": "file", "what": path, "change": change(old.contains_key(path), new.contains_key(path)),
             "was": format!("{} lines that are no more", before.difference(&after).count()),
             "is": format!("{} new lines", after.difference(&before).count()),
         }));

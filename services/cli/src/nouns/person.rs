@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rondo_domain::network::{Grant, NetworkCommand, Term};
-use rondo_domain::{PersonId, Wish};
+use rondo_domain::{Country, InstitutionId, PersonId, Role, Wish};
 use rondo_runtime::config::Config;
 use rondo_runtime::people::{People, Person};
 use serde_json::json;
@@ -15,34 +15,7 @@ use crate::output::{Form, Listing, hint, line};
 
 pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
     match verb {
-        PersonVerb::List => {
-            let world = desk.world(&["network"]).await?;
-            let mut entries = Vec::new();
-            for (person, grants) in &world.network().grants {
-                for grant in grants {
-                    entries.push(json!({
-                        "person": person, "role": grant.role, "country": grant.country, "institution": grant.institution,
-                        "from": grant.term.from, "until": grant.term.until, "deputy_of": grant.term.deputy_of,
-                    }));
-                }
-            }
-            let columns = &[
-                ("/person", "Person"),
-                ("/role", "Role"),
-                ("/country", "Country"),
-                ("/institution", "Institution"),
-                ("/from", "From"),
-                ("/until", "Until"),
-                ("/deputy_of", "In place of"),
-            ];
-            Listing {
-                name: "people",
-                columns,
-                entries,
-                empty: "Nobody holds a role yet: rondo person grant PERSON ROLE",
-            }
-            .print(form)
-        }
+        PersonVerb::List => list(desk, form).await,
         PersonVerb::Add { who: person, name, email, language } => {
             let path = config.in_data(&config.mail.people);
             let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
@@ -51,24 +24,8 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             people.write(&path).map_err(|e| Failure::usage(rondo_runtime::lifecycle::with_sources(&e)))?;
             line(&format!("{person} is in the register {}.", path.display()))
         }
-        PersonVerb::End { who: person, ended, country, institution, reason } => {
-            let world = desk.world(&["network"]).await?;
-            let held = world.network().grants.get(person).map_or(&[][..], Vec::as_slice);
-            let mut meant = held.iter().filter(|grant| {
-                grant.role == *ended
-                    && (country.is_none() || grant.country == *country)
-                    && (institution.is_none() || grant.institution == *institution)
-            });
-            let (Some(grant), None) = (meant.next().cloned(), meant.next()) else {
-                let roles: Vec<String> = held.iter().map(|grant| grant.role.to_string()).collect();
-                let roles = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
-                return Err(Failure::not_found(format!(
-                    "{person} does not hold exactly one such role, but {roles}; see `rondo person list`, and name country and institution"
-                )));
-            };
-            let command = NetworkCommand::EndRole { person: person.clone(), grant, reason: reason.clone() };
-            desk.submit(&["end"], Wish::Network { command }).await?;
-            line(&format!("{person} no longer holds the role {ended}."))
+        PersonVerb::End { who, ended, country, institution, reason } => {
+            end((who, *ended), (country.as_ref(), institution.as_ref()), reason, desk).await
         }
         PersonVerb::Erase { who: person, reason } => erase(person, reason, desk, config).await,
         PersonVerb::Grant { who: person, granted: role, country, institution, from, until } => {
@@ -99,6 +56,56 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
         }
         PersonVerb::Handover { who, out } => super::handover::run(who, out.as_deref(), desk, form).await,
     }
+}
+
+async fn list(desk: &Desk, form: Form) -> Result<(), Failure> {
+    let world = desk.world(&["network"]).await?;
+    let mut entries = Vec::new();
+    for (person, grants) in &world.network().grants {
+        for grant in grants {
+            entries.push(json!({
+                "person": person, "role": grant.role, "country": grant.country, "institution": grant.institution,
+                "from": grant.term.from, "until": grant.term.until, "deputy_of": grant.term.deputy_of,
+            }));
+        }
+    }
+    let columns = &[
+        ("/person", "Person"),
+        ("/role", "Role"),
+        ("/country", "Country"),
+        ("/institution", "Institution"),
+        ("/from", "From"),
+        ("/until", "Until"),
+        ("/deputy_of", "In place of"),
+    ];
+    Listing { name: "people", columns, entries, empty: "Nobody holds a role yet: rondo person grant PERSON ROLE" }
+        .print(form)
+}
+
+/// Ends the one role that is meant.
+async fn end(
+    (person, ended): (&PersonId, Role),
+    (country, institution): (Option<&Country>, Option<&InstitutionId>),
+    reason: &str,
+    desk: &Desk,
+) -> Result<(), Failure> {
+    let world = desk.world(&["network"]).await?;
+    let held = world.network().grants.get(person).map_or(&[][..], Vec::as_slice);
+    let mut meant = held.iter().filter(|grant| {
+        grant.role == ended
+            && (country.is_none() || grant.country.as_ref() == country)
+            && (institution.is_none() || grant.institution.as_ref() == institution)
+    });
+    let (Some(grant), None) = (meant.next().cloned(), meant.next()) else {
+        let roles: Vec<String> = held.iter().map(|grant| grant.role.to_string()).collect();
+        let roles = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
+        return Err(Failure::not_found(format!(
+            "{person} does not hold exactly one such role, but {roles}; see `rondo person list`, and name country and institution"
+        )));
+    };
+    let command = NetworkCommand::EndRole { person: person.clone(), grant, reason: reason.to_owned() };
+    desk.submit(&["end"], Wish::Network { command }).await?;
+    line(&format!("{person} no longer holds the role {ended}."))
 }
 
 /// Records the erasure, then removes what stands outside the log. Cut off in between, the same again finishes it.

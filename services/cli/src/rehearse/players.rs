@@ -194,7 +194,7 @@ impl Players {
                 self.soon(ready, Some(&country), record.recorded_at, act)?;
             }
             (Event::Participation(P::QueryAnswered { query, .. }), Some(country)) => {
-                self.soon(ready, None, record.recorded_at, Act::Settle(country.clone(), query.clone()))?;
+                self.soon(ready, None, record.recorded_at, Act::Settle(country, query.clone()))?;
             }
             (Event::Participation(P::QueryAccepted { .. }), Some(country)) => {
                 self.soon(ready, None, record.recorded_at, Act::Accept(country))?;

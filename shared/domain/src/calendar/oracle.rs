@@ -96,7 +96,7 @@ proptest! {
         let (from, there) = (day(from), calendar.add_working_days(day(from), days));
         match walked(&worked, from, days) {
             Some(expected) => {
-                prop_assert_eq!(there.clone().unwrap(), expected);
+                prop_assert_eq!(there.unwrap(), expected);
                 let (first, last) = (from.min(expected), from.max(expected));
                 let counted = calendar.working_days_between(first, last).unwrap();
                 prop_assert_eq!(usize::try_from(counted).unwrap(), worked.range(first..last).count());

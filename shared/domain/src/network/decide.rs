@@ -89,24 +89,16 @@ pub fn decide(
     let coordinates = context.actor.role == Role::RegionalCoordinator;
     let keeps = |grant: &Grant| administers || (coordinates && grant.role.is_national());
     match command {
+        NetworkCommand::RegisterInstitution { .. } if !administers && !coordinates => {
+            Err(context.not_allowed("register institutions"))
+        }
         NetworkCommand::RegisterInstitution { institution, country, name, place } => {
-            if !administers && !coordinates {
-                return Err(context.not_allowed("register institutions"));
-            }
-            if !text_is_well_formed(name) {
-                return Err(Rejection::Malformed { what: format!("the name of {institution} is empty or malformed") });
-            }
-            let same =
-                |known: &Institution| known.country == *country && known.title() == name && known.place == *place;
-            if state.institutions.get(institution).is_some_and(same) {
-                return Ok(Vec::new());
-            }
-            Ok(vec![NetworkEvent::InstitutionRegistered {
-                institution: institution.clone(),
+            let registered = Institution {
                 country: country.clone(),
-                name: name.clone(),
+                names: vec![(context.now, name.clone())],
                 place: place.clone(),
-            }])
+            };
+            registered_as(state, institution, &registered)
         }
         NetworkCommand::GrantRole { person, grant } => {
             if !keeps(grant) {
@@ -157,6 +149,23 @@ pub fn decide(
             Ok(vec![NetworkEvent::PersonErased { person: person.clone(), reason: reason.clone() }])
         }
     }
+}
+
+fn registered_as(state: &Network, id: &InstitutionId, is: &Institution) -> Result<Vec<NetworkEvent>, Rejection> {
+    if !text_is_well_formed(is.title()) {
+        return Err(Rejection::Malformed { what: format!("the name of {id} is empty or malformed") });
+    }
+    let same =
+        |known: &Institution| known.country == is.country && known.title() == is.title() && known.place == is.place;
+    if state.institutions.get(id).is_some_and(same) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![NetworkEvent::InstitutionRegistered {
+        institution: id.clone(),
+        country: is.country.clone(),
+        name: is.title().to_owned(),
+        place: is.place.clone(),
+    }])
 }
 
 /// The longest time for which somebody stands in for another.

@@ -221,8 +221,8 @@ fn mail(
     Ok(vec![if pause { RoundEvent::MailPaused { scope, reason } } else { RoundEvent::MailResumed { scope, reason } }])
 }
 
-/// The most dates that one change of a calendar names.
-const MAX_MOVES: usize = 20_000;
+/// The most dates that one change of a calendar names, so that they fit one record.
+const MAX_MOVES: usize = 50;
 
 fn calendar_changed(
     state: &Round,
