@@ -42,7 +42,7 @@ pub(crate) fn packed(workflow: &str) -> Result<Bundle, Failure> {
         .collect();
     if files.is_empty() {
         return Err(Failure::not_found(format!(
-            "`{workflow}` is neither a folder nor a workflow of this program (ilms-asean)"
+            "`{workflow}` is neither a folder nor a workflow of this program (ilms-asean, technical-meeting)"
         )));
     }
     Bundle::new(files).map_err(|e| Failure::usage(e.to_string()))

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::release::ReleaseState;
 use rondo_domain::run::{Decision, Occurrence, Outcome, RunCommand, Settlement, Stage, Task};
-use rondo_domain::workflow::{Approval, Asked, Step, occurrence_of};
+use rondo_domain::workflow::{Approval, Asked, LESSON, LESSON_CARRIED, Step, occurrence_of};
 use rondo_domain::world::World;
 use rondo_domain::{ReleaseId, Role, StepId};
 
@@ -57,10 +57,11 @@ pub(crate) fn ask(
         (None | Some(Approval::Release(_)), _) => Settlement::Work,
     };
     let until = limit(world, step, key, occurrence);
-    let task = Task { what: asked.task.clone(), owners: asked.owners.clone(), settlement, until };
+    let what = sentence(world, asked, occurrence);
+    let task = Task { what: what.clone(), owners: asked.owners.clone(), settlement, until };
     let mut commands = match &asked.mail {
         Some(text) => {
-            let mailing = Mailing { text, to: &asked.owners, task: Some((occurrence, &asked.task)), now };
+            let mailing = Mailing { text, to: &asked.owners, task: Some((occurrence, &what)), now };
             // Where nobody holds the role, the task is open all the same, and shown as nobody's.
             raise(world, step, key, occurrence, &mailing).0
         }
@@ -70,6 +71,16 @@ pub(crate) fn ask(
     let open = RunCommand::OpenTask { occurrence: occurrence.clone(), task };
     commands.push(command(&["open-task", occurrence.step.as_str(), &occurrence.of], wish(key, open)));
     commands
+}
+
+/// What a task asks; of a lesson that an earlier round taught, with the lesson in it.
+fn sentence(world: &World, asked: &Asked, occurrence: &Occurrence) -> String {
+    let lesson = || {
+        let (round, number) = occurrence.of.strip_prefix(LESSON_CARRIED)?.strip_prefix('.')?.rsplit_once('.')?;
+        let lessons = &world.round(&round.parse().ok()?)?.lessons;
+        lessons.get(number.parse::<usize>().ok()?).map(|(_, lesson)| lesson.clone())
+    };
+    asked.task.replace(LESSON, &lesson().unwrap_or_default())
 }
 
 /// What became of a decision about the round's release: taken, or not to be taken any more because the release was put

@@ -170,7 +170,7 @@ fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestam
                 |step: &&Step| matches!(&step.trigger, Trigger::Event { event: name, .. } if *name == event.event);
             for step in ready.definition.steps.iter().filter(waits) {
                 let Some(due) = told(&key.0, step, ready.event_due(step, key.1.as_ref(), event.at)) else { continue };
-                let of = format!("{}.{}", event.event, &event.command.to_string()[..12]);
+                let of = format!("{}.{}", event.event, event.of);
                 let occurrence = Occurrence { step: step.id.clone(), of };
                 if knowledge.stage(&key, &occurrence).is_none() {
                     commands.extend(plan(knowledge, &key, occurrence, due));

@@ -7,7 +7,7 @@ use rondo_domain::event::Event;
 use rondo_domain::round::{RoundEvent, RoundState};
 use rondo_domain::run::{Occurrence, RunEvent, Stage};
 use rondo_domain::stream::StreamKind;
-use rondo_domain::workflow::{Each, TRIGGER_EVENTS};
+use rondo_domain::workflow::{Each, LESSON_CARRIED, TRIGGER_EVENTS};
 use rondo_domain::world::World;
 use rondo_domain::{CommandId, Country, FileHash, RoundId, StreamId};
 use rondo_eventlog::Record;
@@ -20,7 +20,8 @@ pub(crate) type RunKey = (RoundId, Option<Country>);
 pub(crate) struct Happened {
     pub(crate) event: &'static str,
     pub(crate) at: Timestamp,
-    pub(crate) command: CommandId,
+    /// What makes it itself.
+    pub(crate) of: String,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Knowledge {
     pub(crate) replan: BTreeSet<RoundId>,
     /// Notices and releases whose outcome has consequences.
     pub(crate) outcomes: Vec<StreamId>,
+    /// Lessons that a later round began with.
+    carried: BTreeSet<(RoundId, usize)>,
     refused: BTreeMap<CommandId, String>,
     next_unpaused: Option<Timestamp>,
     /// When a fired occurrence that waits has to be looked at again.
@@ -51,6 +54,7 @@ impl Default for Knowledge {
             happened: BTreeMap::new(),
             replan: BTreeSet::new(),
             outcomes: Vec::new(),
+            carried: BTreeSet::new(),
             refused: BTreeMap::new(),
             next_unpaused: None,
             wake: None,
@@ -80,13 +84,42 @@ impl Knowledge {
             // A refusal may have been about the state that has just changed.
             self.refused.clear();
         }
+        if matches!(record.event, Event::Round(RoundEvent::RoundLaunched {})) {
+            self.carry_lessons(&round, record.recorded_at);
+        }
         let waited_for = TRIGGER_EVENTS.iter().find(|known| known.name == record.name);
         if let Some(known) = waited_for.filter(|known| (known.each == Each::Country) == country.is_some()) {
-            let happened = Happened { event: known.word, at: record.recorded_at, command: record.command };
+            let happened = Happened {
+                event: known.word,
+                at: record.recorded_at,
+                of: record.command.to_string()[..12].to_owned(),
+            };
             let all = self.happened.entry((round, country)).or_default();
             if !all.contains(&happened) {
                 all.push(happened);
             }
+        }
+    }
+
+    /// A round that is launched begins with what was learned for its workflow in the rounds that were launched since the last
+    /// one of it, and in that one.
+    fn carry_lessons(&mut self, id: &RoundId, at: Timestamp) {
+        let Some(workflow) = self.world.round(id).and_then(|round| round.pin.as_ref()).map(|pin| pin.workflow.clone())
+        else {
+            return;
+        };
+        let mut carried = Vec::new();
+        for (other, round) in self.world.rounds().into_iter().filter(|(other, _)| other != id) {
+            let mine = round.lessons.iter().enumerate().filter(|(_, (of, _))| *of == workflow);
+            for (number, _) in mine {
+                let lesson = Happened { event: LESSON_CARRIED, at, of: format!("{other}.{number}") };
+                if self.carried.insert((other.clone(), number)) {
+                    carried.push(lesson);
+                }
+            }
+        }
+        if !carried.is_empty() {
+            self.happened.entry((id.clone(), None)).or_default().extend(carried);
         }
     }
 

@@ -23,6 +23,13 @@ pub enum Because {
     NotInvited,
     /// Mail to its contact came back.
     ContactLost,
+    /// It owes no tables, and has not answered what it is asked.
+    ToAnswer,
+    /// It owes no tables, and has answered.
+    Answered {
+        /// What it chose, by question.
+        choices: std::collections::BTreeMap<String, String>,
+    },
     /// It owes tables, and has time.
     OwesTables {
         /// Which.
@@ -156,6 +163,9 @@ fn because(round: &Round, part: &Participation, hours_late: i64) -> Because {
     if part.has_unread_file() {
         return Because::BeingRead;
     }
+    if part.expected && part.tables.is_empty() {
+        return asked(round, part);
+    }
     let (open, answered) = (queries(QueryState::Open), queries(QueryState::Answered));
     if part.owes_tables() || !part.expected {
         return owing(round, part, hours_late);
@@ -175,6 +185,21 @@ fn because(round: &Round, part: &Participation, hours_late: i64) -> Because {
         ParticipationState::CountryConfirmed => Because::AwaitsRelease,
         _ if round.takes_submissions() => Because::Accepted,
         _ => Because::ToBeConfirmed,
+    }
+}
+
+/// Where a country stands that is asked something else than tables.
+fn asked(round: &Round, part: &Participation) -> Because {
+    if part.acknowledged {
+        Because::Answered { choices: part.choices.clone() }
+    } else if !part.bounced.is_empty() {
+        Because::ContactLost
+    } else if !round.takes_submissions() {
+        Because::NoAnswer
+    } else if part.invited.is_empty() {
+        Because::NotInvited
+    } else {
+        Because::ToAnswer
     }
 }
 
@@ -244,6 +269,12 @@ impl Because {
             Self::NotInvited => format!("{country} takes part and has not been invited yet."),
             Self::ContactLost => {
                 format!("Mail to the contact of {country} came back; somebody has to find and name a new focal point.")
+            }
+            Self::ToAnswer => format!("{country} is asked to answer by {deadline}."),
+            Self::Answered { choices } if choices.is_empty() => format!("{country} has acknowledged."),
+            Self::Answered { choices } => {
+                let said: Vec<String> = choices.iter().map(|(question, choice)| format!("{question}: {choice}")).collect();
+                format!("{country} has answered ({}).", said.join(", "))
             }
             Self::OwesTables { tables } => format!("{country} has until {deadline} to send {}.", list(tables)),
             Self::Overdue { tables, days: 0 } => format!("{country} owes {} since {deadline}.", list(tables)),

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rondo_domain::calendar::Offset;
 use rondo_domain::figure::FigureKey;
 use rondo_domain::run::TaskName;
-use rondo_domain::{Country, PersonId, QueryId, ReleaseId, RoundId, SubmissionId, Year};
+use rondo_domain::{Country, PersonId, QueryId, ReleaseId, RoundId, SubmissionId, WorkflowId, Year};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoundVerb {
@@ -38,6 +38,18 @@ pub(crate) enum RoundVerb {
         round: RoundId,
         #[arg(long, value_parser = super::words)]
         reason: String,
+    },
+    /// Write down what was learned; the next round of a workflow begins with it as a task.
+    #[command(
+        after_help = "Example: rondo round lesson technical-meeting-2027 --for ilms-asean --text 'Ask for the source notes with the invitation.'"
+    )]
+    Lesson {
+        round: RoundId,
+        /// The workflow whose next round begins with it.
+        #[arg(long = "for", value_name = "WORKFLOW")]
+        workflow: WorkflowId,
+        #[arg(long, value_parser = super::words)]
+        text: String,
     },
     /// Show what would fire and which mail would leave once a paused round goes on.
     #[command(after_help = "Example: rondo round held ilms-asean-2026")]
@@ -142,6 +154,17 @@ pub(crate) enum ParticipationVerb {
         is: PersonId,
         #[arg(long, value_parser = super::words)]
         reason: String,
+    },
+    /// Answer a question of the workflow for a country, as QUESTION=CHOICE.
+    #[command(
+        after_help = "Example: rondo participation answer technical-meeting-2027 LAO attends=online --text 'two people' --as lao-focal"
+    )]
+    Answer {
+        round: RoundId,
+        country: Country,
+        answer: String,
+        #[arg(long, value_parser = super::words)]
+        text: Option<String>,
     },
     /// Say in words why a country's part stands as it does, whose turn it is, what holds it and what comes next.
     #[command(

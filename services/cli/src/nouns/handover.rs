@@ -173,6 +173,9 @@ fn of_part(event: &P) -> Option<(&'static str, String, String)> {
         P::AllowanceGranted { query, reason } => ("explained", format!("{query} was allowed"), reason.clone()),
         P::TablesAccepted { tables: which } => ("explained", format!("{} accepted", tables(which)), String::new()),
         P::CountryConfirmed {} => ("sent", "the confirmation of the country's tables".to_owned(), String::new()),
+        P::ChoiceMade { question, choice, text } => {
+            ("explained", format!("the question {question} was answered: {choice}"), text.clone())
+        }
         P::RoundAcknowledged {} => ("promised", "an answer: the invitation was acknowledged".to_owned(), String::new()),
         P::ParticipationDeclined { reason } => ("explained", "the round was declined".to_owned(), reason.clone()),
         P::ParticipationClosed { reason } => ("explained", "the part was closed".to_owned(), reason.clone()),

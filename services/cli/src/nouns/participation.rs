@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rondo_domain::participation::{ParticipationCommand, Turn};
+use rondo_domain::workflow::Question;
 use rondo_domain::world::World;
 use rondo_domain::{Country, Rejection, RoundId, StreamId, why};
 use rondo_eventlog::ledger;
@@ -42,6 +43,15 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             desk.country_command(round, country, command).await?;
             line(&format!("{is} is a contact of {country} in the place of {was}, and is invited."))
         }
+        ParticipationVerb::Answer { round, country, answer, text } => {
+            let standing = desk.round(round).await?;
+            let (_, ready) = desk.definition(&standing).await?;
+            let (question, choice) = chosen(&ready.definition.questions, answer)?;
+            let text = text.clone().unwrap_or_default();
+            let command = ParticipationCommand::Choose { question, choice, text };
+            desk.country_command(round, country, command).await?;
+            line(&format!("{country} has answered: {answer}."))
+        }
         ParticipationVerb::Why { round, country, as_of } => explained(desk, round, country, *as_of, form).await,
         ParticipationVerb::Close { round, country, reason } => {
             let command = ParticipationCommand::Close { reason: reason.clone() };
@@ -49,6 +59,24 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             line(&format!("The part of {country} is closed."))
         }
     }
+}
+
+/// The question and the choice of an answer, as the workflow has them.
+fn chosen(questions: &[Question], answer: &str) -> Result<(String, String), Failure> {
+    let all = || {
+        let told = questions.iter().map(|question| format!("{}={}", question.key, question.choices.join("|")));
+        told.collect::<Vec<_>>().join(", ")
+    };
+    let wrong = || match questions {
+        [] => Failure::usage("the workflow of this round asks no question".to_owned()),
+        _ => Failure::usage(format!("`{answer}` answers no question of this round; it asks: {}", all())),
+    };
+    let (key, choice) = answer.split_once('=').ok_or_else(wrong)?;
+    let question = questions.iter().find(|question| question.key == key).ok_or_else(wrong)?;
+    if question.choices.iter().any(|known| known == choice) {
+        return Ok((key.to_owned(), choice.to_owned()));
+    }
+    Err(wrong())
 }
 
 /// How many coming steps are told.

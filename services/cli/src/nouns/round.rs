@@ -33,6 +33,10 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
             let command = RoundCommand::RejectMigration { reason: reason.clone() };
             act(desk, round, command, "goes on as it did", served).await
         }
+        RoundVerb::Lesson { round, workflow, text } => {
+            let command = RoundCommand::Learn { workflow: workflow.clone(), lesson: text.clone() };
+            act(desk, round, command, &format!("has taught a lesson for the next round of {workflow}"), served).await
+        }
         RoundVerb::Held { round } => crate::held::list(round, desk, form).await,
         RoundVerb::Drop { item, reason } => dropped(item, reason, desk, served).await,
         RoundVerb::Review { round, out } => crate::review::run(round, out.as_deref(), desk, form).await,

@@ -32,6 +32,7 @@ const MORNING: Time = Time::constant(10, 0, 0, 0);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Act {
     Send(Country),
+    Choose(Country, String, String),
     Accept(Country),
     Explain(Country, QueryId),
     Settle(Country, QueryId),
@@ -231,6 +232,15 @@ impl Players {
         let moment = calendar
             .moment_from(("deadline", deadline), offset, MORNING, Roll::Following)
             .map_err(|e| Failure::usage(format!("the answer of {country}: {e}")))?;
+        if self.tables.get(country).is_some_and(Vec::is_empty) {
+            // Whoever owes no tables answers what is asked, in turn by each of the choices.
+            let number = self.tables.keys().position(|other| other == country).unwrap_or(0);
+            for question in &ready.definition.questions {
+                let choice = question.choices[number % question.choices.len()].clone();
+                self.coming.insert((moment.at.max(now), Act::Choose(country.clone(), question.key.clone(), choice)));
+            }
+            return Ok(());
+        }
         if moment.at <= now {
             // Its time has passed and it has not come: it comes next, as far as anybody knows.
             return self.soon(ready, Some(country), now, Act::Send(country.clone()));
@@ -279,6 +289,11 @@ impl Players {
                 let command = ParticipationCommand::Receive { submission, file, channel, institution, reason };
                 (Role::FocalPoint, Some(country.clone()), of_country(country, command))
             }
+            Act::Choose(country, question, choice) => {
+                let (question, choice, text) = (question.clone(), choice.clone(), String::new());
+                let command = ParticipationCommand::Choose { question, choice, text };
+                (Role::FocalPoint, Some(country.clone()), of_country(country, command))
+            }
             Act::Accept(country) => {
                 let command = ParticipationCommand::Accept { tables: Vec::new() };
                 (Role::Validator, Some(country.clone()), of_country(country, command))
@@ -319,6 +334,7 @@ impl Act {
     fn country(&self) -> Option<Country> {
         match self {
             Self::Send(country)
+            | Self::Choose(country, ..)
             | Self::Accept(country)
             | Self::Confirm(country)
             | Self::Explain(country, _)

@@ -259,6 +259,7 @@ fn round(event: &RoundEvent) -> Option<&'static str> {
 fn answer(event: &P) -> Option<&'static str> {
     match event {
         P::SubmissionReceived { .. } => Some("its file comes"),
+        P::ChoiceMade { .. } => Some("it answers"),
         P::TablesAccepted { .. } => Some("its tables are accepted"),
         P::CountryConfirmed {} => Some("it confirms its tables"),
         P::ParticipationClosed { .. } => Some("its part is closed without an answer"),

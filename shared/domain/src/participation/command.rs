@@ -72,6 +72,15 @@ pub enum ParticipationCommand {
         /// What the rules found.
         findings: Vec<TableFindings>,
     },
+    /// Choose an answer to a question of the workflow.
+    Choose {
+        /// The question's key.
+        question: String,
+        /// The choice.
+        choice: String,
+        /// In words, if there is more to say.
+        text: String,
+    },
     /// Declare tables to have no figures.
     Declare {
         /// Which.

@@ -160,6 +160,17 @@ fn decide_course(
             }
             E::RoundAcknowledged {}
         }
+        C::Choose { question, choice, text } => {
+            context.require_role(SENDERS, "answer a question of the round")?;
+            let is_word = |word: &str| word.parse::<crate::StepId>().is_ok();
+            if !is_word(question) || !is_word(choice) || !(text.is_empty() || text_is_well_formed(text)) {
+                return Err(Rejection::Malformed { what: format!("`{question}` or `{choice}` is no question or choice") });
+            }
+            if state.choices.get(question) == Some(choice) {
+                return Ok(Vec::new());
+            }
+            E::ChoiceMade { question: question.clone(), choice: choice.clone(), text: text.clone() }
+        }
         C::Accept { tables } => return accept(state, country, tables, context),
         C::Confirm => {
             context.require_role(&[Role::NationalCoordinator, Role::HeadOfAgency], "confirm the country's tables")?;

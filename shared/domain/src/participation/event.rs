@@ -133,6 +133,16 @@ pub enum ParticipationEvent {
     },
     /// The country said that it takes part.
     RoundAcknowledged {},
+    /// The country chose an answer to a question of the workflow; a later choice takes the place of an earlier one.
+    ChoiceMade {
+        /// The question's key.
+        question: String,
+        /// The choice.
+        choice: String,
+        /// In words: who comes, for example, by role.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
     /// A file was received.
     SubmissionReceived {
         /// Its id.

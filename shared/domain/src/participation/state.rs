@@ -24,6 +24,8 @@ pub struct Participation {
     pub bounced: BTreeSet<PersonId>,
     /// Whether the country acknowledged.
     pub acknowledged: bool,
+    /// What it chose, by question.
+    pub choices: BTreeMap<String, String>,
     /// Owed tables.
     pub tables: BTreeMap<TableNo, OwedTable>,
     /// Submissions.
@@ -143,6 +145,10 @@ impl Participation {
                 self.invited.remove(was);
             }
             E::RoundAcknowledged {} => self.acknowledged = true,
+            E::ChoiceMade { question, choice, .. } => {
+                self.acknowledged = true;
+                self.choices.insert(question.clone(), choice.clone());
+            }
             E::SubmissionReceived { submission, file, institution, reason, .. } => {
                 let received = ReceivedSubmission {
                     state: SubmissionState::Received,

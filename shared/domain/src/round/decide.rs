@@ -6,7 +6,7 @@ use super::{MailScope, MigrationEffect, Participant, Pin, Round, RoundEvent, Rou
 use crate::calendar::{CalendarChange, DateMove, DayChange, MAX_CHANGES, Moment};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
-use crate::{Country, Rejection, ReleaseId, Role, Year};
+use crate::{Country, Rejection, ReleaseId, Role, WorkflowId, Year};
 
 /// The most countries a round may have; the world has fewer.
 pub const MAX_PARTICIPANTS: usize = 300;
@@ -96,6 +96,13 @@ pub enum RoundCommand {
         /// Why.
         reason: String,
     },
+    /// Write down what was learned, for the next round of a workflow.
+    Learn {
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// In a sentence.
+        lesson: String,
+    },
     /// The general deadline has passed.
     BeginClosing,
     /// Take no more submissions.
@@ -178,6 +185,15 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         C::ProposeMigration { .. } | C::ApproveMigration | C::RejectMigration { .. } => {
             return migration::decide(state, command, context);
         }
+        C::Learn { workflow, lesson } => {
+            context.require_role(LEARNERS, "write down a lesson")?;
+            possible(state, &[S::Collecting, S::Closing, S::Closed, S::Finalising, S::Published], "teach a lesson")?;
+            require_text(lesson, "lesson")?;
+            if lesson.chars().count() > MAX_LESSON || state.lessons.len() >= MAX_LESSONS {
+                return Err(Rejection::OutOfBounds { what: "lessons or their length".to_owned(), limit: MAX_LESSON });
+            }
+            RoundEvent::LessonLearned { workflow: workflow.clone(), lesson: lesson.clone() }
+        }
         C::Reopen { reason } => {
             context.require_role(COORDINATORS, "reopen a round")?;
             possible(state, &[S::Closing, S::Closed, S::Finalising], "be reopened")?;
@@ -220,6 +236,20 @@ fn mail(
     let (scope, reason) = (scope.clone(), reason.to_owned());
     Ok(vec![if pause { RoundEvent::MailPaused { scope, reason } } else { RoundEvent::MailResumed { scope, reason } }])
 }
+
+/// The longest lesson, in characters, and the most of a round.
+const MAX_LESSON: usize = 300;
+const MAX_LESSONS: usize = 100;
+
+/// Whoever takes part in the work of a round may say what was learned in it.
+const LEARNERS: &[Role] = &[
+    Role::CollectionManager,
+    Role::RegionalCoordinator,
+    Role::Validator,
+    Role::Publisher,
+    Role::FocalPoint,
+    Role::NationalCoordinator,
+];
 
 /// The most dates that one change of a calendar names, so that they fit one record.
 const MAX_MOVES: usize = 50;
@@ -277,9 +307,9 @@ const COUNTRIES_A_RECORD: usize = 80;
 
 fn configured(state: &Round, plan: &RoundPlan) -> Result<Vec<RoundEvent>, Rejection> {
     let pin = state.pin.clone().ok_or_else(|| not_possible(state, "be configured"))?;
-    if plan.participants.is_empty() || plan.reference_years.is_empty() {
+    if plan.participants.is_empty() {
         return Err(Rejection::Malformed {
-            what: "a round needs at least one country and one reference year".to_owned(),
+            what: "a round needs at least one country".to_owned(),
         });
     }
     if plan.participants.len() > MAX_PARTICIPANTS {

@@ -190,6 +190,13 @@ pub enum RoundEvent {
         /// Why.
         reason: String,
     },
+    /// Something was learned that the next round of a workflow begins with, as a task.
+    LessonLearned {
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// In a sentence.
+        lesson: String,
+    },
     /// The general deadline passed.
     RoundClosing {},
     /// No more submissions are taken.
@@ -236,6 +243,8 @@ pub struct Round {
     pub moves: BTreeMap<Country, u32>,
     /// Mail that is held, and why.
     pub mail_paused: BTreeMap<MailScope, String>,
+    /// What was learned, and for the next round of which workflow.
+    pub lessons: Vec<(WorkflowId, String)>,
     /// Another version of the workflow by which it is to go on, who proposed it, and why.
     pub proposed: Option<(Pin, PersonId, String)>,
     /// What changed in calendars since the round was planned, in the order it was recorded.
@@ -319,6 +328,7 @@ impl Round {
             RoundEvent::MailResumed { scope, .. } => {
                 self.mail_paused.remove(scope);
             }
+            RoundEvent::LessonLearned { workflow, lesson } => self.lessons.push((workflow.clone(), lesson.clone())),
             RoundEvent::MigrationProposed { is, by, reason, .. } => {
                 self.proposed = Some((is.clone(), by.clone(), reason.clone()));
             }

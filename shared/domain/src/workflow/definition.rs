@@ -212,11 +212,24 @@ pub struct Expected {
     pub language: String,
 }
 
+/// A question that every country is asked, with the choices there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Its name, for example `attends`.
+    pub key: String,
+    /// What is asked, in a sentence.
+    pub text: String,
+    /// The choices.
+    pub choices: Vec<String>,
+}
+
 /// A definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
     /// Its name.
     pub id: WorkflowId,
+    /// What every country is asked besides its tables.
+    pub questions: Vec<Question>,
     /// Its title, in which `{year}` stands for the collection year.
     pub title: String,
     /// The country whose clock the round's own steps follow.
@@ -268,6 +281,12 @@ pub const GUARDS: &[(&str, &str)] = &[
     ("submission-accepted", "the country's last submission was loaded"),
 ];
 
+/// The word for a lesson of an earlier round that a round begins with.
+pub const LESSON_CARRIED: &str = "lesson-carried";
+
+/// In a task's sentence, where the lesson stands that it is about.
+pub const LESSON: &str = "{lesson}";
+
 /// An event that a step may wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TriggerEvent {
@@ -284,7 +303,7 @@ const fn of(each: Each, word: &'static str, name: &'static str) -> TriggerEvent 
 }
 
 /// The events a step may wait for.
-pub const TRIGGER_EVENTS: [TriggerEvent; 12] = [
+pub const TRIGGER_EVENTS: [TriggerEvent; 14] = [
     of(Each::Country, "country-admitted", "CountryAdmitted"),
     of(Each::Country, "contact-bounced", "ContactBounced"),
     of(Each::Country, "contact-replaced", "ContactReplaced"),
@@ -295,6 +314,9 @@ pub const TRIGGER_EVENTS: [TriggerEvent; 12] = [
     of(Each::Country, "country-confirmed", "CountryConfirmed"),
     of(Each::Country, "deadline-extended", "DeadlineExtended"),
     of(Each::Country, "release-published", "ParticipationPublished"),
+    of(Each::Country, "choice-made", "ChoiceMade"),
+    // A lesson of an earlier round, at the launch of this one; it has no name of its own in the log.
+    of(Each::Round, LESSON_CARRIED, ""),
     of(Each::Round, "release-prepared", "ReleasePrepared"),
     of(Each::Round, "release-approved", "ReleaseApproved"),
 ];

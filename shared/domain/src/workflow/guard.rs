@@ -28,6 +28,16 @@ fn reason(guard: &str, guarded: Guarded<'_>) -> Option<String> {
     let Some(part) = guarded.participation.filter(|part| part.expected) else {
         return Some("the country's part is not open".to_owned());
     };
+    if let Some((question, choice)) = guard.split_once('=') {
+        let chosen = part.choices.get(question);
+        return match (choice, chosen) {
+            ("?", None) => None,
+            ("?", Some(chosen)) => Some(format!("the country has said that {question} is {chosen}")),
+            (wanted, Some(chosen)) if wanted == chosen => None,
+            (_, Some(chosen)) => Some(format!("{question} is {chosen}")),
+            (_, None) => Some(format!("the country has not said what {question} is")),
+        };
+    }
     let open = |query: &&crate::participation::Query| query.state == QueryState::Open;
     let sentence = match guard {
         OWES_TABLES if part.owes_tables() => return None,

@@ -13,7 +13,7 @@ use toml::Spanned;
 use action::{ActionWord, DecisionWord};
 
 use super::definition::{
-    Definition, Each, Expected, GUARDS, Late, MilestoneRule, Overlap, Step, TRIGGER_EVENTS, Trigger,
+    Definition, Each, Expected, GUARDS, Late, MilestoneRule, Overlap, Question, Step, TRIGGER_EVENTS, Trigger,
 };
 use super::{Bundle, Problem, parse_toml};
 use crate::calendar::{Hours, Offset, Roll};
@@ -34,6 +34,8 @@ const MAX_SENTENCE: usize = 300;
 #[serde(deny_unknown_fields)]
 struct WorkflowFile {
     workflow: Head,
+    #[serde(default)]
+    question: Vec<QuestionEntry>,
     milestone: Vec<MilestoneEntry>,
     step: Vec<StepEntry>,
 }
@@ -51,6 +53,14 @@ struct Head {
     after_crash: AfterCrash,
     mail_hours: Option<Spanned<[String; 2]>>,
     gather_minutes: Option<Spanned<u8>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QuestionEntry {
+    key: Spanned<String>,
+    text: Spanned<String>,
+    choices: Spanned<Vec<String>>,
 }
 
 #[derive(Deserialize, Default, PartialEq, Eq)]
@@ -157,6 +167,7 @@ struct Reader<'a> {
     text: &'a str,
     milestones: BTreeMap<MilestoneId, MilestoneRule>,
     mails: BTreeSet<&'a str>,
+    questions: Vec<Question>,
 }
 
 /// Reads and checks the definition in a bundle.
@@ -167,7 +178,11 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
     let text = bundle.text(FILE)?;
     let file: WorkflowFile = parse_toml(FILE, text)?;
     let mails = bundle.below("mail").filter_map(|(name, _)| name.strip_suffix(".en.txt")).collect();
-    let mut reader = Reader { text, milestones: BTreeMap::new(), mails };
+    let mut reader = Reader { text, milestones: BTreeMap::new(), mails, questions: Vec::new() };
+    for entry in &file.question {
+        let question = reader.question(entry)?;
+        reader.questions.push(question);
+    }
     for entry in &file.milestone {
         let rule = reader.milestone(entry)?;
         if reader.milestones.insert(rule.id.clone(), rule).is_some() {
@@ -176,7 +191,12 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
             );
         }
     }
-    for needed in ["launch", "deadline", "close", "release"] {
+    let releases = |entry: &StepEntry| {
+        matches!(entry.action.get_ref(), ActionWord::PrepareRelease | ActionWord::Publish)
+    };
+    let has_release = file.step.iter().any(releases);
+    let needed = ["launch", "deadline", "close", "release"].into_iter();
+    for needed in needed.filter(|needed| *needed != "release" || has_release) {
         if !reader.milestones.keys().any(|id| id.as_str() == needed) {
             let known = reader.milestones.keys().map(MilestoneId::as_str);
             return Err(Problem::of_file(FILE, format!("the milestone `{needed}` is missing")).suggest(needed, known));
@@ -188,13 +208,14 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
     let steps = reader.steps(&file)?;
     let head = &file.workflow;
     let years = *head.reference_years.get_ref();
-    if !(1..=20).contains(&years) {
+    if years > 20 {
         return Err(
-            reader.problem(&head.reference_years.span(), "between 1 and 20 reference years can be asked".to_owned())
+            reader.problem(&head.reference_years.span(), "20 reference years can be asked at the most".to_owned())
         );
     }
     Ok(Definition {
         id: reader.parsed(&head.id)?,
+        questions: reader.questions.clone(),
         title: reader.sentence(&head.title)?,
         home: reader.parsed(&head.home)?,
         reference_years: years,
@@ -287,7 +308,7 @@ impl Reader<'_> {
     }
 
     fn step(&self, entry: &StepEntry, retries: u32) -> Result<Step, Problem> {
-        let guards = entry.guards.iter().map(|g| self.known(g, "guard", GUARDS.iter().map(|(name, _)| *name)));
+        let guards = entry.guards.iter().map(|guard| self.guard(guard));
         Ok(Step {
             id: self.parsed(&entry.id)?,
             each: match entry.each {
@@ -305,6 +326,39 @@ impl Reader<'_> {
             retries: entry.retries.unwrap_or(retries),
             why: self.sentence(&entry.why)?,
         })
+    }
+
+    /// A guard: one of the language, or a question and its choice, with `?` for one that is not answered yet.
+    fn guard(&self, written: &Spanned<String>) -> Result<String, Problem> {
+        let Some((key, choice)) = written.get_ref().split_once('=') else {
+            return self.known(written, "guard", GUARDS.iter().map(|(name, _)| *name));
+        };
+        let keys = self.questions.iter().map(|question| question.key.as_str());
+        let question = self.questions.iter().find(|question| question.key == key).ok_or_else(|| {
+            self.problem(&written.span(), format!("`{key}` is no question of this workflow")).suggest(key, keys)
+        })?;
+        let choices = question.choices.iter().map(String::as_str).chain(["?"]);
+        if choices.clone().any(|known| known == choice) {
+            return Ok(written.get_ref().clone());
+        }
+        let message = format!("`{choice}` is no choice of the question {key}");
+        Err(self.problem(&written.span(), message).suggest(choice, choices))
+    }
+
+    fn question(&self, entry: &QuestionEntry) -> Result<Question, Problem> {
+        let words = entry.choices.get_ref().iter().chain([entry.key.get_ref()]);
+        if let Some(wrong) = words.clone().find(|word| word.parse::<StepId>().is_err()) {
+            let message = format!("`{wrong}` is not of lower-case letters, digits and `-`");
+            return Err(self.problem(&entry.key.span(), message));
+        }
+        if !(2..=20).contains(&entry.choices.get_ref().len()) {
+            return Err(self.problem(&entry.choices.span(), "a question has between 2 and 20 choices".to_owned()));
+        }
+        if self.questions.iter().any(|other| other.key == *entry.key.get_ref()) {
+            return Err(self.problem(&entry.key.span(), format!("the question `{}` stands twice", entry.key.get_ref())));
+        }
+        let (key, choices) = (entry.key.get_ref().clone(), entry.choices.get_ref().clone());
+        Ok(Question { key, text: self.sentence(&entry.text)?, choices })
     }
 
     /// A schedule catches up once unless it says otherwise. Whether a step that asks people anyway is carried out late is
