@@ -279,14 +279,18 @@ impl Mail {
 /// When people are at work, as the files say.
 struct Days {
     holidays: BTreeSet<(String, Date)>,
+    /// Worked although the weekday or a holiday would have them off.
+    worked: BTreeSet<(String, Date)>,
     zones: BTreeMap<String, TimeZone>,
 }
 
 impl Days {
     fn read() -> Self {
-        let text = builtin::file("ilms-asean/calendar/holidays.csv").unwrap();
-        let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
-        let holidays = rows.map(|row| (row[0].to_owned(), row[1].parse().unwrap())).collect();
+        let days = |file: &str| {
+            let text = builtin::file(&format!("ilms-asean/calendar/{file}")).unwrap();
+            let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+            rows.map(|row| (row[0].to_owned(), row[1].parse().unwrap())).collect()
+        };
         let zones = [
             ("BRN", "Brunei"),
             ("KHM", "Phnom_Penh"),
@@ -302,7 +306,7 @@ impl Days {
         ];
         let zone =
             |(country, city): (&str, &str)| (country.to_owned(), TimeZone::get(&format!("Asia/{city}")).unwrap());
-        Self { holidays, zones: zones.map(zone).into() }
+        Self { holidays: days("holidays.csv"), worked: days("working-days.csv"), zones: zones.map(zone).into() }
     }
 
     /// Why nobody of a country is at work at an instant.
@@ -310,10 +314,9 @@ impl Days {
         let local = self.zones[country].to_datetime(at);
         let rest = if country == "BRN" { Weekday::Friday } else { Weekday::Saturday };
         let hour = (local.hour(), local.minute());
-        let off = local.weekday() == rest
-            || local.weekday() == Weekday::Sunday
-            || self.holidays.contains(&(country.to_owned(), local.date()))
-            || !((8, 30)..(17, 0)).contains(&hour);
+        let day = (country.to_owned(), local.date());
+        let rests = local.weekday() == rest || local.weekday() == Weekday::Sunday || self.holidays.contains(&day);
+        let off = (rests && !self.worked.contains(&day)) || !((8, 30)..(17, 0)).contains(&hour);
         off.then(|| format!("nobody works in {country} at {local}"))
     }
 }
