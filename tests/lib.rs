@@ -171,6 +171,12 @@ pub fn events(data: &Path) -> BTreeMap<String, Vec<String>> {
         if record.name == "NoticeAttempted" {
             continue;
         }
+        // An attempt that a kill cut off is unknown, and is made again.
+        if let rondo_domain::Event::Notice(rondo_domain::notice::NoticeEvent::NoticeUnknown { resend: true, .. }) =
+            &record.event
+        {
+            continue;
+        }
         let mut event = serde_json::to_value(&record.event).expect("an event is JSON");
         for crash_or_size in ["attempt", "manifest"] {
             if let Some(payload) = event["data"].as_object_mut() {

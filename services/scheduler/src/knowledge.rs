@@ -89,11 +89,8 @@ impl Knowledge {
         }
         let waited_for = TRIGGER_EVENTS.iter().find(|known| known.name == record.name);
         if let Some(known) = waited_for.filter(|known| (known.each == Each::Country) == country.is_some()) {
-            let happened = Happened {
-                event: known.word,
-                at: record.recorded_at,
-                of: record.command.to_string()[..12].to_owned(),
-            };
+            let happened =
+                Happened { event: known.word, at: record.recorded_at, of: record.command.to_string()[..12].to_owned() };
             let all = self.happened.entry((round, country)).or_default();
             if !all.contains(&happened) {
                 all.push(happened);

@@ -273,7 +273,8 @@ impl Because {
             Self::ToAnswer => format!("{country} is asked to answer by {deadline}."),
             Self::Answered { choices } if choices.is_empty() => format!("{country} has acknowledged."),
             Self::Answered { choices } => {
-                let said: Vec<String> = choices.iter().map(|(question, choice)| format!("{question}: {choice}")).collect();
+                let said: Vec<String> =
+                    choices.iter().map(|(question, choice)| format!("{question}: {choice}")).collect();
                 format!("{country} has answered ({}).", said.join(", "))
             }
             Self::OwesTables { tables } => format!("{country} has until {deadline} to send {}.", list(tables)),

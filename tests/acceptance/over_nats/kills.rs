@@ -85,7 +85,11 @@ fn under_fire(victim: &'static str, expected: &Expected) {
 /// the same place each time would never leave it.
 async fn only_begun_again(ledger: &BusLedger, seen: u64) -> bool {
     let Ok(records) = ledger.read(seen, 100).await else { return false };
-    let again = |record: &rondo_eventlog::Record| matches!(record.event, Event::Notice(NoticeEvent::NoticeAttempted { attempt, .. }) if attempt > 1);
+    let again = |record: &rondo_eventlog::Record| match record.event {
+        Event::Notice(NoticeEvent::NoticeAttempted { attempt, .. }) => attempt > 1,
+        Event::Notice(NoticeEvent::NoticeUnknown { resend, .. }) => resend,
+        _ => false,
+    };
     !records.is_empty() && records.iter().all(again)
 }
 

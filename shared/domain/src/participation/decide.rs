@@ -164,7 +164,9 @@ fn decide_course(
             context.require_role(SENDERS, "answer a question of the round")?;
             let is_word = |word: &str| word.parse::<crate::StepId>().is_ok();
             if !is_word(question) || !is_word(choice) || !(text.is_empty() || text_is_well_formed(text)) {
-                return Err(Rejection::Malformed { what: format!("`{question}` or `{choice}` is no question or choice") });
+                return Err(Rejection::Malformed {
+                    what: format!("`{question}` or `{choice}` is no question or choice"),
+                });
             }
             if state.choices.get(question) == Some(choice) {
                 return Ok(Vec::new());

@@ -6,7 +6,7 @@ use super::{MailScope, MigrationEffect, Participant, Pin, Round, RoundEvent, Rou
 use crate::calendar::{CalendarChange, DateMove, DayChange, MAX_CHANGES, Moment};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
-use crate::{Country, Rejection, ReleaseId, Role, WorkflowId, Year};
+use crate::{Actor, Country, Rejection, ReleaseId, Role, WorkflowId, Year};
 
 /// The most countries a round may have; the world has fewer.
 pub const MAX_PARTICIPANTS: usize = 300;
@@ -127,8 +127,6 @@ pub enum RoundCommand {
 }
 
 pub(super) const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
-/// Whoever starts a log again may hold everything in it; to let it go on is the coordinators' decision.
-const PAUSERS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator, Role::Administrator];
 const ENGINE: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator, Role::Service];
 
 /// Decides a command on a round.
@@ -168,7 +166,7 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         }
         C::Pause { reason } | C::Resume { reason } => {
             let pause = matches!(command, C::Pause { .. });
-            context.require_role(if pause { PAUSERS } else { COORDINATORS }, "pause or resume a round")?;
+            may_pause(pause, context, "pause or resume a round")?;
             if state.state == S::Unplanned {
                 return Err(not_possible(state, "be paused or resumed"));
             }
@@ -217,6 +215,12 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
     Ok(vec![event])
 }
 
+/// A log that is started again may be held as a whole by its operator; to let it go on is the coordinators' decision.
+fn may_pause(pause: bool, context: &Context<'_>, act: &str) -> Result<(), Rejection> {
+    let holds = pause && context.actor.role == Role::Administrator && Actor::is_service(&context.actor.id);
+    if holds { Ok(()) } else { context.require_role(COORDINATORS, act) }
+}
+
 /// Mail of some kind is paused or resumed.
 fn mail(
     state: &Round,
@@ -225,7 +229,7 @@ fn mail(
     pause: bool,
     context: &Context<'_>,
 ) -> Result<Vec<RoundEvent>, Rejection> {
-    context.require_role(if pause { PAUSERS } else { COORDINATORS }, "pause or resume mail")?;
+    may_pause(pause, context, "pause or resume mail")?;
     if state.state == RoundState::Unplanned {
         return Err(not_possible(state, "have its mail paused or resumed"));
     }
@@ -308,9 +312,7 @@ const COUNTRIES_A_RECORD: usize = 80;
 fn configured(state: &Round, plan: &RoundPlan) -> Result<Vec<RoundEvent>, Rejection> {
     let pin = state.pin.clone().ok_or_else(|| not_possible(state, "be configured"))?;
     if plan.participants.is_empty() {
-        return Err(Rejection::Malformed {
-            what: "a round needs at least one country".to_owned(),
-        });
+        return Err(Rejection::Malformed { what: "a round needs at least one country".to_owned() });
     }
     if plan.participants.len() > MAX_PARTICIPANTS {
         return Err(Rejection::OutOfBounds {

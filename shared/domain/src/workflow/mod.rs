@@ -9,9 +9,8 @@ mod needs;
 
 pub use bundle::{Bundle, BundleError, MAX_BUNDLE};
 pub use definition::{
-    Action, Approval, Asked, Definition, Each, Expected, GUARDS, LESSON, LESSON_CARRIED, Late, MilestoneRule,
-    Overlap, Question, Step, TRIGGER_EVENTS,
-    Trigger, TriggerEvent,
+    Action, Approval, Asked, Definition, Each, Expected, GUARDS, LESSON, LESSON_CARRIED, Late, MilestoneRule, Overlap,
+    Question, Step, TRIGGER_EVENTS, Trigger, TriggerEvent,
 };
 pub use document::{Problem, nearest, parse_toml};
 pub use file::read_definition;

@@ -1,25 +1,28 @@
 //! A definition read from `workflow.toml` and `participants.toml` of its bundle, every name checked.
 
 mod action;
+mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::str::FromStr;
 
-use jiff::civil::{Date, Time};
-use serde::Deserialize;
+use jiff::civil::Time;
 use toml::Spanned;
 
-use action::{ActionWord, DecisionWord};
+use action::ActionWord;
+use entries::{
+    AfterCrash, EachWord, MilestoneEntry, ParticipantsFile, QuestionEntry, StepEntry, WhenEntry, WorkflowFile,
+};
 
 use super::definition::{
-    Definition, Each, Expected, GUARDS, Late, MilestoneRule, Overlap, Question, Step, TRIGGER_EVENTS, Trigger,
+    Definition, Each, Expected, GUARDS, Late, MilestoneRule, Question, Step, TRIGGER_EVENTS, Trigger,
 };
 use super::{Bundle, Problem, parse_toml};
-use crate::calendar::{Hours, Offset, Roll};
+use crate::calendar::{Hours, Offset};
 use crate::reason::is_hidden;
 use crate::table::TableNo;
-use crate::{Country, MilestoneId, Role, StepId};
+use crate::{Country, MilestoneId, StepId};
 
 const FILE: &str = "workflow.toml";
 const PARTICIPANTS: &str = "participants.toml";
@@ -29,139 +32,6 @@ const MAX_STEPS: usize = 200;
 
 /// The longest sentence in a workflow, in characters.
 const MAX_SENTENCE: usize = 300;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WorkflowFile {
-    workflow: Head,
-    #[serde(default)]
-    question: Vec<QuestionEntry>,
-    milestone: Vec<MilestoneEntry>,
-    step: Vec<StepEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Head {
-    id: Spanned<String>,
-    title: Spanned<String>,
-    home: Spanned<String>,
-    reference_years: Spanned<u8>,
-    #[serde(default = "three")]
-    retries: u32,
-    #[serde(default)]
-    after_crash: AfterCrash,
-    mail_hours: Option<Spanned<[String; 2]>>,
-    gather_minutes: Option<Spanned<u8>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct QuestionEntry {
-    key: Spanned<String>,
-    text: Spanned<String>,
-    choices: Spanned<Vec<String>>,
-}
-
-#[derive(Deserialize, Default, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-enum AfterCrash {
-    #[default]
-    Hold,
-    Resend,
-}
-
-fn three() -> u32 {
-    3
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct MilestoneEntry {
-    id: Spanned<String>,
-    cron: String,
-    #[serde(default)]
-    year: i16,
-    clock: Option<Spanned<String>>,
-    #[serde(default)]
-    roll: Roll,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct StepEntry {
-    id: Spanned<String>,
-    each: EachWord,
-    when: Spanned<WhenEntry>,
-    #[serde(default, rename = "if")]
-    guards: Vec<Spanned<String>>,
-    #[serde(default)]
-    needs: Vec<Spanned<String>>,
-    #[serde(rename = "do")]
-    action: Spanned<ActionWord>,
-    mail: Option<Spanned<String>>,
-    #[serde(default)]
-    to: Vec<Role>,
-    task: Option<Spanned<String>>,
-    #[serde(default)]
-    owner: Vec<Role>,
-    people: Option<u8>,
-    settled_by: Option<DecisionWord>,
-    task_of: Option<Spanned<String>>,
-    #[serde(default)]
-    roll: Roll,
-    time_limit_hours: Option<u32>,
-    late: Option<Spanned<Late>>,
-    #[serde(default)]
-    overlap: Overlap,
-    retries: Option<u32>,
-    why: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum EachWord {
-    Round,
-    Country,
-}
-
-impl EachWord {
-    fn is_round(&self) -> bool {
-        matches!(self, Self::Round)
-    }
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-struct WhenEntry {
-    cron: Option<String>,
-    from: Option<Spanned<String>>,
-    until: Option<Spanned<String>>,
-    milestone: Option<Spanned<String>>,
-    event: Option<Spanned<String>>,
-    offset: Option<Spanned<String>>,
-    at: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ParticipantsFile {
-    participant: Vec<ParticipantEntry>,
-}
-
-fn english() -> String {
-    "en".to_owned()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct ParticipantEntry {
-    country: Spanned<String>,
-    tables: Vec<u8>,
-    member_from: Option<Date>,
-    #[serde(default = "english")]
-    language: String,
-}
 
 struct Reader<'a> {
     text: &'a str,
@@ -191,9 +61,8 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
             );
         }
     }
-    let releases = |entry: &StepEntry| {
-        matches!(entry.action.get_ref(), ActionWord::PrepareRelease | ActionWord::Publish)
-    };
+    let releases =
+        |entry: &StepEntry| matches!(entry.action.get_ref(), ActionWord::PrepareRelease | ActionWord::Publish);
     let has_release = file.step.iter().any(releases);
     let needed = ["launch", "deadline", "close", "release"].into_iter();
     for needed in needed.filter(|needed| *needed != "release" || has_release) {
