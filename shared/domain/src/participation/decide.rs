@@ -127,6 +127,23 @@ fn well_formed(file: &ReceivedFile) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// A country chooses an answer; the workflow knows which there are.
+fn chosen(
+    state: &Participation,
+    (question, choice, text): (&str, &str, &str),
+    context: &Context<'_>,
+) -> Result<Vec<E>, Rejection> {
+    context.require_role(SENDERS, "answer a question of the round")?;
+    let is_word = |word: &str| word.parse::<crate::StepId>().is_ok();
+    if !is_word(question) || !is_word(choice) || !(text.is_empty() || text_is_well_formed(text)) {
+        return Err(Rejection::Malformed { what: format!("`{question}` or `{choice}` is no question or choice") });
+    }
+    if state.choices.get(question).is_some_and(|known| known == choice) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![E::ChoiceMade { question: question.to_owned(), choice: choice.to_owned(), text: text.to_owned() }])
+}
+
 fn decide_course(
     state: &Participation,
     country: &Country,
@@ -160,19 +177,7 @@ fn decide_course(
             }
             E::RoundAcknowledged {}
         }
-        C::Choose { question, choice, text } => {
-            context.require_role(SENDERS, "answer a question of the round")?;
-            let is_word = |word: &str| word.parse::<crate::StepId>().is_ok();
-            if !is_word(question) || !is_word(choice) || !(text.is_empty() || text_is_well_formed(text)) {
-                return Err(Rejection::Malformed {
-                    what: format!("`{question}` or `{choice}` is no question or choice"),
-                });
-            }
-            if state.choices.get(question) == Some(choice) {
-                return Ok(Vec::new());
-            }
-            E::ChoiceMade { question: question.clone(), choice: choice.clone(), text: text.clone() }
-        }
+        C::Choose { question, choice, text } => return chosen(state, (question, choice, text), context),
         C::Accept { tables } => return accept(state, country, tables, context),
         C::Confirm => {
             context.require_role(&[Role::NationalCoordinator, Role::HeadOfAgency], "confirm the country's tables")?;

@@ -127,6 +127,24 @@ impl Participation {
         }
     }
 
+    fn receive(&mut self, event: &ParticipationEvent, stamp: &Stamp<'_>) {
+        let ParticipationEvent::SubmissionReceived { submission, file, institution, reason, .. } = event else {
+            return;
+        };
+        let received = ReceivedSubmission {
+            state: SubmissionState::Received,
+            file: file.clone(),
+            author: stamp.actor.id.clone(),
+            institution: institution.clone().or_else(|| stamp.actor.institution.clone()),
+            reason: reason.clone(),
+            received_at: stamp.at,
+            position: stamp.position,
+            findings: Vec::new(),
+            figures: 0,
+        };
+        self.submissions.insert(submission.clone(), received);
+    }
+
     fn apply(&mut self, event: &ParticipationEvent, stamp: &Stamp<'_>) {
         use ParticipationEvent as E;
         match event {
@@ -149,20 +167,7 @@ impl Participation {
                 self.acknowledged = true;
                 self.choices.insert(question.clone(), choice.clone());
             }
-            E::SubmissionReceived { submission, file, institution, reason, .. } => {
-                let received = ReceivedSubmission {
-                    state: SubmissionState::Received,
-                    file: file.clone(),
-                    author: stamp.actor.id.clone(),
-                    institution: institution.clone().or_else(|| stamp.actor.institution.clone()),
-                    reason: reason.clone(),
-                    received_at: stamp.at,
-                    position: stamp.position,
-                    findings: Vec::new(),
-                    figures: 0,
-                };
-                self.submissions.insert(submission.clone(), received);
-            }
+            E::SubmissionReceived { .. } => self.receive(event, stamp),
             E::CheckRequested { submission } => self.settle(submission, SubmissionState::CheckRequested),
             E::SubmissionRejected { submission } => self.settle(submission, SubmissionState::Rejected),
             E::FindingsRecorded { submission, findings } => {

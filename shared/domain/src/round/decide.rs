@@ -183,15 +183,7 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         C::ProposeMigration { .. } | C::ApproveMigration | C::RejectMigration { .. } => {
             return migration::decide(state, command, context);
         }
-        C::Learn { workflow, lesson } => {
-            context.require_role(LEARNERS, "write down a lesson")?;
-            possible(state, &[S::Collecting, S::Closing, S::Closed, S::Finalising, S::Published], "teach a lesson")?;
-            require_text(lesson, "lesson")?;
-            if lesson.chars().count() > MAX_LESSON || state.lessons.len() >= MAX_LESSONS {
-                return Err(Rejection::OutOfBounds { what: "lessons or their length".to_owned(), limit: MAX_LESSON });
-            }
-            RoundEvent::LessonLearned { workflow: workflow.clone(), lesson: lesson.clone() }
-        }
+        C::Learn { workflow, lesson } => learned(state, workflow, lesson, context)?,
         C::Reopen { reason } => {
             context.require_role(COORDINATORS, "reopen a round")?;
             possible(state, &[S::Closing, S::Closed, S::Finalising], "be reopened")?;
@@ -203,16 +195,29 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
             possible(state, &[S::Finalising, S::Published], "be published")?;
             RoundEvent::RoundPublished { release: release.clone() }
         }
-        C::Cancel { reason } => {
-            context.require_role(COORDINATORS, "cancel a round")?;
-            require_reason(reason)?;
-            if matches!(state.state, S::Unplanned | S::Published | S::Cancelled) {
-                return Err(not_possible(state, "be cancelled"));
-            }
-            RoundEvent::RoundCancelled { reason: reason.clone() }
-        }
+        C::Cancel { reason } => cancelled(state, reason, context)?,
     };
     Ok(vec![event])
+}
+
+fn cancelled(state: &Round, reason: &str, context: &Context<'_>) -> Result<RoundEvent, Rejection> {
+    context.require_role(COORDINATORS, "cancel a round")?;
+    require_reason(reason)?;
+    if matches!(state.state, RoundState::Unplanned | RoundState::Published | RoundState::Cancelled) {
+        return Err(not_possible(state, "be cancelled"));
+    }
+    Ok(RoundEvent::RoundCancelled { reason: reason.to_owned() })
+}
+
+fn learned(state: &Round, workflow: &WorkflowId, lesson: &str, context: &Context<'_>) -> Result<RoundEvent, Rejection> {
+    use RoundState as S;
+    context.require_role(LEARNERS, "write down a lesson")?;
+    possible(state, &[S::Collecting, S::Closing, S::Closed, S::Finalising, S::Published], "teach a lesson")?;
+    require_text(lesson, "lesson")?;
+    if lesson.chars().count() > MAX_LESSON || state.lessons.len() >= MAX_LESSONS {
+        return Err(Rejection::OutOfBounds { what: "lessons or their length".to_owned(), limit: MAX_LESSON });
+    }
+    Ok(RoundEvent::LessonLearned { workflow: workflow.clone(), lesson: lesson.to_owned() })
 }
 
 /// A log that is started again may be held as a whole by its operator; to let it go on is the coordinators' decision.
