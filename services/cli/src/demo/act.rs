@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+use rondo_domain::calendar::{CalendarChange, DayChange};
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::notice::{NoticeCommand, NoticeState};
 use rondo_domain::participation::{Channel, ParticipationCommand, TableState};
@@ -70,6 +72,30 @@ pub(super) async fn play(cast: &Cast, ledger: &Arc<dyn Ledger>, index: usize, ac
         (What::Grant(person), _) => {
             let command = NetworkCommand::GrantRole { person: person.clone(), grant: grant(entry(cast, person)?) };
             desk.submit(&["grant"], Wish::Network { command }).await?;
+        }
+        (What::Delegate { to, until, reason }, country) => {
+            let from = entry(cast, &act.by)?;
+            let until = until.tomorrow().and_then(|day| day.to_zoned(TimeZone::UTC)).map_err(|e| Failure::of(&e))?;
+            let command = NetworkCommand::Delegate {
+                person: act.by.clone(),
+                to: to.clone(),
+                role: from.role,
+                country: country.clone(),
+                from: None,
+                until: until.timestamp(),
+                reason: reason.clone(),
+            };
+            desk.submit(&["delegate"], Wish::Network { command }).await?;
+        }
+        (What::Learn(lesson), _) => {
+            let workflow = cast.workflow.parse()?;
+            desk.round_command(round, RoundCommand::Learn { workflow, lesson: lesson.clone() }).await?;
+        }
+        (What::DayOff { date, title, reason }, Some(country)) => {
+            let (date, title, estimated) = (*date, title.clone(), false);
+            let change = DayChange::DayOff { date, title, estimated };
+            let change = CalendarChange { country: country.clone(), place: None, change };
+            crate::nouns::calendar::record(round, change, reason, &desk).await?;
         }
         (What::EndRole { person, reason }, _) => {
             let grant = grant(entry(cast, person)?);

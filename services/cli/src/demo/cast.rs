@@ -133,6 +133,20 @@ pub(crate) enum What {
         person: PersonId,
         reason: String,
     },
+    /// Somebody stands in for the one who acts, until the end of a day in UTC.
+    Delegate {
+        to: PersonId,
+        until: jiff::civil::Date,
+        reason: String,
+    },
+    /// A day is off although the calendar does not have it so.
+    DayOff {
+        date: jiff::civil::Date,
+        title: String,
+        reason: String,
+    },
+    /// Something was learned, for the next round of the same workflow.
+    Learn(String),
     ReplaceContact {
         was: PersonId,
         is: PersonId,

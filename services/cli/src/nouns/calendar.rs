@@ -86,6 +86,33 @@ fn show(workflow: &str, country: &Country, place: Option<&PlaceId>, year: Year, 
     Ok(())
 }
 
+/// The dates that a change moves, and those that stay although it would.
+async fn moved(
+    id: &RoundId,
+    change: CalendarChange,
+    desk: &Desk,
+) -> Result<(CalendarChange, Vec<DateMove>), Failure> {
+    let round = desk.round(id).await?;
+    let (_, ready) = desk.definition(&round).await?;
+    let world = desk.world(&[StreamId::round(id).as_str(), &format!("run/{id}")]).await?;
+    let changes = [change.clone()];
+    let moves = ready.moved_by(&round, &changes, |country| world.run(id, country));
+    Ok((change, moves.map_err(|e| Failure::usage(e.to_string()))?))
+}
+
+/// Records a change with the dates that it moves.
+pub(crate) async fn record(
+    id: &RoundId,
+    change: CalendarChange,
+    reason: &str,
+    desk: &Desk,
+) -> Result<(CalendarChange, Vec<DateMove>), Failure> {
+    let (change, moves) = moved(id, change, desk).await?;
+    let (changes, reason) = (vec![change.clone()], reason.to_owned());
+    desk.round_command(id, RoundCommand::ChangeCalendar { changes, moves: moves.clone(), reason }).await?;
+    Ok((change, moves))
+}
+
 /// Shows what a change moves, and records it where a reason is given.
 async fn changed(
     id: &RoundId,
@@ -95,18 +122,10 @@ async fn changed(
     form: Form,
     served: bool,
 ) -> Result<(), Failure> {
-    let round = desk.round(id).await?;
-    let (_, ready) = desk.definition(&round).await?;
-    let world = desk.world(&[StreamId::round(id).as_str(), &format!("run/{id}")]).await?;
-    let changes = vec![change];
-    let moves = ready
-        .moved_by(&round, &changes, |country| world.run(id, country))
-        .map_err(|e| Failure::usage(e.to_string()))?;
-    if let Some(reason) = reason {
-        let command =
-            RoundCommand::ChangeCalendar { changes: changes.clone(), moves: moves.clone(), reason: reason.to_owned() };
-        desk.round_command(id, command).await?;
-    }
+    let (change, moves) = match reason {
+        Some(reason) => record(id, change, reason, desk).await?,
+        None => moved(id, change, desk).await?,
+    };
     let columns = &[
         ("/country", "Country"),
         ("/of", "Date"),
@@ -117,8 +136,8 @@ async fn changed(
     ];
     let entries = moves.iter().map(entry).collect();
     Listing { name: "moves", columns, entries, empty: "No date moves by it." }.print(form)?;
-    let whose = changes[0].place.as_ref().map_or_else(|| changes[0].country.to_string(), ToString::to_string);
-    let said = format!("{whose}: {}.", changes[0].change);
+    let whose = change.place.as_ref().map_or_else(|| change.country.to_string(), ToString::to_string);
+    let said = format!("{whose}: {}.", change.change);
     hint(&match reason {
         Some(_) => format!("Recorded. {said}"),
         None => {

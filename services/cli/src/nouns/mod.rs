@@ -3,7 +3,7 @@
 mod allowed;
 pub(crate) mod audit;
 pub(crate) mod backup;
-mod calendar;
+pub(crate) mod calendar;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod doctor;
