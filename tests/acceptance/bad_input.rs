@@ -198,6 +198,18 @@ fn workflow_files_with_mistakes() {
         "Asia/Vientane",
         &["calendar/countries.toml:", "Asia/Vientane"],
     );
+    broken(
+        "workflow.toml",
+        "from = \"launch\", until = \"release\"",
+        "from = \"release\", until = \"launch\"",
+        &["the step `digest` can never fire", "between release (", "and launch ("],
+    );
+    broken(
+        "workflow.toml",
+        "when = { event = \"query-opened\" }",
+        "when = { event = \"choice-made\" }",
+        &["workflow.toml:", "`choice-made` never happens"],
+    );
     refused(&["workflow", "check", "ilms-asean", "--year", "2031"], 2, &["2031"]);
     refused(&["workflow", "check", "no-such-workflow"], 5, &["neither a folder nor a workflow"]);
 }

@@ -29,6 +29,18 @@ pub enum PlanError {
         /// Why.
         source: Box<PlanError>,
     },
+    /// A step's schedule has no occurrence between its milestones.
+    #[error("the step `{step}` can never fire: `{expression}` does not occur between {from} and {until}")]
+    Never {
+        /// Which.
+        step: String,
+        /// Its schedule.
+        expression: String,
+        /// When its time begins, in words.
+        from: String,
+        /// When it ends.
+        until: String,
+    },
     /// A milestone has no date that year.
     #[error("the milestone `{milestone}` has no date in {year}")]
     NoDate {
@@ -121,7 +133,8 @@ impl Ready {
         Ok(Some(calendar.moment_from((milestone.as_str(), date), *offset, time, step.roll)?))
     }
 
-    /// Whether every step that hangs on a milestone has a date in a round so configured, for every country.
+    /// Whether every step that hangs on a milestone has a date in a round so configured, for every country, and every schedule
+    /// an occurrence.
     ///
     /// # Errors
     /// The first step that has none, and why.
@@ -136,11 +149,31 @@ impl Ready {
                 Each::Country => round.participants.keys().map(Some).collect(),
             };
             for country in countries {
-                self.milestone_due(&round, step, country)
-                    .map_err(|error| PlanError::Step { step: step.id.to_string(), source: Box::new(error) })?;
+                let placed = |error| PlanError::Step { step: step.id.to_string(), source: Box::new(error) };
+                self.milestone_due(&round, step, country).map_err(placed)?;
+                self.occurs(&round, step, country)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a step's schedule, where it has one, occurs between its milestones.
+    fn occurs(&self, round: &Round, step: &Step, country: Option<&Country>) -> Result<(), PlanError> {
+        let Trigger::Cron { expression, from, until } = &step.trigger else { return Ok(()) };
+        let first = round.milestones.get(from).map(|from| from.at).unwrap_or(Timestamp::MIN);
+        if self.cron_due(round, step, country, first)?.is_some() {
+            return Ok(());
+        }
+        let told = |id: &rondo_domain::MilestoneId| {
+            let local = round.milestones.get(id).map(|moment| moment.local.strftime("%-d %b %Y").to_string());
+            format!("{id} ({})", local.unwrap_or_else(|| "without a date".to_owned()))
+        };
+        Err(PlanError::Never {
+            step: step.id.to_string(),
+            expression: expression.clone(),
+            from: told(from),
+            until: told(until),
+        })
     }
 
     /// When a step that hangs on an event is due.

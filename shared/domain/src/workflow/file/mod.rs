@@ -266,6 +266,10 @@ impl Reader<'_> {
             }),
             (None, None, Some(event)) => {
                 let word = self.known(event, "event", TRIGGER_EVENTS.iter().map(|known| known.word))?;
+                if word == "choice-made" && self.questions.is_empty() {
+                    let message = "`choice-made` never happens: the workflow asks no question".to_owned();
+                    return Err(self.problem(&event.span(), message));
+                }
                 let each = if each.is_round() { Each::Round } else { Each::Country };
                 if TRIGGER_EVENTS.iter().any(|known| known.word == word && known.each != each) {
                     let (whose, other) =
