@@ -160,7 +160,7 @@ impl Ready {
     /// Whether a step's schedule, where it has one, occurs between its milestones.
     fn occurs(&self, round: &Round, step: &Step, country: Option<&Country>) -> Result<(), PlanError> {
         let Trigger::Cron { expression, from, until } = &step.trigger else { return Ok(()) };
-        let first = round.milestones.get(from).map(|from| from.at).unwrap_or(Timestamp::MIN);
+        let first = round.milestones.get(from).map_or(Timestamp::MIN, |from| from.at);
         if self.cron_due(round, step, country, first)?.is_some() {
             return Ok(());
         }

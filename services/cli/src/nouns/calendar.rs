@@ -87,11 +87,7 @@ fn show(workflow: &str, country: &Country, place: Option<&PlaceId>, year: Year, 
 }
 
 /// The dates that a change moves, and those that stay although it would.
-async fn moved(
-    id: &RoundId,
-    change: CalendarChange,
-    desk: &Desk,
-) -> Result<(CalendarChange, Vec<DateMove>), Failure> {
+async fn moved(id: &RoundId, change: CalendarChange, desk: &Desk) -> Result<(CalendarChange, Vec<DateMove>), Failure> {
     let round = desk.round(id).await?;
     let (_, ready) = desk.definition(&round).await?;
     let world = desk.world(&[StreamId::round(id).as_str(), &format!("run/{id}")]).await?;
