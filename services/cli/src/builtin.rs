@@ -24,6 +24,9 @@ pub(crate) fn file(path: &str) -> Option<&'static str> {
 pub(crate) fn bundle(workflow: &str) -> Result<Bundle, Failure> {
     let path = Path::new(workflow);
     if path.is_dir() {
+        if !path.join("workflow.toml").is_file() {
+            return Err(Failure::not_found(format!("the folder {workflow} has no workflow.toml")));
+        }
         let mut files = BTreeMap::new();
         read(path, path, &mut files)?;
         return Bundle::new(files).map_err(|e| Failure::usage(e.to_string()));

@@ -58,6 +58,10 @@ impl Printed {
 
 /// Writes a file whole, or leaves what was there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    // What is no file is not replaced by one.
+    if std::fs::symlink_metadata(path).is_ok_and(|known| !known.is_file()) {
+        return Err(Failure::usage(format!("{} is there and is no file; nothing was written", path.display())));
+    }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
     let beside = Path::new(&beside);

@@ -130,10 +130,11 @@ pub fn why(
             format!("{} ({})", task.task.what, owners.join(", "))
         })
     });
+    let because = because(round, part, now.duration_since(participant.deadline.at).as_hours());
     Some(Why {
         state: part.state(),
-        turn: part.turn(),
-        because: because(round, part, now.duration_since(participant.deadline.at).as_hours()),
+        turn: because.turn(),
+        because,
         since: part.turn_since,
         held: held(round, country),
         last_mail: last_mail(world, id, country),
@@ -255,6 +256,24 @@ fn last_mail(world: &World, id: &RoundId, country: &Country) -> Option<String> {
 }
 
 impl Because {
+    /// Whose turn it is: who can do something about it now.
+    fn turn(&self) -> Turn {
+        match self {
+            Self::OwesTables { .. }
+            | Self::Overdue { .. }
+            | Self::QuestionsOpen { .. }
+            | Self::ToBeConfirmed
+            | Self::ToAnswer => Turn::Country,
+            Self::NotInvited
+            | Self::ContactLost
+            | Self::BeingRead
+            | Self::AnswersToDecide { .. }
+            | Self::ToBeAsked { .. }
+            | Self::ToBeAccepted { .. } => Turn::Ilo,
+            _ => Turn::Nobody,
+        }
+    }
+
     /// In a sentence about the country of this name, whose deadline is told in these words.
     pub fn sentence(&self, country: &str, deadline: &str) -> String {
         let list = |tables: &[TableNo]| {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rondo_domain::PersonId;
+use rondo_domain::reason::is_hidden;
 use rondo_domain::workflow::{Problem, parse_toml};
 use serde::{Deserialize, Serialize};
 
@@ -127,8 +128,7 @@ impl People {
 
     fn check(&self) -> Result<(), PeopleError> {
         for (id, person) in &self.person {
-            let text =
-                |value: &str| !value.trim().is_empty() && value.len() <= 200 && !value.chars().any(char::is_control);
+            let text = |value: &str| !value.trim().is_empty() && value.len() <= 200 && !value.chars().any(is_hidden);
             let email = |value: &str| {
                 value.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'))
                     && !value.contains([' ', '<', '>', ','])

@@ -1,9 +1,9 @@
 //! `rondo calendar` and `rondo institution`.
 
-use jiff::civil::date;
+use jiff::civil::Date;
 use rondo_domain::calendar::{CalendarChange, Calendars, DateMove, DayChange, DayOff};
 use rondo_domain::network::NetworkCommand;
-use rondo_domain::round::RoundCommand;
+use rondo_domain::round::{RoundCommand, RoundState};
 use rondo_domain::{Country, PlaceId, RoundId, StreamId, Wish, Year};
 use serde_json::{Value, json};
 
@@ -48,7 +48,16 @@ fn show(workflow: &str, country: &Country, place: Option<&PlaceId>, year: Year, 
         ))
     })?;
     let mut entries = Vec::new();
-    let (mut day, mut worked) = (date(year, 1, 1), 0);
+    let first = Date::new(year, 1, 1).ok().filter(|_| calendar.covered.contains(&year));
+    let Some(mut day) = first else {
+        let known: Vec<String> = calendar.covered.iter().map(ToString::to_string).collect();
+        return Err(Failure::usage(format!(
+            "the calendar of {} has no holidays for {year}; it covers {}",
+            calendar.name,
+            known.join(", ")
+        )));
+    };
+    let mut worked = 0;
     while day.year() == year {
         let off = calendar.day_off(day).map_err(|e| Failure::usage(e.to_string()))?;
         worked += u32::from(off.is_none());
@@ -69,8 +78,7 @@ fn show(workflow: &str, country: &Country, place: Option<&PlaceId>, year: Year, 
         .iter()
         .map(|week| {
             let rest: Vec<String> = week.rest.iter().map(|day| format!("{day:?}")).collect();
-            let since =
-                if week.from == jiff::civil::Date::MIN { String::new() } else { format!(" from {} on", week.from) };
+            let since = if week.from == Date::MIN { String::new() } else { format!(" from {} on", week.from) };
             format!("{}{since}", rest.join(" and "))
         })
         .collect();
@@ -89,6 +97,10 @@ fn show(workflow: &str, country: &Country, place: Option<&PlaceId>, year: Year, 
 /// The dates that a change moves, and those that stay although it would.
 async fn moved(id: &RoundId, change: CalendarChange, desk: &Desk) -> Result<(CalendarChange, Vec<DateMove>), Failure> {
     let round = desk.round(id).await?;
+    if matches!(round.state, RoundState::Planned | RoundState::Published | RoundState::Cancelled) {
+        let state = round.state.as_str();
+        return Err(Failure::conflict(format!("the round is {state}, so that its calendar is not changed")));
+    }
     let (_, ready) = desk.definition(&round).await?;
     let world = desk.world(&[StreamId::round(id).as_str(), &format!("run/{id}")]).await?;
     let changes = [change.clone()];

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::calendar::Moment;
 use rondo_domain::round::{MigrationEffect, Pin, RoundCommand};
-use rondo_domain::workflow::{Bundle, Definition};
-use rondo_domain::{Country, RoundId, StreamId};
+use rondo_domain::workflow::{Action, Bundle, Definition, Trigger};
+use rondo_domain::{Country, Role, RoundId, StreamId};
 use rondo_eventlog::files;
 use rondo_scheduler::moves::StepMove;
 use serde_json::{Value, json};
@@ -111,10 +111,10 @@ fn steps(definition: &Definition) -> Said {
         let needs: Vec<String> = step.needs.iter().map(ToString::to_string).collect();
         let limit = step.time_limit_hours.map_or_else(|| "none".to_owned(), |hours| format!("{hours} hours"));
         [
-            ("when", told(&step.trigger)),
+            ("when", when(&step.trigger)),
             ("if", step.guards.join(", ")),
             ("needs", needs.join(", ")),
-            ("do", told(&step.action)),
+            ("do", done(&step.action)),
             ("roll", told(&step.roll)),
             ("late", told(&step.late)),
             ("overlap", told(&step.overlap)),
@@ -125,6 +125,32 @@ fn steps(definition: &Definition) -> Said {
         .into()
     };
     definition.steps.iter().map(|step| (step.id.to_string(), of(step))).collect()
+}
+
+/// When a step is due, in words.
+fn when(trigger: &Trigger) -> String {
+    let at = |at: &Option<jiff::civil::Time>| at.map(|at| format!(" at {}", at.strftime("%H:%M"))).unwrap_or_default();
+    match trigger {
+        Trigger::Milestone { milestone, offset, at: time } if offset.count == 0 => {
+            format!("on {milestone}{}", at(time))
+        }
+        Trigger::Milestone { milestone, offset, at: time } => format!("{offset} from {milestone}{}", at(time)),
+        Trigger::Event { event, offset: None, .. } => format!("at once on {event}"),
+        Trigger::Event { event, offset: Some(offset), at: time } => format!("{offset} from {event}{}", at(time)),
+        Trigger::Cron { expression, from, until } => format!("every {expression} from {from} until {until}"),
+    }
+}
+
+/// What a step does, in words.
+fn done(action: &Action) -> String {
+    let roles = |roles: &[Role]| roles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match action {
+        Action::Mail { text, to } => format!("mail {text} to {}", roles(to)),
+        Action::WaitForPerson(asked) => format!("ask {}: {}", roles(&asked.owners), asked.task),
+        Action::Approve { asked, .. } => format!("have {} approve: {}", roles(&asked.owners), asked.task),
+        Action::Escalate { task_of, to, .. } => format!("bring the task of {task_of} to {}", roles(to)),
+        other => told(other),
+    }
 }
 
 /// A part of a definition in the words of its type, which say all of it.

@@ -100,7 +100,12 @@ async fn explained(
         }
     }
     let unknown = || Rejection::UnknownParticipation { round: id.to_string(), country: country.to_string() };
-    let standing = world.round(id).ok_or_else(|| Rejection::UnknownRound { round: id.to_string() })?;
+    let known = world.round(id).filter(|round| !round.participants.is_empty());
+    let Some(standing) = known else {
+        // Known today, it was not there yet.
+        let round = desk.round(id).await?;
+        return Err(Failure::not_found(format!("{} was not configured yet at {now}", round.title)));
+    };
     let (_, ready) = desk.definition(standing).await?;
     let why = why::why(&world, id, country, Some(&ready.definition), now).ok_or_else(unknown)?;
     let deadline = &standing.participants.get(country).ok_or_else(unknown)?.deadline;

@@ -20,9 +20,10 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             let path = config.in_data(&config.mail.people);
             let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
             let entry = Person { name: name.clone(), email: email.clone(), language: language.clone(), phone: None };
-            people.person.insert(person.clone(), entry);
+            let was = people.person.insert(person.clone(), entry);
             people.write(&path).map_err(|e| Failure::usage(rondo_runtime::lifecycle::with_sources(&e)))?;
-            line(&format!("{person} is in the register {}.", path.display()))
+            let was = if was.is_some() { " Its earlier entry was replaced." } else { "" };
+            line(&format!("{person} is in the register {}.{was}", path.display()))
         }
         PersonVerb::End { who, ended, country, institution, reason } => {
             end((who, *ended), (country.as_ref(), institution.as_ref()), reason, desk).await
@@ -39,7 +40,9 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
                 (None, Some(until)) => format!(" until {until}"),
                 (Some(from), Some(until)) => format!(" from {from} until {until}"),
             };
-            line(&format!("{person} holds the role {role}{term}."))
+            line(&format!("{person} holds the role {role}{term}."))?;
+            not_registered(person, config);
+            Ok(())
         }
         PersonVerb::Delegate { who, to, delegated, country, from, until, reason } => {
             let command = NetworkCommand::Delegate {
@@ -52,9 +55,21 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
                 reason: reason.clone(),
             };
             desk.submit(&["delegate"], Wish::Network { command }).await?;
-            line(&format!("{to} stands in for {who} as {delegated} until {until}."))
+            line(&format!("{to} stands in for {who} as {delegated} until {until}."))?;
+            not_registered(to, config);
+            Ok(())
         }
         PersonVerb::Handover { who, out } => super::handover::run(who, out.as_deref(), desk, form).await,
+    }
+}
+
+/// Says so where nobody knows the address of somebody who shall get mail.
+fn not_registered(person: &PersonId, config: &Config) {
+    let known = People::read(&config.in_data(&config.mail.people));
+    if known.is_ok_and(|people| !people.person.contains_key(person)) {
+        hint(&format!(
+            "{person} is not in the register of people: no mail reaches them before `rondo person add {person} …`."
+        ));
     }
 }
 

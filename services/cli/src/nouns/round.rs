@@ -6,7 +6,7 @@ use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent, RoundPla
 use rondo_domain::run::{Occurrence, RunCommand, TaskName};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
-use rondo_domain::{Country, RoundId, StreamId, Wish, Year};
+use rondo_domain::{Country, RoundId, StreamId, Wish, WorkflowId, Year};
 use rondo_eventlog::life::AsOf;
 use rondo_eventlog::{ledger, vintage};
 use rondo_runtime::clock::{Clock, SystemClock};
@@ -33,10 +33,7 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
             let command = RoundCommand::RejectMigration { reason: reason.clone() };
             act(desk, round, command, "goes on as it did", served).await
         }
-        RoundVerb::Lesson { round, workflow, text } => {
-            let command = RoundCommand::Learn { workflow: workflow.clone(), lesson: text.clone() };
-            act(desk, round, command, &format!("has taught a lesson for the next round of {workflow}"), served).await
-        }
+        RoundVerb::Lesson { round, workflow, text } => learned(round, workflow, text, desk, served).await,
         RoundVerb::Held { round } => crate::held::list(round, desk, form).await,
         RoundVerb::Drop { item, reason } => dropped(item, reason, desk, served).await,
         RoundVerb::Review { round, out } => crate::review::run(round, out.as_deref(), desk, form).await,
@@ -86,6 +83,23 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
             act(desk, round, command, &told, served).await
         }
     }
+}
+
+/// A lesson for the next round of a workflow that there is.
+async fn learned(
+    round: &RoundId,
+    workflow: &WorkflowId,
+    lesson: &str,
+    desk: &Desk,
+    served: bool,
+) -> Result<(), Failure> {
+    let known = desk.world(&["round/"]).await?;
+    let names = |round: &Round| round.pin.as_ref().is_some_and(|pin| pin.workflow == *workflow);
+    if builtin::packed(workflow.as_str()).is_err() && !known.rounds().iter().any(|(_, round)| names(round)) {
+        return Err(Failure::not_found(format!("no round goes by a workflow `{workflow}`, and none is packed here")));
+    }
+    let command = RoundCommand::Learn { workflow: workflow.clone(), lesson: lesson.to_owned() };
+    act(desk, round, command, &format!("has taught a lesson for the next round of {workflow}"), served).await
 }
 
 /// A step that is not carried out any more.

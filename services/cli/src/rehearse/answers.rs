@@ -1,6 +1,7 @@
 //! How countries answer in a rehearsal: when, counted from their own deadline, or never.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -47,6 +48,9 @@ struct File {
     country: BTreeMap<Country, toml::Spanned<String>>,
 }
 
+/// The most bytes of a file of answers that are read.
+const MAX_FILE: u64 = 256 * 1024;
+
 const IN_TIME: &str = "-3 working days";
 
 fn in_time() -> toml::Spanned<String> {
@@ -57,8 +61,13 @@ impl Answers {
     /// The behaviour that a file gives; without one everybody answers three working days before the deadline.
     pub(super) fn read(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self::parse("answers", "")?) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
+        let failed = |e: std::io::Error| Failure::usage(format!("cannot read {}: {e}", path.display()));
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(Failure::usage(format!("{} has more than the {MAX_FILE} bytes that are read", path.display())));
+        }
         Ok(Self::parse(&path.display().to_string(), &text)?)
     }
 

@@ -57,6 +57,9 @@ impl Transport for Nowhere {
 
 /// Plays a round and tells what happened in it.
 pub(crate) async fn run(args: &RehearseArgs, config: &Config, form: Form) -> Result<(), Failure> {
+    if args.as_of.is_some() || !args.extend.is_empty() {
+        return Err(Failure::usage("--as-of and --extend go on from a round of the log: name it with --round"));
+    }
     let stage = Stage::new(args, AFTER)?;
     let told = play(&stage, args, config, &[]).await?;
     told::print(&stage, &told, form)?;

@@ -59,7 +59,9 @@ fn in_all(all: &[Told]) -> String {
 /// Prints it.
 pub(super) fn print(stage: &Stage, all: &[Told], form: Form) -> Result<(), Failure> {
     let ready = &stage.ready;
-    let entries: Vec<Value> = all.iter().map(|told| entry(ready, told)).collect();
+    // Who reads a table wants what happens; what does not is for programs.
+    let shown = all.iter().filter(|told| matches!(form, Form::Json | Form::Jsonl) || told.kind != "skipped");
+    let entries: Vec<Value> = shown.map(|told| entry(ready, told)).collect();
     if matches!(form, Form::Json) {
         let value = json!({
             "workflow": ready.definition.id, "year": stage.year, "events": entries, "totals": totals(all),
@@ -118,7 +120,7 @@ pub(super) fn page(stage: &Stage, all: &[Told]) -> Printed {
         [text("local"), text("zone"), text("country"), text("kind"), text("what"), text("why")].to_vec()
     };
     let mut months: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
-    for told in all {
+    for told in all.iter().filter(|told| told.kind != "skipped") {
         let month = entry(&stage.ready, told)["local"].as_str().unwrap_or_default().chars().skip(4).take(7).collect();
         months.entry(month).or_default().push(row(told));
     }

@@ -9,9 +9,10 @@ use jiff::civil::date;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{FiguresEvent, Sex};
 use rondo_domain::notice::{Notice, NoticeState};
-use rondo_domain::participation::{Participation, ParticipationEvent as P, QueryState};
+use rondo_domain::participation::{Participation, ParticipationEvent as P, QueryState, TableState};
 use rondo_domain::round::Round;
 use rondo_domain::table::{Layout, Part, Questionnaire, TableNo};
+use rondo_domain::workflow::OWES_TABLES;
 use rondo_domain::world::World;
 use rondo_domain::{Country, RoundId};
 use rondo_eventlog::life::AsOf;
@@ -73,7 +74,7 @@ pub(super) struct OfMail {
     /// Refused, bounced or unknown.
     pub(super) failed: usize,
     /// Sent, and the country's file or declaration came within the days that count.
-    pub(super) followed: usize,
+    pub(super) followed: Option<usize>,
 }
 
 /// What a round came to.
@@ -255,7 +256,8 @@ async fn tables(
             total: count(Sex::Total),
             men: count(Sex::Male),
             women: count(Sex::Female),
-            expected_each: each * years,
+            // What a country declared that it does not have is not missing.
+            expected_each: if table.state == TableState::Declared { 0 } else { each * years },
         });
     }
     Ok(all)
@@ -318,7 +320,11 @@ fn mails(world: &World, id: &RoundId, records: &[Record]) -> Vec<OfMail> {
             NoticeState::Refused { .. } | NoticeState::Bounced { .. } | NoticeState::Unknown => of.failed += 1,
             _ => of.sent += usize::from(notice.sent_at.is_some()),
         }
-        of.followed += usize::from(is_followed(notice, brief.country.as_ref(), &answers));
+        // Only what asks for tables is followed by them.
+        if brief.kind == "invitation" || brief.guards.iter().any(|guard| guard == OWES_TABLES) {
+            let followed = usize::from(is_followed(notice, brief.country.as_ref(), &answers));
+            of.followed = Some(of.followed.unwrap_or(0) + followed);
+        }
     }
     kinds.into_values().collect()
 }

@@ -89,7 +89,11 @@ fn sentences(this: &Measured) -> Vec<String> {
             percent(this.answered(), all),
             this.in_time()
         ),
-        format!("{came} of {expected} cells came ({} percent).", percent(came, expected)),
+        format!(
+            "{came} of {expected} cells came ({} percent); {} tables were declared to have no data, and are not counted.",
+            percent(came, expected),
+            this.sum(|country| country.tables.iter().filter(|table| table.state == "declared").count())
+        ),
         format!(
             "Figures revised: {}. Questions put: {}, of which {} led to a correction or were accepted, {} were allowed, and {} are open.",
             this.sum(|country| country.revised),
@@ -146,8 +150,9 @@ fn write(folder: &Path, this: &Measured, earlier: &[Measured], now: Timestamp) -
     });
     csv(&folder.join("tables.csv"), "country,state,table,years,total,men,women,expected_each_sex", tables)?;
     let mails = this.mails.iter().map(|mail| {
-        let numbers = [mail.sent, mail.suppressed, mail.failed, mail.followed].map(|number| number.to_string());
-        [vec![mail.kind.clone()], numbers.to_vec()].concat()
+        let numbers = [mail.sent, mail.suppressed, mail.failed].map(|number| number.to_string());
+        let followed = mail.followed.map(|number| number.to_string()).unwrap_or_default();
+        [vec![mail.kind.clone()], numbers.to_vec(), vec![followed]].concat()
     });
     csv(&folder.join("mails.csv"), "kind,sent,suppressed,failed,followed_by_answer", mails)?;
     hint(&format!("Tables for a spreadsheet: countries.csv, tables.csv and mails.csv in {}.", folder.display()));
@@ -281,8 +286,9 @@ fn by_table(this: &Measured) -> Section {
 
 fn mails(this: &Measured) -> Section {
     let rows = this.mails.iter().map(|mail| {
-        let numbers = [mail.sent, mail.suppressed, mail.failed, mail.followed].map(|number| number.to_string());
-        [vec![mail.kind.replace('-', " ")], numbers.to_vec()].concat()
+        let numbers = [mail.sent, mail.suppressed, mail.failed].map(|number| number.to_string());
+        let followed = mail.followed.map_or_else(|| "–".to_owned(), |number| number.to_string());
+        [vec![mail.kind.replace('-', " ")], numbers.to_vec(), vec![followed]].concat()
     });
     Section {
         heading: "Mail, and what it achieved".to_owned(),

@@ -84,7 +84,12 @@ impl Here<'_> {
                     .map(|day| day.0)
                     .map_err(|e| self.at(&day.span(), e.to_string()).suggest(day.get_ref(), WEEKDAYS))
             });
-            weeks.push(WorkingWeek { from: week.from.unwrap_or(Date::MIN), rest: rest.collect::<Result<_, _>>()? });
+            let rest: Vec<_> = rest.collect::<Result<_, _>>()?;
+            if rest.iter().map(|day| day.to_monday_zero_offset()).collect::<BTreeSet<_>>().len() > 6 {
+                let span = week.rest.first().map_or(0..0, toml::Spanned::span);
+                return Err(self.at(&span, "a week has at least one day of work".to_owned()));
+            }
+            weeks.push(WorkingWeek { from: week.from.unwrap_or(Date::MIN), rest });
         }
         weeks.sort_by_key(|week| week.from);
         Ok(weeks)

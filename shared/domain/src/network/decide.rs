@@ -108,6 +108,12 @@ pub fn decide(
                 return Err(context.same_person("the one who grants", "the one who is granted"));
             }
             well_formed(person, grant)?;
+            at_institution(state, grant)?;
+            if grant.term.until.is_some_and(|until| until <= context.now) {
+                return Err(Rejection::Malformed {
+                    what: "the role ends before it begins: its end has passed".to_owned(),
+                });
+            }
             if state.grants.get(person).is_some_and(|held| held.contains(grant)) {
                 return Ok(Vec::new());
             }
@@ -166,6 +172,20 @@ fn registered_as(state: &Network, id: &InstitutionId, is: &Institution) -> Resul
         name: is.title().to_owned(),
         place: is.place.clone(),
     }])
+}
+
+/// A role is held at an institution that is registered, and is of the country or of none.
+fn at_institution(state: &Network, grant: &Grant) -> Result<(), Rejection> {
+    let Some(id) = &grant.institution else { return Ok(()) };
+    let Some(known) = state.institutions.get(id) else {
+        return Err(Rejection::Malformed { what: format!("the institution {id} is not registered") });
+    };
+    match (&known.country, &grant.country) {
+        (Some(of), Some(country)) if of != country => {
+            Err(Rejection::Malformed { what: format!("the institution {id} is of {of}, not of {country}") })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The longest time for which somebody stands in for another.

@@ -293,6 +293,14 @@ fn calendar_changed(
         if let DayChange::DayOff { title, .. } | DayChange::Worked { title, .. } = &change.change {
             require_text(title, "name of the day")?;
         }
+        if let DayChange::Week { rest, .. } = &change.change {
+            let days: std::collections::BTreeSet<_> = rest.iter().map(|day| day.0.to_monday_zero_offset()).collect();
+            if days.len() > 6 || days.len() < rest.len() {
+                return Err(Rejection::Malformed {
+                    what: "a week has a day of work, and each day of rest is named once".to_owned(),
+                });
+            }
+        }
     }
     Ok(RoundEvent::CalendarChanged { changes: changes.to_vec(), moves: moves.to_vec(), reason: reason.to_owned() })
 }
