@@ -39,6 +39,7 @@ pub(crate) fn start_role(
         }
         rondo_reminder::ROLE => {
             let transport = rondo_reminder::transport::from_config(config)?;
+            up::links_lead_nowhere(&config.mail);
             let people = Arc::new(config.in_data(&config.mail.people));
             let signer = Signer::from_config(&config.mail)?;
             let (inbox, mail) = (Some(config.in_data(&config.mail.inbox)), config.mail.clone());

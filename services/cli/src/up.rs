@@ -1,5 +1,6 @@
 //! `rondo up`: every role in one process, with the in-process bus.
 
+use std::net::SocketAddr;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use rondo_eventlog::Ledger;
 use rondo_ledger::LedgerConfig;
 use rondo_runtime::chance::{Chance, SystemChance};
 use rondo_runtime::clock::{Clock, PacedClock, SystemClock};
-use rondo_runtime::config::Config;
+use rondo_runtime::config::{Config, MailSection, MailTransport};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::progress::{Board, Progress};
 
@@ -28,7 +29,7 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     }
     let mut lifecycle = Lifecycle::default();
     let bound = rondo_gateway::bind(&config.gateway.listen).await?;
-    config.mail.base_url = format!("http://{}", bound.address);
+    link_here(&mut config.mail, bound.address);
     let cast = if args.demo { Some(demo::Cast::builtin()?) } else { None };
     if args.demo {
         demo::may_play(&config)?;
@@ -88,6 +89,25 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
         crate::nouns::audit::verify_directory(&config.ledger.data, crate::output::Form::Table)
     } else {
         Ok(())
+    }
+}
+
+/// Lets links in mails lead to the address that is served, unless the configuration names another.
+fn link_here(mail: &mut MailSection, address: SocketAddr) {
+    if mail.base_url == MailSection::default().base_url {
+        mail.base_url = format!("http://{address}");
+    }
+}
+
+/// Says so where real mail would hold links that its recipients cannot open.
+pub(crate) fn links_lead_nowhere(mail: &MailSection) {
+    let host = mail.base_url.split("//").nth(1).unwrap_or_default();
+    let is_here = ["127.", "localhost", "[::1]", "0.0.0.0"].iter().any(|here| host.starts_with(here));
+    if mail.transport == MailTransport::Smtp && is_here {
+        hint(&format!(
+            "Links in mails lead to {}, which nobody else can open: set mail.base-url to the address people use.",
+            mail.base_url
+        ));
     }
 }
 

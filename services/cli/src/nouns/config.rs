@@ -16,6 +16,7 @@ pub(crate) fn run(verb: &ConfigVerb, config: &Config, form: Form) -> Result<(), 
             rondo_gateway::permitted(&config.gateway.listen)?;
             rondo_reminder::transport::check(config)?;
             crate::run::credentials(config)?;
+            crate::up::links_lead_nowhere(&config.mail);
             line("The configuration can be used: addresses are well-formed, secrets and certificates can be read.")
         }
         ConfigVerb::Show => {

@@ -68,7 +68,7 @@ pub(super) fn settled(world: &World, id: &RoundId, country: &Country) -> Vec<Set
         let Some((due, Stage::Completed { outcome })) = run.occurrences.get(occurrence) else { continue };
         let outcome = match outcome {
             Outcome::Ran { what } => what.clone(),
-            Outcome::Skipped { reason } => format!("not carried out: {reason}"),
+            Outcome::Skipped { reason } => format!("closed: {reason}"),
         };
         let words = task.answers.iter().map(|answered| format!("{}: {}", answered.person, answered.words));
         let words = words.collect::<Vec<_>>().join("; ");
