@@ -277,6 +277,10 @@ impl Because {
     /// In a sentence about the country of this name, whose deadline is told in these words.
     pub fn sentence(&self, country: &str, deadline: &str) -> String {
         let list = |tables: &[TableNo]| {
+            // A dozen numbers in a sentence are read by nobody.
+            if tables.len() > 6 {
+                return format!("{} tables", tables.len());
+            }
             let numbers: Vec<String> = tables.iter().map(ToString::to_string).collect();
             format!("{} {}", if numbers.len() == 1 { "table" } else { "tables" }, numbers.join(", "))
         };
