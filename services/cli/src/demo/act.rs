@@ -95,7 +95,10 @@ pub(super) async fn play(cast: &Cast, ledger: &Arc<dyn Ledger>, index: usize, ac
             let (date, title, estimated) = (*date, title.clone(), false);
             let change = DayChange::DayOff { date, title, estimated };
             let change = CalendarChange { country: country.clone(), place: None, change };
-            crate::nouns::calendar::record(round, change, reason, &desk).await?;
+            // Played again, it is recorded already, and what it moved is over.
+            if !desk.round(round).await?.calendar_changes.contains(&change) {
+                crate::nouns::calendar::record(round, change, reason, &desk).await?;
+            }
         }
         (What::EndRole { person, reason }, _) => {
             let grant = grant(entry(cast, person)?);
