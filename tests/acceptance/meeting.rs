@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rondo_domain::coming::{SILENCE, silence};
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::participation::ParticipationCommand;
 use rondo_domain::round::{Pin, RoundCommand};
@@ -14,7 +15,9 @@ use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, Country, Role, RoundId, Wish};
 use rondo_eventlog::{Ledger, SubmitError, files, ledger};
 use rondo_runtime::clock::{Clock, PacedClock};
+use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::memory::MemoryLedger;
+use rondo_runtime::progress::{Board, Progress};
 use rondo_scheduler::{Scheduler, definitions};
 
 struct Office {
@@ -204,4 +207,79 @@ fn mistakes_in_questions_are_placed() {
         let said = broken(from, to);
         assert!(said.contains("workflow.toml") && said.contains(told), "{to}: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_scheduler_that_is_silent_is_noticed_and_a_paused_round_is_not() {
+    let mut office = Office::new("2026-03-01T00:00:00Z");
+    office.grant("coordinator", Role::RegionalCoordinator, None).await;
+    let meeting = office.plan("technical-meeting", 2026).await;
+    office.move_to("2026-03-02T00:00:00Z").await;
+    let world = office.world().await;
+    let (launch, step) = ("2026-03-16T02:00:00Z".parse::<Timestamp>().unwrap(), jiff::SignedDuration::from_mins(1));
+    assert_eq!(silence(&world, launch + SILENCE), None, "a quarter of an hour is no alarm");
+    let (count, first) = silence(&world, launch + SILENCE + step).unwrap();
+    assert_eq!(
+        (count, first.at),
+        (2, launch),
+        "the launch, and the invitation to Timor-Leste, where it is eleven by then"
+    );
+    let command = RoundCommand::Pause { reason: "nobody is here".to_owned() };
+    office.act("coordinator", Wish::Round { round: meeting, command }).await.unwrap();
+    assert_eq!(silence(&office.world().await, launch + SILENCE + step), None);
+}
+
+/// A clock that is set, and a steady one beside it.
+struct SetClock(std::sync::Mutex<(Timestamp, u64)>);
+
+#[async_trait::async_trait]
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        self.0.lock().unwrap().0
+    }
+
+    fn steady(&self) -> Option<std::time::Duration> {
+        Some(std::time::Duration::from_secs(self.0.lock().unwrap().1))
+    }
+
+    async fn sleep_until(&self, until: Timestamp) {
+        while self.now() < until {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_fires_nothing_and_says_so() {
+    let mut office = Office::new("2026-03-01T00:00:00Z");
+    office.grant("coordinator", Role::RegionalCoordinator, None).await;
+    let meeting = office.plan("technical-meeting", 2026).await;
+    office.move_to("2026-03-02T00:00:00Z").await;
+    let clock = Arc::new(SetClock(std::sync::Mutex::new((office.clock.now(), 1_000))));
+    let (mut lifecycle, board) = (Lifecycle::default(), Board::default());
+    let stop = lifecycle.stop();
+    let (as_clock, as_progress): (Arc<dyn Clock>, Arc<dyn Progress>) = (clock.clone(), Arc::new(board.clone()));
+    lifecycle.spawn("scheduler", rondo_scheduler::run(Arc::clone(&office.ledger), as_clock, as_progress, stop));
+    let (done, finished) = tokio::sync::oneshot::channel::<()>();
+    let lives = tokio::spawn(lifecycle.run(async move { finished.await.unwrap_or(()) }));
+    let come = async |what: &str, holds: &dyn Fn() -> bool| {
+        for _ in 0..1_000 {
+            if holds() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("it does not come to this: {what}");
+    };
+    come("it rests", &|| board.places().contains_key("scheduler")).await;
+    // Thirty days at once, and a minute by the machine.
+    *clock.0.lock().unwrap() = ("2026-04-01T00:00:00Z".parse().unwrap(), 1_060);
+    office.clock.advance("2026-04-01T00:00:00Z".parse().unwrap());
+    come("it is suspended", &|| board.suspended().contains_key("scheduler")).await;
+    let why = board.suspended()["scheduler"].clone();
+    assert!(why.contains("set forward") && why.contains("nothing fires"), "{why}");
+    let world = office.world().await;
+    assert_eq!(world.round(&meeting).unwrap().state.as_str(), "configured", "the launch of 16 March did not fire");
+    done.send(()).unwrap();
+    lives.await.unwrap().unwrap();
 }

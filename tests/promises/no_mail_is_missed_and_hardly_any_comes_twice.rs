@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rondo_domain::event::Event;
 use rondo_domain::network::{Grant, NetworkCommand};
-use rondo_domain::notice::{Notice, NoticeState};
+use rondo_domain::notice::{Notice, NoticeEvent, NoticeState};
+use rondo_domain::participation::{Channel, ParticipationCommand, ReceivedFile};
 use rondo_domain::round::{Pin, RoundCommand};
 use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, FileHash, Role, RoundId, Wish};
@@ -200,7 +202,7 @@ impl Stage {
 
     /// Lets a reminder act, hour after hour, until it rests; whether it died on the way.
     async fn remind(&self, mut reminder: Reminder) -> bool {
-        for _ in 0..48 {
+        for _ in 0..200 {
             match reminder.turn().await {
                 Ok(None) => {}
                 Ok(Some(idle)) => match idle.next {
@@ -309,5 +311,38 @@ async fn what_falls_due_while_nothing_runs_is_sent_late_or_said_to_be_too_late()
             NoticeState::Suppressed { reason } => assert!(!arrives && reason.contains("72 hours"), "{reason}"),
             other => panic!("{hours} hours: {other:?}"),
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_reminded_while_their_file_waits_to_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = MailServer::start(folder.path());
+    for sends in [true, false] {
+        let stage = Stage::new(&server, folder.path(), format!("unread-{sends}@example.org")).await;
+        stage.begin_again().await;
+        if sends {
+            let bytes = b"a file that nobody reads";
+            let sha256 = files::store(&*stage.ledger, bytes).await.unwrap();
+            let file = ReceivedFile { sha256, name: "lao.csv".to_owned(), size: bytes.len() as u64 };
+            let command = ParticipationCommand::Receive {
+                submission: "lao-1".parse().unwrap(),
+                file,
+                channel: Channel::Upload,
+                institution: None,
+                reason: None,
+            };
+            let country = "LAO".parse().unwrap();
+            stage.act("lao-focal", Wish::Participation { round: stage.round.clone(), country, command }).await;
+        }
+        stage.clock.advance("2025-10-17T02:00:00Z".parse().unwrap());
+        stage.schedule().await;
+        stage.clock.advance("2025-10-17T02:05:00Z".parse().unwrap());
+        stage.begin_again().await;
+        let records = ledger::read_all(&*stage.ledger, "notice/ilms-asean-2025/lao-remind-before-1").await.unwrap();
+        let waits = |record: &Record| matches!(&record.event, Event::Notice(NoticeEvent::NoticePostponed { reason, .. }) if reason.contains("not read yet"));
+        let sent = |record: &Record| matches!(&record.event, Event::Notice(NoticeEvent::NoticeSent { .. }));
+        assert_eq!(records.iter().any(waits), sends, "{records:?}");
+        assert_eq!(records.iter().any(sent), !sends, "{records:?}");
     }
 }

@@ -211,7 +211,8 @@ fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> 
         // A pause holds what would be done; a cancelled round has nothing to be done any more, and is told so.
         let acts = |round: &&Round| !round.paused || round.state == RoundState::Cancelled;
         let Some(round) = knowledge.world.round(&key.0).filter(acts) else { continue };
-        let Some(ready) = ready(definitions, round) else { continue };
+        // What is done does not ask the calendar, whose changes cost a copy of it.
+        let Some(ready) = round.pin.as_ref().and_then(|pin| definitions.get(&pin.bundle)) else { continue };
         let moves = ready.definition.step(&occurrence.step).is_some_and(actions::moves_round);
         if moves && !commands.is_empty() {
             break;

@@ -21,10 +21,14 @@ const ASKED: [Role; 2] = [Role::RegionalCoordinator, Role::CollectionManager];
 pub(crate) fn instead(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) -> Option<Commands> {
     let run = world.run(&key.0, key.1.as_ref())?;
     let skip = |reason: String| Some(vec![complete(key, occurrence, Outcome::Skipped { reason })]);
-    match (step.overlap, earlier(run, occurrence)) {
-        (Overlap::Wait, Some(_)) => return Some(Vec::new()),
-        (Overlap::Skip, Some(other)) => return skip(format!("the one of {} is still under way", other.of)),
-        _ => {}
+    // Looked for only where it matters: a run may have thousands of occurrences.
+    if step.overlap != Overlap::Run
+        && let Some(other) = earlier(run, occurrence)
+    {
+        return match step.overlap {
+            Overlap::Skip => skip(format!("the one of {} is still under way", other.of)),
+            _ => Some(Vec::new()),
+        };
     }
     let (due, Stage::Fired { at }) = run.occurrences.get(occurrence)? else { return None };
     let late = at.duration_since(due.at);
