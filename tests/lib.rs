@@ -3,11 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::civil::DateTime;
+use rondo_domain::calendar::{Moment, Reckoning};
 use rondo_domain::workflow::Bundle;
 
 /// The root of the workspace.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the workspace").to_owned()
+}
+
+/// A deadline in Bangkok, of no calendar that there is.
+pub fn moment(at: &str, local: DateTime) -> Moment {
+    let (zone, calendar, rule) = ("Asia/Bangkok".into(), "test".into(), "deadline of the round".into());
+    Moment::new(at.parse().expect("an instant"), local, Reckoning { zone, calendar, moved: Vec::new(), rule })
 }
 
 /// Chance that can be repeated (xorshift64*).

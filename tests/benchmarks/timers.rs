@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rondo_domain::calendar::Moment;
+use rondo_domain::calendar::{Moment, Reckoning};
 use rondo_domain::event::Event;
 use rondo_domain::round::{Pin, RoundCommand};
 use rondo_domain::run::{Occurrence, RunCommand, RunEvent};
@@ -79,8 +79,14 @@ pub fn pending(data: &str) {
         let round = round(&*ledger, 0).await;
         let soon = SystemClock.now();
         let due =
-            |timer: usize| if timer == 0 { soon } else { soon + SignedDuration::from_hours(24 + timer as i64 % 9_000) };
+            // Each for a second of its own within three years, in no order.
+            |timer: usize| if timer == 0 { soon } else { soon + SignedDuration::from_secs(86_400 + (timer as i64 * 7_919) % 99_999_989) };
         let rate = create(&ledger, &round, PENDING, due).await;
+        // The ledger's own caches fill as the log is read, whoever reads it.
+        let mut position = 0;
+        while let Some(last) = ledger.read(position, 500).await.unwrap().last() {
+            position = last.position + 1;
+        }
         let (before, watch) = (resident().0, Stopwatch::start());
         let mut scheduler = Scheduler::new(Arc::clone(&ledger));
         let size = ledger.head().await.unwrap().size;
@@ -126,16 +132,15 @@ async fn create(ledger: &Arc<dyn Ledger>, round: &RoundId, count: usize, due: im
         next = some.end;
         let sent = some.map(|timer| {
             let (ledger, at) = (Arc::clone(ledger), due(timer));
-            let moment = Moment {
-                at,
-                local: jiff::tz::TimeZone::UTC.to_datetime(at),
+            let reckoning = Reckoning {
                 zone: "Asia/Vientiane".to_owned(),
                 calendar: "holidays-0.109 of 2026-11".to_owned(),
                 moved: Vec::new(),
                 rule: "-10 working days from deadline".to_owned(),
             };
+            let moment = Moment::new(at, jiff::tz::TimeZone::UTC.to_datetime(at), reckoning);
             let of = timer.to_string();
-            let occurrence = Occurrence { step: "timer".parse().unwrap(), of: of.clone() };
+            let occurrence = Occurrence { step: "timer".parse().unwrap(), of: of.as_str().into() };
             // As many runs as a hundred countries have, so that they do not wait for one another.
             let country = Some(crate::workload::country(timer % 100));
             let plan = RunCommand::Plan { occurrence, due: moment };

@@ -1,6 +1,5 @@
 //! The commands that are measured: real ones of the domain, by people and services that hold their roles.
 
-use rondo_domain::calendar::Moment;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, Sex, SheetKey};
 use rondo_domain::network::{Grant, NetworkCommand};
@@ -96,14 +95,7 @@ pub fn questionnaire(sheets: usize) -> Questionnaire {
 pub async fn round(operator: &dyn Ledger, n: usize) -> RoundId {
     let round = round_id(n);
     let local = jiff::civil::date(2025, 10, 31).at(23, 59, 0, 0);
-    let deadline = Moment {
-        at: "2025-10-31T16:59:00Z".parse().unwrap(),
-        local,
-        zone: "Asia/Bangkok".to_owned(),
-        calendar: "bench".to_owned(),
-        moved: Vec::new(),
-        rule: "deadline of the round".to_owned(),
-    };
+    let deadline = rondo_tests::moment("2025-10-31T16:59:00Z", local);
     let participants = (0..COUNTRIES)
         .map(|n| Participant { country: country(n), deadline: deadline.clone(), tables: vec![table()] })
         .collect();

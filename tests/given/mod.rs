@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rondo_domain::calendar::Moment;
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::participation::{Channel, ParticipationCommand as P, ReceivedFile};
 use rondo_domain::round::{Participant, Pin, RoundCommand, RoundPlan};
@@ -105,14 +104,8 @@ impl Log {
         let bundle = files::store(&*self.ledger, b"a workflow").await.unwrap();
         let pin = Pin { workflow: "w".parse().unwrap(), bundle };
         self.in_round("coordinator", RoundCommand::Plan { pin, year: 2025, title: "A round".into() }).await;
-        let deadline = Moment {
-            at: "2030-10-31T16:59:00Z".parse().unwrap(),
-            local: jiff::civil::date(2030, 10, 31).at(23, 59, 0, 0),
-            zone: "Asia/Bangkok".into(),
-            calendar: "test".into(),
-            moved: Vec::new(),
-            rule: "deadline".into(),
-        };
+        let local = jiff::civil::date(2030, 10, 31).at(23, 59, 0, 0);
+        let deadline = rondo_tests::moment("2030-10-31T16:59:00Z", local);
         let participants = COUNTRIES
             .map(|code| Participant { country: code.parse().unwrap(), deadline: deadline.clone(), tables: vec![TABLE] })
             .to_vec();

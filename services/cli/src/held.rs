@@ -81,14 +81,14 @@ pub(crate) async fn list(id: &RoundId, desk: &Desk, form: Form) -> Result<(), Fa
 fn would(world: &World, id: &RoundId, now: Timestamp) -> Vec<Value> {
     let mut entries: Vec<(Timestamp, Value)> = Vec::new();
     for (_, country, run) in world.runs().into_iter().filter(|(of, ..)| of == id) {
-        for (occurrence, (due, stage)) in &run.occurrences {
+        for (occurrence, due, stage) in run.occurrences() {
             let waits_for_people = run.open_tasks().any(|(asked, _)| asked == occurrence);
             let kind = match stage {
                 Stage::Planned if due.at <= now => "step",
                 Stage::Fired { .. } if !waits_for_people => "step begun",
                 _ => continue,
             };
-            let same = run.occurrences.keys().filter(|other| other.step == occurrence.step).count();
+            let same = run.of_step(&occurrence.step).count();
             let of = (same > 1).then(|| occurrence.of.clone());
             let (round, step) = (id.clone(), occurrence.step.clone());
             let item = TaskName { round, country: country.clone(), step, of };

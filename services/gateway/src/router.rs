@@ -98,7 +98,7 @@ pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
         format!(
             "The scheduler is silent: {count} {steps} not fired; {since} due {} ({}). See that it runs.",
             first.local.strftime("%a %-d %b %Y %H:%M"),
-            first.zone
+            first.reckoned.zone
         )
     });
     suspended.chain(silence).collect()

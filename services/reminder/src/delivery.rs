@@ -98,7 +98,7 @@ impl Delivery {
         }
         if let Some(task) = &brief.task
             && let Some((_, Stage::Completed { .. })) =
-                world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrences.get(&task.occurrence))
+                world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrence(&task.occurrence))
         {
             return suppress("its task is settled".to_owned());
         }

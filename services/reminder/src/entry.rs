@@ -18,7 +18,7 @@ pub(crate) fn deadline(facts: &Facts, domain: &str) -> Option<String> {
         .timestamp(stamp)
         .sequence(*moves)
         .summary(&format!("{} · {country} · tables are due", facts.round))
-        .description(&format!("End of the day in {}. {}", moment.zone, facts.link))
+        .description(&format!("End of the day in {}. {}", moment.reckoned.zone, facts.link))
         .url(&facts.link)
         .starts(starts)
         .ends(ends)

@@ -111,7 +111,7 @@ fn in_words(moment: &Moment) -> String {
     } else {
         time.strftime("%H:%M").to_string()
     };
-    format!("{day}, {time} ({})", moment.zone)
+    format!("{day}, {time} ({})", moment.reckoned.zone)
 }
 
 fn tables(tables: &[TableNo]) -> String {

@@ -101,7 +101,7 @@ pub async fn previews(
                 due_at: now,
                 reason: step.why.clone(),
                 task: texts.definition.task(step).map(|what| TaskBrief {
-                    occurrence: Occurrence { step: step.id.clone(), of: "preview".to_owned() },
+                    occurrence: Occurrence { step: step.id.clone(), of: "preview".into() },
                     what: what.to_owned(),
                 }),
                 guards: Vec::new(),

@@ -146,7 +146,7 @@ fn of_country(key: &RunKey, cause: &[&str], wished: ParticipationCommand) -> Opt
 
 /// Why a fired step is not carried out, if it is not: a guard, or that it comes too late.
 fn prevented(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) -> Option<String> {
-    let (due, stage) = world.run(&key.0, key.1.as_ref())?.occurrences.get(occurrence)?;
+    let (due, stage) = world.run(&key.0, key.1.as_ref())?.occurrence(occurrence)?;
     if let (Stage::Fired { at }, Some(limit)) = (stage, step.time_limit_hours) {
         let late = at.duration_since(due.at).as_hours();
         if late >= i64::from(limit) {
@@ -173,7 +173,7 @@ pub(crate) fn raise(
     let Mailing { text, to, task, now } = *mailing;
     let country = key.1.as_ref();
     let bounced = country.and_then(|country| world.participation(&key.0, country)).map(|part| &part.bounced);
-    let due = world.run(&key.0, country).and_then(|run| run.occurrences.get(occurrence)).map(|(due, _)| due.at);
+    let due = world.run(&key.0, country).and_then(|run| run.occurrence(occurrence)).map(|(due, _)| due.at);
     let mut commands = Vec::new();
     let mut people: Vec<&PersonId> = Vec::new();
     for role in to {

@@ -13,7 +13,7 @@ use crate::knowledge::RunKey;
 
 /// Until when a step waits for what it needs; a step without a limit waits as long as it takes.
 pub(crate) fn limit(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) -> Option<Timestamp> {
-    let (due, _) = world.run(&key.0, key.1.as_ref())?.occurrences.get(occurrence)?;
+    let (due, _) = world.run(&key.0, key.1.as_ref())?.occurrence(occurrence)?;
     due.at.checked_add(SignedDuration::from_hours(i64::from(step.time_limit_hours?))).ok()
 }
 
@@ -106,8 +106,8 @@ fn decided(world: &World, key: &RunKey, occurrence: &Occurrence, decision: Decis
 /// Whether the same step asks again, and later.
 fn asked_later(world: &World, key: &RunKey, occurrence: &Occurrence) -> bool {
     let Some(run) = world.run(&key.0, key.1.as_ref()) else { return false };
-    let Some((due, _)) = run.occurrences.get(occurrence) else { return false };
-    run.occurrences.iter().any(|(other, (theirs, _))| other.step == occurrence.step && theirs.at > due.at)
+    let Some((due, _)) = run.occurrence(occurrence) else { return false };
+    run.of_step(&occurrence.step).any(|(_, theirs, _)| theirs.at > due.at)
 }
 
 /// Brings another step's open task to more people; nothing while that step has fired and has not asked yet.

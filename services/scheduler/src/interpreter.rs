@@ -111,14 +111,12 @@ fn plan_step(
     match &step.trigger {
         Trigger::Milestone { milestone, .. } => {
             let due = told(&key.0, step, ready.milestone_due(round, step, country))?;
-            plan(knowledge, key, Occurrence { step: step.id.clone(), of: milestone.to_string() }, due)
+            plan(knowledge, key, Occurrence { step: step.id.clone(), of: milestone.as_str().into() }, due)
         }
         Trigger::Cron { from, .. } => {
             let run = knowledge.world.run(&key.0, country);
-            let mine =
-                run.into_iter().flat_map(|run| &run.occurrences).filter(|(occurrence, _)| occurrence.step == step.id);
             let (mut last, mut waiting) = (round.milestones.get(from)?.at, false);
-            for (_, (due, stage)) in mine {
+            for (_, due, stage) in run.into_iter().flat_map(|run| run.of_step(&step.id)) {
                 last = last.max(due.at);
                 waiting |= *stage == Stage::Planned;
             }
@@ -126,7 +124,7 @@ fn plan_step(
                 return None;
             }
             let due = told(&key.0, step, ready.cron_due(round, step, country, last))?;
-            plan(knowledge, key, Occurrence { step: step.id.clone(), of: due.local.to_string() }, due)
+            plan(knowledge, key, Occurrence { step: step.id.clone(), of: due.local.to_string().into() }, due)
         }
         Trigger::Event { .. } => None,
     }
@@ -142,7 +140,7 @@ fn told(round: &RoundId, step: &Step, due: Result<Option<Moment>, PlanError>) ->
 /// The command that plans an occurrence, unless it is planned for that moment already, or has fired.
 fn plan(knowledge: &Knowledge, key: &RunKey, occurrence: Occurrence, due: Moment) -> Option<Option<Command>> {
     let run = knowledge.world.run(&key.0, key.1.as_ref());
-    match run.and_then(|run| run.occurrences.get(&occurrence)) {
+    match run.and_then(|run| run.occurrence(&occurrence)) {
         None => {}
         Some((was, Stage::Planned)) if *was != due => {}
         Some(_) => return None,
@@ -171,7 +169,7 @@ fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestam
             for step in ready.definition.steps.iter().filter(waits) {
                 let Some(due) = told(&key.0, step, ready.event_due(step, key.1.as_ref(), event.at)) else { continue };
                 let of = format!("{}.{}", event.event, event.of);
-                let occurrence = Occurrence { step: step.id.clone(), of };
+                let occurrence = Occurrence { step: step.id.clone(), of: of.into() };
                 if knowledge.stage(&key, &occurrence).is_none() {
                     commands.extend(plan(knowledge, &key, occurrence, due));
                 }
@@ -185,8 +183,8 @@ fn fire(knowledge: &mut Knowledge, _: &Definitions, now: Timestamp) -> Vec<Optio
     let due = knowledge.due(now);
     due.into_iter()
         .map(|(key, occurrence)| {
-            let parts = ["fire", occurrence.step.as_str(), &occurrence.of].map(str::to_owned);
-            command(&parts.each_ref().map(String::as_str), wish(&key, RunCommand::Fire { occurrence }))
+            let (step, of) = (occurrence.step.clone(), occurrence.of.clone());
+            command(&["fire", step.as_str(), &of], wish(&key, RunCommand::Fire { occurrence }))
         })
         .collect()
 }
@@ -195,7 +193,7 @@ fn fire(knowledge: &mut Knowledge, _: &Definitions, now: Timestamp) -> Vec<Optio
 fn in_turn(knowledge: &Knowledge) -> Vec<&(RunKey, Occurrence)> {
     let due = |(key, occurrence): &(RunKey, Occurrence)| {
         let run = knowledge.world.run(&key.0, key.1.as_ref())?;
-        run.occurrences.get(occurrence).map(|(due, _)| due.at)
+        run.occurrence(occurrence).map(|(due, _)| due.at)
     };
     let mut all: Vec<_> = knowledge.fired.iter().collect();
     // The round's own steps come before its countries' of the same instant.

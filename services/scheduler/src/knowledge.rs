@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rondo_domain::event::Event;
-use rondo_domain::round::{RoundEvent, RoundState};
+use rondo_domain::round::RoundEvent;
 use rondo_domain::run::{Occurrence, RunEvent, Stage};
 use rondo_domain::stream::StreamKind;
 use rondo_domain::workflow::{Each, LESSON_CARRIED, TRIGGER_EVENTS};
 use rondo_domain::world::World;
 use rondo_domain::{CommandId, Country, FileHash, RoundId, StreamId};
 use rondo_eventlog::Record;
+
+use crate::timers::Timers;
 
 /// A run: its round, and its country where it is one's.
 pub(crate) type RunKey = (RoundId, Option<Country>);
@@ -27,8 +29,7 @@ pub(crate) struct Happened {
 #[derive(Debug)]
 pub(crate) struct Knowledge {
     pub(crate) world: World,
-    /// Occurrences that have not fired, by their due time.
-    timers: BTreeSet<(Timestamp, RunKey, Occurrence)>,
+    timers: Timers,
     /// Occurrences that have fired and are not completed.
     pub(crate) fired: BTreeSet<(RunKey, Occurrence)>,
     /// Events of each round and country that steps may wait for, until they are planned.
@@ -49,7 +50,7 @@ impl Default for Knowledge {
     fn default() -> Self {
         Self {
             world: World::of(&World::WITHOUT_FIGURES),
-            timers: BTreeSet::new(),
+            timers: Timers::default(),
             fired: BTreeSet::new(),
             happened: BTreeMap::new(),
             replan: BTreeSet::new(),
@@ -129,18 +130,10 @@ impl Knowledge {
         let Some(round) = record.stream.round_id() else { return };
         let key = (round.clone(), record.stream.country());
         match event {
-            RunEvent::StepPlanned { occurrence, due } => {
-                self.timers.insert((due.at, key, occurrence.clone()));
-            }
-            RunEvent::StepMoved { occurrence, was, is } => {
-                self.timers.remove(&(was.at, key.clone(), occurrence.clone()));
-                self.timers.insert((is.at, key, occurrence.clone()));
+            RunEvent::StepPlanned { due, .. } | RunEvent::StepMoved { is: due, .. } => {
+                self.timers.set(due.at, key);
             }
             RunEvent::StepFired { occurrence, .. } => {
-                let run = self.world.run(&round, key.1.as_ref());
-                if let Some((due, _)) = run.and_then(|run| run.occurrences.get(occurrence)) {
-                    self.timers.remove(&(due.at, key.clone(), occurrence.clone()));
-                }
                 // The next occurrence of a schedule follows the one that fired; its own name is a local time.
                 if occurrence.of.parse::<jiff::civil::DateTime>().is_ok() {
                     self.replan.insert(round);
@@ -161,19 +154,7 @@ impl Knowledge {
 
     /// Occurrences due by now, earliest first, of rounds that are not held.
     pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(RunKey, Occurrence)> {
-        let (mut due, mut next) = (Vec::new(), None);
-        for (at, key, occurrence) in &self.timers {
-            let held =
-                self.world.round(&key.0).is_none_or(|round| round.paused || round.state == RoundState::Cancelled);
-            if held {
-                continue;
-            }
-            if *at > now {
-                next = Some(*at);
-                break;
-            }
-            due.push((key.clone(), occurrence.clone()));
-        }
+        let (due, next) = self.timers.due(&self.world, now);
         self.next_unpaused = next;
         due
     }
@@ -195,6 +176,6 @@ impl Knowledge {
 
     /// Where an occurrence stands.
     pub(crate) fn stage(&self, key: &RunKey, occurrence: &Occurrence) -> Option<&Stage> {
-        self.world.run(&key.0, key.1.as_ref())?.occurrences.get(occurrence).map(|(_, stage)| stage)
+        self.world.run(&key.0, key.1.as_ref())?.occurrence(occurrence).map(|(_, stage)| stage)
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn instead(world: &World, step: &Step, key: &RunKey, occurrence: &Occ
             _ => Some(Vec::new()),
         };
     }
-    let (due, Stage::Fired { at }) = run.occurrences.get(occurrence)? else { return None };
+    let (due, Stage::Fired { at }) = run.occurrence(occurrence)? else { return None };
     let late = at.duration_since(due.at);
     if late < LATE {
         return None;
@@ -40,9 +40,8 @@ pub(crate) fn instead(world: &World, step: &Step, key: &RunKey, occurrence: &Occ
         Late::Run => None,
         Late::Skip => skip(format!("it came {hours} hours late, and is not caught up")),
         Late::RunOnce => {
-            let newer = run.occurrences.iter().filter(|(other, _)| other.step == occurrence.step);
-            let newer = newer.filter(|(_, (theirs, _))| theirs.at > due.at && theirs.at <= *at);
-            let newest = newer.max_by_key(|(_, (theirs, _))| theirs.at)?;
+            let newer = run.of_step(&occurrence.step).filter(|(_, theirs, _)| theirs.at > due.at && theirs.at <= *at);
+            let newest = newer.max_by_key(|(_, theirs, _)| theirs.at)?;
             skip(format!("it came {hours} hours late; the one of {} is carried out in its place", newest.0.of))
         }
         Late::Ask => match run.tasks.get(occurrence) {
@@ -64,10 +63,8 @@ pub(crate) fn instead(world: &World, step: &Step, key: &RunKey, occurrence: &Occ
 }
 
 /// An earlier occurrence of the same step that has fired and is not done with.
-fn earlier<'r>(run: &'r Run, occurrence: &Occurrence) -> Option<&'r Occurrence> {
-    let due = run.occurrences.get(occurrence)?.0.at;
-    let under_way = run.occurrences.iter().find(|(other, (theirs, stage))| {
-        other.step == occurrence.step && theirs.at < due && matches!(stage, Stage::Fired { .. })
-    });
-    under_way.map(|(other, _)| other)
+fn earlier<'r>(run: &'r Run, occurrence: &'r Occurrence) -> Option<&'r Occurrence> {
+    let due = run.occurrence(occurrence)?.0.at;
+    let mut before = run.of_step(&occurrence.step).filter(|(_, theirs, _)| theirs.at < due);
+    before.find(|(.., stage)| matches!(stage, Stage::Fired { .. })).map(|(other, ..)| other)
 }

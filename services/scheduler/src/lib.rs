@@ -12,6 +12,7 @@ mod knowledge;
 mod late;
 pub mod moves;
 pub mod plan;
+mod timers;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -45,9 +45,9 @@ impl Ready {
                 Each::Round => vec![None],
                 Each::Country => round.participants.keys().map(Some).collect(),
             };
-            let occurrence = Occurrence { step: step.id.clone(), of: milestone.to_string() };
+            let occurrence = Occurrence { step: step.id.clone(), of: milestone.as_str().into() };
             for country in whose {
-                let planned = run(country).and_then(|run| run.occurrences.get(&occurrence));
+                let planned = run(country).and_then(|run| run.occurrence(&occurrence));
                 let Some((planned, Stage::Planned)) = planned else { continue };
                 let Some(due) = is.milestone_due(&after, step, country)? else { continue };
                 if due.at != planned.at {
@@ -79,16 +79,16 @@ impl Ready {
             let Some(run) = run(country) else { continue };
             for step in other.definition.steps.iter().filter(|step| (step.each == Each::Country) == country.is_some()) {
                 let Trigger::Milestone { milestone, .. } = &step.trigger else { continue };
-                let occurrence = Occurrence { step: step.id.clone(), of: milestone.to_string() };
+                let occurrence = Occurrence { step: step.id.clone(), of: milestone.as_str().into() };
                 let Some(due) = is.milestone_due(round, step, country)? else { continue };
-                let was = match run.occurrences.get(&occurrence) {
+                let was = match run.occurrence(&occurrence) {
                     Some((was, Stage::Planned)) if was.at != due.at => Some(was.clone()),
                     Some(_) => continue,
                     None => None,
                 };
                 moves.push(StepMove { country: country.cloned(), step: step.id.to_string(), was, is: Some(due) });
             }
-            for (occurrence, (was, stage)) in &run.occurrences {
+            for (occurrence, was, stage) in run.occurrences() {
                 if *stage == Stage::Planned && other.definition.step(&occurrence.step).is_none() {
                     let (country, step) = (country.cloned(), occurrence.step.to_string());
                     moves.push(StepMove { country, step, was: Some(was.clone()), is: None });

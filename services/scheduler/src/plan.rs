@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Time;
-use rondo_domain::calendar::{Calendar, CalendarError, Moment, Offset, Roll};
+use rondo_domain::calendar::{Calendar, CalendarError, Moment, Offset, Reckoning, Roll};
 use rondo_domain::round::{Participant, Round, RoundPlan};
 use rondo_domain::workflow::{Each, MilestoneRule, Step, Trigger};
 use rondo_domain::{Country, Year};
@@ -123,9 +123,8 @@ impl Ready {
         };
         let Some(anchor) = anchor else { return Ok(None) };
         if offset.count == 0 && at.is_none() {
-            let mut due = anchor.clone();
-            due.rule = format!("at {milestone}");
-            return Ok(Some(due));
+            let reckoning = Reckoning { rule: format!("at {milestone}"), ..(*anchor.reckoned).clone() };
+            return Ok(Some(Moment::new(anchor.at, anchor.local, reckoning)));
         }
         let calendar = self.calendar(country.unwrap_or(&self.definition.home))?;
         let date = calendar.zone.to_datetime(anchor.at).date();
@@ -190,14 +189,7 @@ impl Ready {
         let calendar = self.calendar(country.unwrap_or(&self.definition.home))?;
         let local = calendar.zone.to_datetime(happened);
         let Some(offset) = offset else {
-            return Ok(Some(Moment {
-                at: happened,
-                local,
-                zone: calendar.zone_name.clone(),
-                calendar: calendar.version.clone(),
-                moved: Vec::new(),
-                rule: format!("at once on {event}"),
-            }));
+            return Ok(Some(calendar.known(happened, local, format!("at once on {event}"))));
         };
         let time = at.unwrap_or_else(|| local.time());
         Ok(Some(calendar.moment_from((event.as_str(), local.date()), *offset, time, step.roll)?))
@@ -222,14 +214,7 @@ impl Ready {
         let after = calendar.zone.to_datetime(after.max(from.at));
         let Some(local) = Schedule::from_str(expression)?.after(after) else { return Ok(None) };
         let Some(at) = cron::instant(local, &calendar.zone).filter(|at| *at < until.at) else { return Ok(None) };
-        Ok(Some(Moment {
-            at,
-            local: calendar.zone.to_datetime(at),
-            zone: calendar.zone_name.clone(),
-            calendar: calendar.version.clone(),
-            moved: Vec::new(),
-            rule: format!("every {expression}"),
-        }))
+        Ok(Some(calendar.known(at, calendar.zone.to_datetime(at), format!("every {expression}"))))
     }
 
     /// A deadline that a person sets: end of that day in the country, or the time given, not rolled.

@@ -29,7 +29,7 @@ pub fn coming(world: &World, id: &RoundId, definition: Option<&Definition>) -> V
     let mut coming = Vec::new();
     for (_, country, run) in world.runs().into_iter().filter(|(of, ..)| of == id) {
         let participation = country.as_ref().and_then(|country| world.participation(id, country));
-        for (occurrence, (due, stage)) in &run.occurrences {
+        for (occurrence, due, stage) in run.occurrences() {
             let step = definition.and_then(|definition| definition.step(&occurrence.step));
             let guards = step.into_iter().flat_map(|step| step.guards.iter().map(String::as_str));
             let guarded = || has_begun && unmet(guards, Guarded { round, participation }).is_some();
@@ -63,10 +63,10 @@ pub fn silence(world: &World, now: jiff::Timestamp) -> Option<(usize, Moment)> {
     let quiet = |id: &RoundId| world.round(id).is_none_or(|round| round.paused || round.state == RoundState::Cancelled);
     let runs = world.runs().into_iter().filter(|(id, ..)| !quiet(id));
     let overdue = runs.flat_map(|(_, _, run)| {
-        run.occurrences.values().filter(|(due, stage)| *stage == Stage::Planned && due.at + SILENCE < now)
+        run.occurrences().filter(|(_, due, stage)| **stage == Stage::Planned && due.at + SILENCE < now)
     });
     let (mut count, mut first): (usize, Option<&Moment>) = (0, None);
-    for (due, _) in overdue {
+    for (_, due, _) in overdue {
         count += 1;
         if first.is_none_or(|first| due.at < first.at) {
             first = Some(due);

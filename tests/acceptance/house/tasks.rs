@@ -17,7 +17,7 @@ fn country(code: &str) -> Country {
 
 /// The occurrence of a step that hangs on the deadline.
 fn of_deadline(step: &str) -> Occurrence {
-    Occurrence { step: step.parse().unwrap(), of: "deadline".to_owned() }
+    Occurrence { step: step.parse().unwrap(), of: "deadline".into() }
 }
 
 impl House {
@@ -31,7 +31,7 @@ impl House {
     /// What came of a country's step; nothing while it is under way.
     async fn outcome(&self, code: &str, step: &str) -> Option<Outcome> {
         let world = self.world().await;
-        match &world.run(&round(), Some(&country(code))).unwrap().occurrences[&of_deadline(step)].1 {
+        match &world.run(&round(), Some(&country(code))).unwrap().occurrence(&of_deadline(step)).unwrap().1 {
             Stage::Completed { outcome } => Some(outcome.clone()),
             _ => None,
         }
@@ -158,14 +158,15 @@ pub fn changed(from: &str, to: &str) -> Bundle {
 async fn of_round(house: &House, step: &str) -> Vec<String> {
     let world = house.world().await;
     let run = world.run(&round(), None).unwrap();
-    let mut all: Vec<_> = run.occurrences.iter().filter(|(occurrence, _)| occurrence.step.as_str() == step).collect();
-    all.sort_by_key(|(_, (due, _))| due.at);
+    let step = step.parse().unwrap();
+    let mut all: Vec<_> = run.of_step(&step).collect();
+    all.sort_by_key(|(_, due, _)| due.at);
     let told = |stage: &Stage| match stage {
         Stage::Completed { outcome: Outcome::Ran { .. } } => "ran".to_owned(),
         Stage::Completed { outcome: Outcome::Skipped { reason } } => reason.clone(),
         other => format!("{other:?}").chars().take(7).collect(),
     };
-    all.iter().map(|(_, (_, stage))| told(stage)).collect()
+    all.iter().map(|(.., stage)| told(stage)).collect()
 }
 
 /// Four Mondays pass in which nothing fires; then the round goes on.

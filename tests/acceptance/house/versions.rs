@@ -62,12 +62,12 @@ async fn a_round_goes_on_by_another_version_once_somebody_else_approved_it() {
     house.move_to("2025-11-06T00:00:00Z").await;
     let world = house.world().await;
     assert_eq!(world.round(&round()).unwrap().pin, Some(is));
-    let of = |step: &str| Occurrence { step: step.parse().unwrap(), of: "deadline".to_owned() };
+    let of = |step: &str| Occurrence { step: step.parse().unwrap(), of: "deadline".into() };
     let run = world.run(&round(), Some(&lao())).unwrap();
-    let (due, stage) = &run.occurrences[&of("overdue-1")];
+    let (due, stage) = run.occurrence(&of("overdue-1")).unwrap();
     assert_eq!(due.local.to_string(), "2025-11-04T09:00:00");
     assert!(matches!(stage, Stage::Completed { outcome: Outcome::Ran { .. } }), "{stage:?}");
-    let (_, stage) = &run.occurrences[&of("remind-before-2")];
+    let (_, stage) = run.occurrence(&of("remind-before-2")).unwrap();
     let gone = "the step is not in the pinned definition";
     assert!(matches!(stage, Stage::Completed { outcome: Outcome::Skipped { reason } } if reason == gone), "{stage:?}");
     house.close().await;

@@ -118,14 +118,7 @@ impl Given {
 }
 
 fn moment() -> Moment {
-    Moment {
-        at: "2025-10-31T16:59:00Z".parse().unwrap(),
-        local: jiff::civil::date(2025, 10, 31).at(23, 59, 0, 0),
-        zone: "Asia/Bangkok".into(),
-        calendar: "test".into(),
-        moved: Vec::new(),
-        rule: "deadline of the round".into(),
-    }
+    rondo_tests::moment("2025-10-31T16:59:00Z", jiff::civil::date(2025, 10, 31).at(23, 59, 0, 0))
 }
 
 fn grant(person: &str, role: Role, country: Option<&str>) -> Wish {

@@ -31,7 +31,7 @@ async fn asked(
 }
 
 async fn fired(given: &Given, step: &str, country: Option<&str>) -> Occurrence {
-    let occurrence = Occurrence { step: step.parse().unwrap(), of: "launch".to_owned() };
+    let occurrence = Occurrence { step: step.parse().unwrap(), of: "launch".into() };
     let (plan, fire) = (occurrence.clone(), occurrence.clone());
     let due = Moment { at: "2026-01-01T00:00:00Z".parse().unwrap(), ..moment() };
     given.accepts("scheduler", task(RunCommand::Plan { occurrence: plan, due }, country)).await;
@@ -52,7 +52,7 @@ async fn a_task_is_answered_by_its_owners_with_words_and_by_as_many_as_it_needs(
     given
         .refuses("lao-head", task(answer(&work, TaskAnswer::Approved, "yes"), Some("LAO")), "state.not-possible")
         .await;
-    let other = Occurrence { step: "sing".parse().unwrap(), of: "launch".to_owned() };
+    let other = Occurrence { step: "sing".parse().unwrap(), of: "launch".into() };
     given.refuses("lao-head", task(answer(&other, TaskAnswer::Done, "x"), Some("LAO")), "task.unknown").await;
     for drives in [
         RunCommand::Complete { occurrence: work.clone(), outcome: Outcome::Ran { what: "x".to_owned() } },

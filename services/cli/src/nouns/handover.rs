@@ -225,7 +225,7 @@ fn open(world: &World, countries: &[Country]) -> Vec<Told> {
 fn tasks(world: &World, round: &RoundId, country: &Country) -> Vec<(Timestamp, String, String)> {
     let open = world.run(round, Some(country)).into_iter().flat_map(|run| {
         run.open_tasks().map(|(occurrence, task)| {
-            let due = run.occurrences.get(occurrence).map_or(Timestamp::UNIX_EPOCH, |(due, _)| due.at);
+            let due = run.occurrence(occurrence).map_or(Timestamp::UNIX_EPOCH, |(due, _)| due.at);
             let owners: Vec<String> = task.owners().map(|role| role.to_string()).collect();
             (due, task.task.what.clone(), format!("a task of {}", owners.join(", ")))
         })

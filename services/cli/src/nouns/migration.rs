@@ -217,7 +217,7 @@ pub(crate) async fn propose(
 }
 
 fn entry(moved: &StepMove) -> Value {
-    let when = |moment: &Moment| format!("{} ({})", moment.local.strftime("%a %Y-%m-%d %H:%M"), moment.zone);
+    let when = |moment: &Moment| format!("{} ({})", moment.local.strftime("%a %Y-%m-%d %H:%M"), moment.reckoned.zone);
     json!({
         "country": moved.country, "step": moved.step,
         "change": match (&moved.was, &moved.is) { (Some(_), Some(_)) => "moves", (None, _) => "comes", (_, None) => "is no more" },

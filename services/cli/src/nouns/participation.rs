@@ -110,7 +110,7 @@ async fn explained(
     let why = why::why(&world, id, country, Some(&ready.definition), now).ok_or_else(unknown)?;
     let deadline = &standing.participants.get(country).ok_or_else(unknown)?.deadline;
     let name = ready.calendars.get(country).map_or_else(|| country.to_string(), |calendar| calendar.name.clone());
-    let until = format!("{} ({})", deadline.local.strftime("%a %-d %b %Y %H:%M"), deadline.zone);
+    let until = format!("{} ({})", deadline.local.strftime("%a %-d %b %Y %H:%M"), deadline.reckoned.zone);
     let mut told = format!("{}\n", capitalised(&why.because.sentence(&name, &until)));
     let mut say =
         |what: &str, lines: &[String]| lines.iter().for_each(|line| told.push_str(&format!("{what}{line}\n")));
@@ -128,7 +128,7 @@ async fn explained(
         .take(NEXT)
         .map(|next| {
             let when = next.due.local.strftime("%a %-d %b %Y %H:%M");
-            format!("{when} ({}): {}, {}", next.due.zone, next.occurrence.step, next.why)
+            format!("{when} ({}): {}, {}", next.due.reckoned.zone, next.occurrence.step, next.why)
         })
         .collect();
     say("Next: ", &next);
@@ -187,7 +187,7 @@ async fn show(desk: &Desk, round: &RoundId, country: &Country, form: Form) -> Re
         part.state().as_str(),
         whose(part.turn()),
         participant.deadline.local,
-        participant.deadline.zone,
+        participant.deadline.reckoned.zone,
         participant.deadline.explanation()
     );
     for (no, table) in &part.tables {

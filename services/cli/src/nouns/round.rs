@@ -78,7 +78,7 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
                 reference_years: standing.reference_years.clone(),
             };
             ready.every_step_is_dated(&plan).map_err(|e| Failure::usage(e.to_string()))?;
-            let told = format!("has a new deadline for {country}: {} ({})", until.local, until.zone);
+            let told = format!("has a new deadline for {country}: {} ({})", until.local, until.reckoned.zone);
             let command = RoundCommand::Extend { country: country.clone(), until, reason: reason.clone() };
             act(desk, round, command, &told, served).await
         }
@@ -106,8 +106,8 @@ async fn learned(
 async fn dropped(item: &TaskName, reason: &str, desk: &Desk, served: bool) -> Result<(), Failure> {
     let known = desk.world(&[&format!("run/{}", item.round)]).await?;
     let run = known.run(&item.round, item.country.as_ref());
-    let named = |other: &&Occurrence| other.step == item.step && item.of.as_ref().is_none_or(|of| *of == other.of);
-    let mut meant = run.into_iter().flat_map(|run| run.occurrences.keys()).filter(named);
+    let named = |other: &&Occurrence| item.of.as_ref().is_none_or(|of| *of == other.of);
+    let mut meant = run.into_iter().flat_map(|run| run.of_step(&item.step)).map(|(other, ..)| other).filter(named);
     let (Some(occurrence), None) = (meant.next().cloned(), meant.next()) else {
         return Err(Failure::not_found(format!(
             "{item} is not one step; `rondo round held {}` names them, with @ and its time where there are several",
@@ -205,7 +205,7 @@ pub(crate) fn participation(country: &Country, participant: &Participant, part: 
         "turn_since": part.turn_since,
         "deadline": participant.deadline.at,
         "deadline_local": participant.deadline.local,
-        "deadline_zone": participant.deadline.zone,
+        "deadline_zone": participant.deadline.reckoned.zone,
         "deadline_explained": participant.deadline.explanation(),
         "tables_owed": participant.tables.len(),
         "tables_received": received,
@@ -252,8 +252,9 @@ async fn show(desk: &Desk, id: &RoundId, form: Form) -> Result<(), Failure> {
         return crate::output::document(form, document, "");
     }
     if form == Form::Table {
-        let until =
-            deadline.map(|moment| format!("; general deadline {} ({})", moment.local, moment.zone)).unwrap_or_default();
+        let until = deadline
+            .map(|moment| format!("; general deadline {} ({})", moment.local, moment.reckoned.zone))
+            .unwrap_or_default();
         line(&format!("{}: {}{until}", round.title, round.state.as_str()))?;
     }
     Listing { name: "participations", columns: COLUMNS, entries, empty: "No country takes part yet." }.print(form)

@@ -59,7 +59,7 @@ async fn list(desk: &Desk, only: Option<&RoundId>, all: bool, form: Form) -> Res
 }
 
 fn entry(name: &TaskName, run: &Run, occurrence: &Occurrence, task: &TaskState, open: bool) -> Value {
-    let outcome = match run.occurrences.get(occurrence) {
+    let outcome = match run.occurrence(occurrence) {
         Some((_, Stage::Completed { outcome: Outcome::Ran { what } })) => Some(what),
         Some((_, Stage::Completed { outcome: Outcome::Skipped { reason } })) => Some(reason),
         _ => None,

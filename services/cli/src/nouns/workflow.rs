@@ -31,7 +31,11 @@ pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
     }
     if let Some(plan) = &plan {
         for (id, moment) in &plan.milestones {
-            told.push_str(&format!("  {id}: {} ({})\n", moment.local.strftime("%a %-d %b %Y %H:%M"), moment.zone));
+            told.push_str(&format!(
+                "  {id}: {} ({})\n",
+                moment.local.strftime("%a %-d %b %Y %H:%M"),
+                moment.reckoned.zone
+            ));
         }
         for participant in &plan.participants {
             let deadline = &participant.deadline;

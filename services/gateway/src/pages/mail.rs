@@ -133,7 +133,7 @@ fn summary(notices: &[(NoticeId, &Notice)]) -> String {
 fn unsent(world: &World, id: &RoundId, texts: &Texts) -> Vec<Unsent> {
     let mut found = Vec::new();
     for (_, country, run) in world.runs().into_iter().filter(|(round, ..)| round == id) {
-        for (occurrence, (due, stage)) in &run.occurrences {
+        for (occurrence, due, stage) in run.occurrences() {
             let Stage::Completed { outcome: Outcome::Skipped { reason } } = stage else { continue };
             let step = texts.definition.as_ref().and_then(|definition| definition.step(&occurrence.step));
             let Some(text) = step.and_then(|step| step.action.mail()) else { continue };

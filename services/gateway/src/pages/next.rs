@@ -32,6 +32,6 @@ pub(super) fn step(next: &Coming, texts: &Texts) -> NextStep {
         when: words::moment(due),
         country: next.country.as_ref().map(|country| words::country(texts, country)).unwrap_or_default(),
         step: next.occurrence.step.to_string(),
-        why: if due.moved.is_empty() { why } else { format!("{why} ({})", due.explanation()) },
+        why: if due.reckoned.moved.is_empty() { why } else { format!("{why} ({})", due.explanation()) },
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn settled(world: &World, id: &RoundId, country: &Country) -> Vec<Set
     let Some(run) = world.run(id, Some(country)) else { return Vec::new() };
     let mut settled = Vec::new();
     for (occurrence, task) in &run.tasks {
-        let Some((due, Stage::Completed { outcome })) = run.occurrences.get(occurrence) else { continue };
+        let Some((due, Stage::Completed { outcome })) = run.occurrence(occurrence) else { continue };
         let outcome = match outcome {
             Outcome::Ran { what } => what.clone(),
             Outcome::Skipped { reason } => format!("closed: {reason}"),

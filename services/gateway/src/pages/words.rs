@@ -16,7 +16,7 @@ pub(crate) fn instant(at: Timestamp) -> String {
 
 /// A moment with its place: `Fri 31 Oct 2025, 23:59 (Asia/Vientiane)`.
 pub(crate) fn moment(moment: &Moment) -> String {
-    format!("{} ({})", moment.local.strftime("%a %-d %b %Y, %H:%M"), moment.zone)
+    format!("{} ({})", moment.local.strftime("%a %-d %b %Y, %H:%M"), moment.reckoned.zone)
 }
 
 /// A country's name, or its code while the name is not known.

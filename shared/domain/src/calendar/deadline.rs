@@ -1,5 +1,6 @@
 //! Moments reckoned by a calendar, each with the explanation of how it came to be.
 
+use internment::ArcIntern;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ pub enum Roll {
 }
 
 /// One move of a date, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Adjustment {
     /// The day it left.
     pub from: Date,
@@ -30,36 +31,73 @@ pub struct Adjustment {
     pub because: String,
 }
 
-/// A moment in a country: local date and time, zone, the instant, and how it was reckoned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moment {
-    /// The instant in UTC.
-    pub at: Timestamp,
-    /// The local date and time.
-    pub local: DateTime,
+/// How a moment was reckoned: in which zone, by which calendar and rule, and around which days off.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reckoning {
     /// The zone's name.
     pub zone: String,
     /// Version of the holiday data it was reckoned with.
     pub calendar: String,
     /// Days it was moved off, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<Adjustment>,
     /// The rule in words, for example `-10 working days from deadline`.
     pub rule: String,
+}
+
+/// A moment in a country: the instant, the local date and time, and how it was reckoned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub struct Moment {
+    /// The instant in UTC.
+    pub at: Timestamp,
+    /// The local date and time.
+    pub local: DateTime,
+    /// How it was reckoned. Moments are many and ways to reckon them few: those that are alike are kept once.
+    pub reckoned: ArcIntern<Reckoning>,
+}
+
+/// A moment as it stands in a record.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    at: Timestamp,
+    local: DateTime,
+    zone: String,
+    calendar: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    moved: Vec<Adjustment>,
+    rule: String,
+}
+
+impl From<Stored> for Moment {
+    fn from(Stored { at, local, zone, calendar, moved, rule }: Stored) -> Self {
+        Self { at, local, reckoned: ArcIntern::new(Reckoning { zone, calendar, moved, rule }) }
+    }
+}
+
+impl From<Moment> for Stored {
+    fn from(Moment { at, local, reckoned }: Moment) -> Self {
+        let Reckoning { zone, calendar, moved, rule } = (*reckoned).clone();
+        Self { at, local, zone, calendar, moved, rule }
+    }
 }
 
 impl Moment {
     /// The last minute of a day: 23:59 local time, which is what "end of day" means here.
     pub const END_OF_DAY: Time = Time::constant(23, 59, 0, 0);
 
+    /// A moment that was reckoned so.
+    pub fn new(at: Timestamp, local: DateTime, reckoning: Reckoning) -> Self {
+        Self { at, local, reckoned: ArcIntern::new(reckoning) }
+    }
+
     /// How it was reckoned, in a sentence.
     pub fn explanation(&self) -> String {
-        let moved: Vec<String> = self
-            .moved
+        let Reckoning { moved, rule, .. } = &*self.reckoned;
+        let moved: Vec<String> = moved
             .iter()
             .map(|step| format!("moved from {}: {}", step.from.strftime("%a %-d %b %Y"), step.because))
             .collect();
-        if moved.is_empty() { self.rule.clone() } else { format!("{} ({})", self.rule, moved.join("; ")) }
+        if moved.is_empty() { rule.clone() } else { format!("{rule} ({})", moved.join("; ")) }
     }
 }
 
@@ -72,7 +110,17 @@ impl Calendar {
         let (day, moved) = self.roll(day, roll)?;
         let local = day.to_datetime(time);
         let at = self.zone.to_ambiguous_timestamp(local).compatible().map_err(|_| CalendarError::OutOfRange(day))?;
-        Ok(Moment { at, local, zone: self.zone_name.clone(), calendar: self.version.clone(), moved, rule })
+        Ok(self.reckoned(at, local, moved, rule))
+    }
+
+    /// A moment by this calendar that is known already, with the rule that gave it.
+    pub fn known(&self, at: Timestamp, local: DateTime, rule: String) -> Moment {
+        self.reckoned(at, local, Vec::new(), rule)
+    }
+
+    fn reckoned(&self, at: Timestamp, local: DateTime, moved: Vec<Adjustment>, rule: String) -> Moment {
+        let (zone, calendar) = (self.zone_name.clone(), self.version.clone());
+        Moment::new(at, local, Reckoning { zone, calendar, moved, rule })
     }
 
     /// The moment an offset away from a milestone's local date.
@@ -120,6 +168,19 @@ mod tests {
 
     use super::*;
     use crate::calendar::tests::philippines;
+
+    #[test]
+    fn a_moment_is_stored_in_one_piece_and_its_reckoning_kept_once() {
+        let text = concat!(
+            r#"{"at":"2025-11-03T15:59:00Z","local":"2025-11-03T23:59:00","zone":"Asia/Manila","calendar":"2025-1","#,
+            r#""moved":[{"from":"2025-10-31","because":"a day off"}],"rule":"deadline"}"#
+        );
+        let moment: Moment = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&moment).unwrap(), text);
+        let again: Moment = serde_json::from_str(text).unwrap();
+        assert!(std::ptr::eq(&*moment.reckoned, &*again.reckoned));
+        assert!(format!("{moment:?}").contains("a day off"), "the hash of the state shows what is meant: {moment:?}");
+    }
 
     #[test]
     fn the_philippine_deadline_of_2025_moves_to_monday() {

@@ -12,7 +12,7 @@ mod offset;
 mod oracle;
 
 pub use change::{CalendarChange, DateMove, DayChange, MAX_CHANGES, NamedWeekday};
-pub use deadline::{Adjustment, Moment, Roll};
+pub use deadline::{Adjustment, Moment, Reckoning, Roll};
 pub use hours::{Closed, Hours};
 pub use offset::{InvalidOffset, Offset, Unit};
 

@@ -117,7 +117,7 @@ proptest! {
         let Some(expected) = rolled(&worked, day(from), roll) else { return Ok(()) };
         let moment = moment.unwrap();
         prop_assert_eq!(moment.local.date(), expected);
-        let left: Vec<Date> = moment.moved.iter().map(|step| step.from).collect();
+        let left: Vec<Date> = moment.reckoned.moved.iter().map(|step| step.from).collect();
         prop_assert!(left.iter().all(|day| !worked.contains(day)), "{:?}", left);
         let way = (expected - day(from)).get_days().unsigned_abs();
         prop_assert_eq!(left.len(), usize::try_from(way).unwrap(), "{:?}", left);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::calendar::Moment;
 use crate::command::Context;
@@ -23,7 +24,7 @@ pub struct Occurrence {
     /// The step.
     pub step: StepId,
     /// What makes this occurrence itself: a milestone, a cron time, or the position of the event that caused it.
-    pub of: String,
+    pub of: SmolStr,
 }
 
 /// What came of an occurrence.
@@ -178,8 +179,10 @@ pub enum Stage {
 /// A run as it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Run {
-    /// Occurrences with their due moment and stage.
-    pub occurrences: BTreeMap<Occurrence, (Moment, Stage)>,
+    /// When each occurrence is due.
+    due: BTreeMap<Occurrence, Moment>,
+    /// The stage of those whose time has come: most of what a log holds may be waiting for years.
+    come: BTreeMap<Occurrence, Stage>,
     /// What was asked of people, settled or not.
     pub tasks: BTreeMap<Occurrence, TaskState>,
 }
@@ -189,7 +192,10 @@ impl Run {
     pub fn evolve(&mut self, event: &RunEvent, stamp: &Stamp<'_>) {
         match event {
             RunEvent::StepPlanned { occurrence, due } | RunEvent::StepMoved { occurrence, is: due, .. } => {
-                self.occurrences.insert(occurrence.clone(), (due.clone(), Stage::Planned));
+                self.come.remove(occurrence);
+                let step = self.of_step(&occurrence.step).next().map_or(&occurrence.step, |(other, ..)| &other.step);
+                let occurrence = Occurrence { step: step.clone(), of: occurrence.of.clone() };
+                self.due.insert(occurrence, due.clone());
             }
             RunEvent::StepFired { occurrence, .. } => self.set(occurrence, Stage::Fired { at: stamp.at }),
             RunEvent::StepCompleted { occurrence, outcome } => {
@@ -213,9 +219,35 @@ impl Run {
     }
 
     fn set(&mut self, occurrence: &Occurrence, stage: Stage) {
-        if let Some(entry) = self.occurrences.get_mut(occurrence) {
-            entry.1 = stage;
+        if let Some((occurrence, _)) = self.due.get_key_value(occurrence) {
+            self.come.insert(occurrence.clone(), stage);
         }
+    }
+
+    fn stage(&self, occurrence: &Occurrence) -> &Stage {
+        self.come.get(occurrence).unwrap_or(&Stage::Planned)
+    }
+
+    /// When an occurrence is due, and where it stands.
+    pub fn occurrence(&self, occurrence: &Occurrence) -> Option<(&Moment, &Stage)> {
+        Some((self.due.get(occurrence)?, self.stage(occurrence)))
+    }
+
+    /// Every occurrence with its due moment and stage, by step.
+    pub fn occurrences(&self) -> impl Iterator<Item = (&Occurrence, &Moment, &Stage)> {
+        self.due.iter().map(|(occurrence, due)| (occurrence, due, self.stage(occurrence)))
+    }
+
+    /// The occurrences whose time has not come, and when it will.
+    pub fn planned(&self) -> impl Iterator<Item = (&Occurrence, &Moment)> {
+        self.due.iter().filter(|(occurrence, _)| *self.stage(occurrence) == Stage::Planned)
+    }
+
+    /// The occurrences of one step.
+    pub fn of_step<'r>(&'r self, step: &'r StepId) -> impl Iterator<Item = (&'r Occurrence, &'r Moment, &'r Stage)> {
+        let first = Occurrence { step: step.clone(), of: SmolStr::default() };
+        let mine = self.due.range(first..).take_while(|(occurrence, _)| occurrence.step == *step);
+        mine.map(|(occurrence, due)| (occurrence, due, self.stage(occurrence)))
     }
 }
 
@@ -247,7 +279,7 @@ pub fn decide(
 }
 
 fn plan(state: &Run, occurrence: &Occurrence, due: &Moment) -> Vec<RunEvent> {
-    match state.occurrences.get(occurrence) {
+    match state.occurrence(occurrence) {
         None => vec![RunEvent::StepPlanned { occurrence: occurrence.clone(), due: due.clone() }],
         Some((was, Stage::Planned)) if was != due => {
             vec![RunEvent::StepMoved { occurrence: occurrence.clone(), was: was.clone(), is: due.clone() }]
@@ -257,7 +289,7 @@ fn plan(state: &Run, occurrence: &Occurrence, due: &Moment) -> Vec<RunEvent> {
 }
 
 fn fire(state: &Run, occurrence: &Occurrence, now: Timestamp) -> Result<Vec<RunEvent>, Rejection> {
-    match state.occurrences.get(occurrence) {
+    match state.occurrence(occurrence) {
         Some((due, Stage::Planned)) if due.at <= now => {
             let late = now.duration_since(due.at).as_secs();
             let late_seconds = (late >= 60).then_some(late);
@@ -270,7 +302,7 @@ fn fire(state: &Run, occurrence: &Occurrence, now: Timestamp) -> Result<Vec<RunE
 }
 
 fn complete(state: &Run, occurrence: &Occurrence, outcome: &Outcome) -> Result<Vec<RunEvent>, Rejection> {
-    match state.occurrences.get(occurrence) {
+    match state.occurrence(occurrence) {
         Some((_, Stage::Fired { .. })) => {
             Ok(vec![RunEvent::StepCompleted { occurrence: occurrence.clone(), outcome: outcome.clone() }])
         }
@@ -292,7 +324,7 @@ fn dropped(
     }
     let outcome = Outcome::Skipped { reason: format!("dropped by {}: {reason}", context.actor.id) };
     let completed = RunEvent::StepCompleted { occurrence: occurrence.clone(), outcome };
-    match state.occurrences.get(occurrence) {
+    match state.occurrence(occurrence) {
         Some((_, Stage::Planned)) => {
             Ok(vec![RunEvent::StepFired { occurrence: occurrence.clone(), late_seconds: None }, completed])
         }

@@ -159,7 +159,7 @@ impl Run {
     /// The tasks that wait for people, by occurrence.
     pub fn open_tasks(&self) -> impl Iterator<Item = (&Occurrence, &TaskState)> {
         let open = |occurrence: &Occurrence| {
-            self.occurrences.get(occurrence).is_some_and(|(_, stage)| matches!(stage, Stage::Fired { .. }))
+            self.occurrence(occurrence).is_some_and(|(_, stage)| matches!(stage, Stage::Fired { .. }))
         };
         self.tasks.iter().filter(move |(occurrence, task)| open(occurrence) && !task.is_allowed())
     }
@@ -173,7 +173,7 @@ impl Run {
             .tasks
             .get(occurrence)
             .ok_or_else(|| Rejection::UnknownTask { task: format!("{} of {}", occurrence.step, occurrence.of) })?;
-        match self.occurrences.get(occurrence) {
+        match self.occurrence(occurrence) {
             Some((_, Stage::Fired { .. })) if !task.is_allowed() => Ok(task),
             _ => Err(not_possible(occurrence, "settled", act)),
         }
@@ -194,7 +194,7 @@ fn may_own(roles: &[Role]) -> Result<(), Rejection> {
 /// `state.not-possible` where the occurrence has not fired or is done with; `command.malformed` for an owner that can be none.
 pub(super) fn open(state: &Run, occurrence: &Occurrence, task: &Task) -> Result<Vec<RunEvent>, Rejection> {
     may_own(&task.owners)?;
-    match state.occurrences.get(occurrence) {
+    match state.occurrence(occurrence) {
         Some((_, Stage::Fired { .. })) if state.tasks.contains_key(occurrence) => Ok(Vec::new()),
         Some((_, Stage::Fired { .. })) => {
             Ok(vec![RunEvent::TaskOpened { occurrence: occurrence.clone(), task: task.clone() }])

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 use super::{Occurrence, Run};
 use crate::{Country, InvalidId, RoundId, StepId};
 
@@ -16,7 +18,7 @@ pub struct TaskName {
     /// The step that asks.
     pub step: StepId,
     /// What makes its occurrence itself.
-    pub of: Option<String>,
+    pub of: Option<SmolStr>,
 }
 
 /// The text is no task's name.
@@ -47,7 +49,7 @@ impl FromStr for TaskName {
     type Err = InvalidTaskName;
 
     fn from_str(text: &str) -> Result<Self, InvalidTaskName> {
-        let (path, of) = text.split_once('@').map_or((text, None), |(path, of)| (path, Some(of.to_owned())));
+        let (path, of) = text.split_once('@').map_or((text, None), |(path, of)| (path, Some(of.into())));
         let parts: Vec<&str> = path.split('/').collect();
         let (round, country, step) = match parts[..] {
             [round, step] => (round, None, step),

@@ -40,9 +40,8 @@ pub fn needed(
 }
 
 /// The occurrence of a step that another one's occurrence means: that of the same cause, or else the newest whose time came.
-pub fn occurrence_of<'r>(run: &'r Run, step: &StepId, of: &str) -> Option<(&'r Occurrence, &'r Stage)> {
-    let all = || run.occurrences.iter().filter(|(occurrence, _)| occurrence.step == *step);
-    let same = all().find(|(occurrence, _)| occurrence.of == of);
-    let came = || all().filter(|(_, (_, stage))| *stage != Stage::Planned).max_by_key(|(_, (due, _))| due.at);
-    same.or_else(came).map(|(occurrence, (_, stage))| (occurrence, stage))
+pub fn occurrence_of<'r>(run: &'r Run, step: &'r StepId, of: &str) -> Option<(&'r Occurrence, &'r Stage)> {
+    let same = run.of_step(step).find(|(occurrence, ..)| occurrence.of == of);
+    let came = || run.of_step(step).filter(|(.., stage)| **stage != Stage::Planned).max_by_key(|(_, due, _)| due.at);
+    same.or_else(came).map(|(occurrence, _, stage)| (occurrence, stage))
 }

@@ -228,7 +228,7 @@ impl Story {
                 continue;
             }
             for country in &self.countries {
-                let occurrence = Occurrence { step: step.id.clone(), of: milestone.to_string() };
+                let occurrence = Occurrence { step: step.id.clone(), of: milestone.as_str().into() };
                 let Some(planned) = self.steps.get(&(Some(country.clone()), occurrence)) else {
                     broken.push(format!("{} was never planned for {country}", step.id));
                     continue;

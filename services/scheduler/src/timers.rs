@@ -1,0 +1,65 @@
+//! When something is due: an index over all runs, so small that a million steps may wait for years.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rondo_domain::round::RoundState;
+use rondo_domain::run::{Occurrence, Run};
+use rondo_domain::world::World;
+
+use crate::knowledge::RunKey;
+
+/// When in which run something may be due. What it is stands in the run alone, and whether it still is: a step that was moved
+/// or dropped leaves its old timer behind, which is let go when its time comes.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    runs: Vec<RunKey>,
+    numbers: BTreeMap<RunKey, u32>,
+    set: BTreeSet<(Timestamp, u32)>,
+}
+
+impl Timers {
+    /// Something is planned in a run for that instant.
+    pub(crate) fn set(&mut self, at: Timestamp, run: RunKey) {
+        let number = self.numbers.get(&run).copied().unwrap_or_else(|| {
+            let number = self.runs.len() as u32;
+            self.runs.push(run.clone());
+            self.numbers.insert(run, number);
+            number
+        });
+        self.set.insert((at, number));
+    }
+
+    /// Occurrences whose time has come and that have not fired, earliest first, of rounds that are not held; and when the next
+    /// may be due.
+    pub(crate) fn due(&mut self, world: &World, now: Timestamp) -> (Vec<(RunKey, Occurrence)>, Option<Timestamp>) {
+        let (mut come, mut next) = (Vec::new(), None);
+        for (at, number) in &self.set {
+            let Some(key) = self.runs.get(*number as usize).filter(|key| !is_held(world, key)) else { continue };
+            if *at > now {
+                next = Some(*at);
+                break;
+            }
+            come.push((*at, *number, key));
+        }
+        let runs: BTreeSet<(u32, &RunKey)> = come.iter().map(|(_, number, key)| (*number, *key)).collect();
+        let mut due = Vec::new();
+        for (number, key) in runs {
+            let planned = world.run(&key.0, key.1.as_ref()).into_iter().flat_map(Run::planned);
+            due.extend(planned.filter(|(_, moment)| moment.at <= now).map(|(of, moment)| (moment.at, key, of, number)));
+        }
+        due.sort_unstable();
+        let timers: BTreeSet<_> = due.iter().map(|(at, .., number)| (*at, *number)).collect();
+        let gone: Vec<_> =
+            come.iter().map(|(at, number, _)| (*at, *number)).filter(|one| !timers.contains(one)).collect();
+        let due = due.into_iter().map(|(_, key, of, _)| (key.clone(), of.clone())).collect();
+        for timer in &gone {
+            self.set.remove(timer);
+        }
+        (due, next)
+    }
+}
+
+fn is_held(world: &World, (round, _): &RunKey) -> bool {
+    world.round(round).is_none_or(|round| round.paused || round.state == RoundState::Cancelled)
+}
