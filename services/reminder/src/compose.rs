@@ -113,17 +113,22 @@ fn body(texts: &Texts, section: &Section) -> Result<Filled, ComposeError> {
     let kind = section.kind.as_str();
     let missing = || Problem::of_file(&format!("mail/{kind}.{ENGLISH}.txt"), "there is no such text");
     let text = texts.text(kind, ENGLISH)?.ok_or_else(missing)?;
-    Ok(Filled {
-        subject: one_line(&fill(kind, &section.facts, text.subject)?),
-        body: fill(kind, &section.facts, text.body)?,
-    })
+    let subject = one_line(&fill(kind, &section.facts, text.subject)?);
+    let body = fill(kind, &section.facts, text.body)?;
+    match texts.sentences(ENGLISH).filter(|_| section.facts.to.is_some()) {
+        None => Ok(Filled { subject, body }),
+        Some(sentences) => {
+            let above = fill("sentences", &section.facts, &sentences.copy)?;
+            Ok(Filled { subject: format!("Copy: {subject}"), body: format!("{above}\n\n{}", body.trim()) })
+        }
+    }
 }
 
 /// Several messages in one mail, each under its own heading.
 fn several(texts: &Texts, sections: &[Section]) -> Result<Filled, ComposeError> {
     let mut lead = sections[0].clone();
     lead.kind = SEVERAL.to_owned();
-    lead.facts.count = sections.len();
+    (lead.facts.count, lead.facts.to) = (sections.len(), None);
     let mut all = english(texts, &lead)?;
     for (no, section) in sections.iter().enumerate() {
         let one = body(texts, section)?;

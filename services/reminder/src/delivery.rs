@@ -118,7 +118,7 @@ impl Delivery {
             return Some((format!("postpone {until}"), NoticeCommand::Postpone { until, reason }));
         }
         let hours = texts.definition.mail_hours?;
-        let home = brief.country.as_ref().filter(|_| brief.role.is_national()).unwrap_or(&texts.definition.home);
+        let home = brief.country.as_ref().filter(|_| brief.role.is_of_country()).unwrap_or(&texts.definition.home);
         let place = world.network().place(&brief.person, brief.role, brief.country.as_ref());
         let calendars = texts.calendars_in(round);
         let calendar = calendars.at(home, place)?;

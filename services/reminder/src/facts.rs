@@ -7,6 +7,7 @@ use rondo_domain::notice::{NoticeBrief, NoticeState};
 use rondo_domain::participation::{TableState, Turn};
 use rondo_domain::round::Round;
 use rondo_domain::table::TableNo;
+use rondo_domain::workflow::Action;
 use rondo_domain::world::World;
 use rondo_domain::{Country, RoundId};
 use rondo_runtime::config::MailSection;
@@ -34,6 +35,8 @@ pub(crate) struct Facts {
     task_until: Option<String>,
     standing: Vec<String>,
     pub(crate) count: usize,
+    /// To whom the mail goes of which this is a copy, as roles in words.
+    pub(crate) to: Option<String>,
     /// The deadline itself and how often it was moved, for the entry in people's calendars.
     #[serde(skip)]
     pub(crate) due: Option<(Moment, u32)>,
@@ -91,11 +94,20 @@ impl Facts {
                 _ => Vec::new(),
             },
             count: 1,
+            to: copied(texts, brief),
             due: participant.map(|participant| (participant.deadline.clone(), moves)),
             place: brief.country.clone(),
             now,
         }
     }
+}
+
+/// The roles that get the mail itself, where this is a copy of it.
+fn copied(texts: &Texts, brief: &NoticeBrief) -> Option<String> {
+    let Action::Mail { to, copy, .. } = &texts.definition.step(&brief.step)?.action else { return None };
+    let roles: Vec<String> = to.iter().map(|role| format!("the {}", role.as_str().replace('-', " "))).collect();
+    let (last, others) = roles.split_last().filter(|_| copy.contains(&brief.role))?;
+    Some(if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) })
 }
 
 fn named(texts: &Texts, country: &Country) -> String {

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::Environment;
 use rondo_domain::calendar::Calendars;
 use rondo_domain::round::Round;
-use rondo_domain::workflow::{Bundle, Definition, Problem, parse_toml, read_definition};
+use rondo_domain::workflow::{Action, Bundle, Definition, Problem, Step, parse_toml, read_definition};
 use serde::Deserialize;
 
 /// What a text may speak of.
-pub(crate) const VARIABLES: [&str; 16] = [
+pub(crate) const VARIABLES: [&str; 17] = [
     "name",
     "round",
     "country",
@@ -26,6 +26,7 @@ pub(crate) const VARIABLES: [&str; 16] = [
     "task_until",
     "standing",
     "count",
+    "to",
     "notice",
 ];
 
@@ -46,6 +47,9 @@ pub(crate) struct Sentences {
     pub(crate) language: String,
     /// The first line.
     pub(crate) greeting: String,
+    /// What stands above a copy of a mail that went to others.
+    #[serde(default)]
+    pub(crate) copy: String,
     /// That the full text follows in English.
     #[serde(default)]
     pub(crate) below: String,
@@ -162,6 +166,13 @@ pub fn check(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
             return Err(Problem::of_file("workflow.toml", message).suggest(text, texts.kinds()));
         }
     }
+    let copies = |step: &&Step| matches!(&step.action, Action::Mail { copy, .. } if !copy.is_empty());
+    if let Some(step) = definition.steps.iter().find(copies)
+        && texts.sentences("en").is_none_or(|sentences| sentences.copy.is_empty())
+    {
+        let message = format!("the step {} sends copies: the sentence `copy` says above one what it is", step.id);
+        return Err(Problem::of_file("mail/sentences.en.toml", message));
+    }
     if definition.gather_minutes > 0 && texts.text(crate::compose::SEVERAL, "en")?.is_none() {
         let message = format!("mail is gathered, but there is no mail/{}.en.txt", crate::compose::SEVERAL);
         return Err(Problem::of_file("workflow.toml", message));
@@ -183,7 +194,8 @@ pub fn check(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
             let message = format!("`{unknown}` is no kind of mail of this workflow");
             return Err(Problem::at(&file, text, offset, message).suggest(unknown, kinds));
         }
-        for text in [&sentences.greeting, &sentences.below].into_iter().chain(sentences.mail.values()) {
+        for text in [&sentences.greeting, &sentences.copy, &sentences.below].into_iter().chain(sentences.mail.values())
+        {
             template(&file, text, &VARIABLES)?;
         }
     }

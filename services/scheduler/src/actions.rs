@@ -21,6 +21,8 @@ pub(crate) type Commands = Vec<Option<Command>>;
 pub(crate) struct Mailing<'a> {
     pub(crate) text: &'a str,
     pub(crate) to: &'a [Role],
+    /// To whom as a copy.
+    pub(crate) copy: &'a [Role],
     /// The task it tells of: whose, and in a sentence.
     pub(crate) task: Option<(&'a Occurrence, &'a str)>,
     /// The instant at which they hold them.
@@ -62,7 +64,9 @@ pub(crate) fn act(
                 None => return Vec::new(),
             }
         }
-        Action::Mail { text, to } => raise(world, step, key, occurrence, &Mailing { text, to, task: None, now }),
+        Action::Mail { text, to, copy } => {
+            raise(world, step, key, occurrence, &Mailing { text, to, copy, task: None, now })
+        }
         Action::Validate => validate(world, key),
         Action::Publish => match publish(world, step, key, occurrence, now) {
             Some(done) => done,
@@ -170,13 +174,17 @@ pub(crate) fn raise(
     occurrence: &Occurrence,
     mailing: &Mailing<'_>,
 ) -> (Commands, Outcome) {
-    let Mailing { text, to, task, now } = *mailing;
+    let Mailing { text, to, copy, task, now } = *mailing;
     let country = key.1.as_ref();
     let bounced = country.and_then(|country| world.participation(&key.0, country)).map(|part| &part.bounced);
     let due = world.run(&key.0, country).and_then(|run| run.occurrence(occurrence)).map(|(due, _)| due.at);
     let mut commands = Vec::new();
     let mut people: Vec<&PersonId> = Vec::new();
-    for role in to {
+    for (role, is_copy) in to.iter().map(|role| (role, false)).chain(copy.iter().map(|role| (role, true))) {
+        // A copy tells of a mail: without one there is nothing to tell.
+        if is_copy && people.is_empty() {
+            break;
+        }
         for person in world.network().holders(*role, country, now) {
             if people.contains(&person) || bounced.is_some_and(|bounced| bounced.contains(person)) {
                 continue;
@@ -335,8 +343,8 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         // A refusal of ours (a wrong password, a full server) says nothing about the contact.
         NoticeState::Bounced { hard: true, .. }
         | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
-            // Mail to one of us that comes back says nothing about the country's contact.
-            if brief.role.is_national() && !part.bounced.contains(&person) =>
+            // Mail to one of us, or to a mailbox, that comes back says nothing about the country's contacts.
+            if Role::NATIONAL.contains(&brief.role) && !part.bounced.contains(&person) =>
         {
             let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
             of_country(&key, &["bounced", id.as_str()], wished)

@@ -61,7 +61,7 @@ pub(crate) fn ask(
     let task = Task { what: what.clone(), owners: asked.owners.clone(), settlement, until };
     let mut commands = match &asked.mail {
         Some(text) => {
-            let mailing = Mailing { text, to: &asked.owners, task: Some((occurrence, &what)), now };
+            let mailing = Mailing { text, to: &asked.owners, copy: &[], task: Some((occurrence, &what)), now };
             // Where nobody holds the role, the task is open all the same, and shown as nobody's.
             raise(world, step, key, occurrence, &mailing).0
         }
@@ -138,7 +138,7 @@ pub(crate) fn escalate(
             commands
                 .push(command(&["escalate", occurrence.step.as_str(), &occurrence.of, &asked.of], wish(key, wished)));
         }
-        let mailing = Mailing { text, to, task: Some((asked, &state.task.what)), now };
+        let mailing = Mailing { text, to, copy: &[], task: Some((asked, &state.task.what)), now };
         let (raised, outcome) = raise(world, step, key, occurrence, &mailing);
         commands.extend(raised);
         told = match outcome {

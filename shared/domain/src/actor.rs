@@ -28,6 +28,10 @@ pub enum Role {
     Alternate,
     /// Signs off for an institution; receives the last reminder.
     HeadOfAgency,
+    /// An institution's address behind which no one person stands; it gets mail and does nothing.
+    GenericMailbox,
+    /// The ILO's office for a country; it gets copies and does nothing.
+    CountryOffice,
     /// Receives aggregates only.
     Observer,
     /// A service of the program itself.
@@ -35,17 +39,28 @@ pub enum Role {
 }
 
 impl Role {
-    /// The roles that belong to one country.
+    /// The roles of a country's own people, who act for it.
     pub const NATIONAL: [Self; 4] = [Self::NationalCoordinator, Self::FocalPoint, Self::Alternate, Self::HeadOfAgency];
 
-    /// Whether the role belongs to one country and sees only that country.
-    pub fn is_national(self) -> bool {
-        Self::NATIONAL.contains(&self)
+    /// All who are written to about one country.
+    pub const OF_COUNTRY: [Self; 6] = [
+        Self::NationalCoordinator,
+        Self::FocalPoint,
+        Self::Alternate,
+        Self::HeadOfAgency,
+        Self::GenericMailbox,
+        Self::CountryOffice,
+    ];
+
+    /// Whether the role is held for one country and sees only that country.
+    pub fn is_of_country(self) -> bool {
+        Self::OF_COUNTRY.contains(&self)
     }
 
     /// Whether somebody in this role may own a task and answer it: those who only look on, and services, may not.
     pub fn owns_tasks(self) -> bool {
-        !matches!(self, Self::Auditor | Self::Observer | Self::Administrator | Self::Service)
+        use Role::{Administrator, Auditor, CountryOffice, GenericMailbox, Observer, Service};
+        !matches!(self, Auditor | Observer | Administrator | GenericMailbox | CountryOffice | Service)
     }
 
     /// The role as written in files, logs and on the command line.
@@ -61,6 +76,8 @@ impl Role {
             Self::FocalPoint => "focal-point",
             Self::Alternate => "alternate",
             Self::HeadOfAgency => "head-of-agency",
+            Self::GenericMailbox => "generic-mailbox",
+            Self::CountryOffice => "country-office",
             Self::Observer => "observer",
             Self::Service => "service",
         }

@@ -193,7 +193,7 @@ impl Context<'_> {
     /// # Errors
     /// `actor.other-country`.
     pub fn require_country(&self, country: &Country) -> Result<(), Rejection> {
-        if self.actor.role.is_national() && self.actor.country.as_ref() != Some(country) {
+        if self.actor.role.is_of_country() && self.actor.country.as_ref() != Some(country) {
             return Err(Rejection::OtherCountry { actor: self.actor.id.to_string(), country: country.to_string() });
         }
         Ok(())

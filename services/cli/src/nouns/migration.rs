@@ -145,7 +145,8 @@ fn when(trigger: &Trigger) -> String {
 fn done(action: &Action) -> String {
     let roles = |roles: &[Role]| roles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match action {
-        Action::Mail { text, to } => format!("mail {text} to {}", roles(to)),
+        Action::Mail { text, to, copy } if copy.is_empty() => format!("mail {text} to {}", roles(to)),
+        Action::Mail { text, to, copy } => format!("mail {text} to {}, with a copy to {}", roles(to), roles(copy)),
         Action::WaitForPerson(asked) => format!("ask {}: {}", roles(&asked.owners), asked.task),
         Action::Approve { asked, .. } => format!("have {} approve: {}", roles(&asked.owners), asked.task),
         Action::Escalate { task_of, to, .. } => format!("bring the task of {task_of} to {}", roles(to)),

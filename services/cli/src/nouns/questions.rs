@@ -127,7 +127,7 @@ impl Asked {
         }
         for change in cells {
             let key = FigureKey::new(&sheet, &change.key).to_string();
-            if record.actor.role.is_national() {
+            if record.actor.role.is_of_country() {
                 self.last.remove(&key);
             } else {
                 let what = format!("{key} is {}", change.is);

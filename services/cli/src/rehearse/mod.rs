@@ -159,7 +159,7 @@ async fn known(ledger: &Arc<dyn Ledger>) -> Result<People, Failure> {
 async fn everybody(ready: &Ready, ledger: &Arc<dyn Ledger>) -> Result<People, Failure> {
     let mut everybody: Vec<(Role, Option<&Country>)> = ILO.map(|role| (role, None)).to_vec();
     for expected in &ready.definition.expected {
-        everybody.extend(Role::NATIONAL.map(|role| (role, Some(&expected.country))));
+        everybody.extend(Role::OF_COUNTRY.map(|role| (role, Some(&expected.country))));
     }
     let mut people = BTreeMap::new();
     let operator = desk(ledger, "operator".parse()?);

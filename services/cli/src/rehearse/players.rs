@@ -251,7 +251,7 @@ impl Players {
 
     async fn act(&self, ledger: &Arc<dyn Ledger>, act: &Act, now: Timestamp) -> Result<(), Failure> {
         let (role, country, wish) = self.wish(ledger, act).await?;
-        let whose = country.filter(|_| role.is_national());
+        let whose = country.filter(|_| role.is_of_country());
         let mut refused = Failure::not_found(format!("nobody holds the role {role}"));
         // Of several who hold a role, some may be kept from it by what they did before.
         for who in self.candidates(role, whose.as_ref(), now)? {

@@ -271,7 +271,7 @@ fn answer(event: &P) -> Option<&'static str> {
 
 /// The language in which somebody is written to, as the workflow has it.
 fn language((ready, languages): Known<'_>, brief: &NoticeBrief) -> String {
-    let country = brief.country.as_ref().filter(|_| brief.role.is_national());
+    let country = brief.country.as_ref().filter(|_| brief.role.is_of_country());
     let expected = country.and_then(|country| ready.definition.expected.iter().find(|known| known.country == *country));
     let code = expected.map_or("en", |expected| expected.language.as_str());
     match languages.get(code).filter(|_| code != "en") {
@@ -288,7 +288,8 @@ fn mail(known: Known<'_>, event: &NoticeEvent, brief: &NoticeBrief) -> Option<(&
         }
         NoticeEvent::NoticePostponed { until, reason } => {
             let home = &known.0.definition.home;
-            let clock = known.0.calendar(brief.country.as_ref().filter(|_| role.is_national()).unwrap_or(home)).ok()?;
+            let clock =
+                known.0.calendar(brief.country.as_ref().filter(|_| role.is_of_country()).unwrap_or(home)).ok()?;
             let until = clock.zone.to_datetime(*until).strftime("%a %-d %b %H:%M");
             Some(("waits", format!("{} to the {role} until {until}", brief.kind), reason.clone()))
         }

@@ -122,13 +122,13 @@ pub(crate) async fn country(
 const MAILS: usize = 12;
 const NEXT: usize = 6;
 
-/// Who holds each national role, as ids: names are in the register alone.
+/// Who holds each role for a country, as ids: names are in the register alone.
 fn people(network: &Network, country: &Country, now: Timestamp) -> Vec<(&'static str, String)> {
     let of = |role: Role| {
         let ids: Vec<String> = network.holders(role, Some(country), now).iter().map(ToString::to_string).collect();
         (role.as_str(), if ids.is_empty() { "nobody".to_owned() } else { ids.join(", ") })
     };
-    Role::NATIONAL.map(of).to_vec()
+    Role::OF_COUNTRY.map(of).to_vec()
 }
 
 /// Where the figures of the tables and years that the page shows are recorded.

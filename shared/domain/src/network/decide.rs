@@ -87,7 +87,7 @@ pub fn decide(
 ) -> Result<Vec<NetworkEvent>, Rejection> {
     let administers = context.actor.role == Role::Administrator;
     let coordinates = context.actor.role == Role::RegionalCoordinator;
-    let keeps = |grant: &Grant| administers || (coordinates && grant.role.is_national());
+    let keeps = |grant: &Grant| administers || (coordinates && grant.role.is_of_country());
     match command {
         NetworkCommand::RegisterInstitution { .. } if !administers && !coordinates => {
             Err(context.not_allowed("register institutions"))
@@ -253,12 +253,12 @@ fn well_formed(person: &PersonId, grant: &Grant) -> Result<(), Rejection> {
     if Actor::is_service(person) || grant.role == Role::Service {
         return Err(Rejection::Malformed { what: format!("`{person}` and the role `service` are kept for services") });
     }
-    if grant.role.is_national() != grant.country.is_some() {
+    if grant.role.is_of_country() != grant.country.is_some() {
         return Err(Rejection::Malformed {
             what: format!(
                 "the role {} {} a country",
                 grant.role,
-                if grant.role.is_national() { "needs" } else { "has no" }
+                if grant.role.is_of_country() { "needs" } else { "has no" }
             ),
         });
     }

@@ -215,14 +215,14 @@ impl Network {
 
     /// The people who hold a role now, for a country where one is given, in the order of their ids.
     pub fn holders(&self, role: Role, country: Option<&Country>, now: Timestamp) -> Vec<&PersonId> {
-        let fits = |grant: &Grant| grant.role == role && (!role.is_national() || grant.country.as_ref() == country);
+        let fits = |grant: &Grant| grant.role == role && (!role.is_of_country() || grant.country.as_ref() == country);
         let holds = |grants: &Vec<Grant>| grants.iter().any(|grant| fits(grant) && grant.holds_at(now));
         self.grants.iter().filter(|(_, grants)| holds(grants)).map(|(person, _)| person).collect()
     }
 
     /// Where somebody works in a role, if the working days there differ from the country's.
     pub fn place(&self, person: &PersonId, role: Role, country: Option<&Country>) -> Option<&PlaceId> {
-        let fits = |grant: &&Grant| grant.role == role && (!role.is_national() || grant.country.as_ref() == country);
+        let fits = |grant: &&Grant| grant.role == role && (!role.is_of_country() || grant.country.as_ref() == country);
         let institution = self.grants.get(person)?.iter().find(fits)?.institution.as_ref()?;
         self.institutions.get(institution)?.place.as_ref()
     }

@@ -244,7 +244,7 @@ pub(super) fn answer(
     context.require_role(&owners, &format!("answer the task {}", occurrence.step))?;
     match country {
         Some(country) => context.require_country(country)?,
-        None if context.actor.role.is_national() => return Err(context.not_allowed("answer a task of the round")),
+        None if context.actor.role.is_of_country() => return Err(context.not_allowed("answer a task of the round")),
         None => {}
     }
     let fits = match &task.task.settlement {

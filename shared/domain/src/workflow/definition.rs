@@ -82,6 +82,8 @@ pub enum Action {
         text: String,
         /// To the holders of these roles.
         to: Vec<Role>,
+        /// A copy to the holders of these, where it goes to anybody.
+        copy: Vec<Role>,
     },
     /// Have a received submission checked.
     Validate,

@@ -212,7 +212,7 @@ impl Story {
         if self.mail_paused.iter().any(held) {
             return Some("its mail was paused".to_owned());
         }
-        let whose = country.filter(|_| brief.role.is_national()).map_or("THA", Country::as_str);
+        let whose = country.filter(|_| brief.role.is_of_country()).map_or("THA", Country::as_str);
         days.off(whose, at)
     }
 

@@ -38,10 +38,11 @@ pub(super) enum DecisionWord {
 }
 
 /// The words of a step that belong to some actions only, each with whether it was written.
-fn written(entry: &StepEntry) -> [(&'static str, bool); 7] {
+fn written(entry: &StepEntry) -> [(&'static str, bool); 8] {
     [
         ("mail", entry.mail.is_some()),
         ("to", !entry.to.is_empty()),
+        ("copy", !entry.copy.is_empty()),
         ("task", entry.task.is_some()),
         ("owner", !entry.owner.is_empty()),
         ("people", entry.people.is_some()),
@@ -53,7 +54,7 @@ fn written(entry: &StepEntry) -> [(&'static str, bool); 7] {
 /// What goes with an action: the words it needs, and those it may have.
 fn words(action: ActionWord) -> (&'static [&'static str], &'static [&'static str]) {
     match action {
-        ActionWord::Mail => (&["mail", "to"], &[]),
+        ActionWord::Mail => (&["mail", "to"], &["copy"]),
         ActionWord::WaitForPerson => (&["task", "owner"], &["mail"]),
         ActionWord::Approve => (&["task", "owner"], &["mail", "people", "settled-by"]),
         ActionWord::Escalate => (&["task-of", "mail", "to"], &[]),
@@ -89,7 +90,13 @@ impl Reader<'_> {
             ActionWord::Ask => Action::Ask,
             ActionWord::PrepareRelease => Action::PrepareRelease,
             ActionWord::Publish => Action::Publish,
-            ActionWord::Mail => Action::Mail { text: text.unwrap_or_default(), to: entry.to.clone() },
+            ActionWord::Mail => {
+                if let Some(twice) = entry.copy.iter().find(|role| entry.to.contains(role)) {
+                    let message = format!("a {twice} gets the mail itself, and needs no copy");
+                    return Err(self.problem(&entry.action.span(), message));
+                }
+                Action::Mail { text: text.unwrap_or_default(), to: entry.to.clone(), copy: entry.copy.clone() }
+            }
             ActionWord::WaitForPerson => Action::WaitForPerson(self.asked(entry, text)?),
             ActionWord::Approve => Action::Approve { asked: self.asked(entry, text)?, by: self.approval(entry)? },
             ActionWord::Escalate => {
@@ -126,7 +133,7 @@ impl Reader<'_> {
             if !role.owns_tasks() {
                 return Some(format!("the role {role} changes nothing, and can own no task"));
             }
-            let foreign = role.is_national() && entry.each.is_round();
+            let foreign = role.is_of_country() && entry.each.is_round();
             foreign.then(|| {
                 format!("a {role} belongs to a country, and this step is the round's: its task cannot be theirs")
             })

@@ -81,6 +81,8 @@ pub(super) struct StepEntry {
     pub(super) mail: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) to: Vec<Role>,
+    #[serde(default)]
+    pub(super) copy: Vec<Role>,
     pub(super) task: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) owner: Vec<Role>,
