@@ -9,7 +9,14 @@ use std::process::{Command, Output};
 use rondo_tests::program;
 use serde_json::Value;
 
-const ANSWERS: &str = "usual = \"-3 working days\"\n[country]\nMMR = \"never\"\nVNM = \"+10 working days\"\n";
+const ANSWERS: &str = r#"
+usual = "-3 working days"
+[country]
+MMR = "never"
+VNM = "+10 working days"
+KHM = "-1 working day, with findings"
+SGP = "-4 working days, refused first"
+"#;
 
 fn rehearse(folder: &Path, args: &[&str]) -> Output {
     let data = folder.join("data").display().to_string();
@@ -60,6 +67,17 @@ fn each_country_hears_what_its_answers_make_due() {
     assert_eq!(of(&events, "MMR", "answer"), [""; 0]);
     assert_eq!(of(&events, "LAO", "answer"), ["its file comes", "its tables are accepted", "it confirms its tables"]);
     assert_eq!((mails("LAO", "published"), mails("LAO", "confirmation")), (2, 1));
+    assert_eq!(
+        of(&events, "KHM", "answer")[..4],
+        ["its file comes", "it is asked about a failed rule", "it explains", "its explanation is accepted"]
+    );
+    assert_eq!((mails("KHM", "query"), mails("LAO", "query")), (1, 0));
+    assert_eq!(
+        of(&events, "SGP", "answer")[..4],
+        ["its file comes", "its file is not taken", "its file comes", "its tables are accepted"]
+    );
+    assert_eq!((mails("SGP", "findings-ready"), mails("LAO", "findings-ready")), (1, 0));
+    assert_eq!(mails("SGP", "reminder-before"), 2, "a file that is not taken is none");
     let what: Vec<&str> =
         events.iter().filter(|event| event["kind"] == "release").filter_map(|event| event["what"].as_str()).collect();
     assert_eq!(

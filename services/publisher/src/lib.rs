@@ -22,6 +22,36 @@ use rondo_runtime::subscription::Subscription;
 /// The name under which the publisher acts.
 pub const ROLE: &str = "publisher";
 
+/// A publisher at its place in the log.
+pub struct Publisher {
+    ledger: Arc<dyn Ledger>,
+    folder: PathBuf,
+    world: World,
+    subscription: Subscription,
+}
+
+impl Publisher {
+    /// One that has read nothing yet, and writes into this folder.
+    pub fn new(ledger: Arc<dyn Ledger>, folder: PathBuf) -> Self {
+        let world = World::of(&[StreamKind::Round, StreamKind::Release]);
+        Self { subscription: Subscription::new(Arc::clone(&ledger)), ledger, folder, world }
+    }
+
+    /// Reads on, and publishes what was begun. When nothing was, says how far it has come.
+    ///
+    /// # Errors
+    /// A fault that does not pass.
+    pub async fn turn(&mut self) -> Result<Option<Idle>, Fault> {
+        let Self { ledger, folder, world, subscription } = self;
+        subscription.catch_up(|record| world.apply(&record.stream, &record.event, &record.stamp())).await?;
+        let begun = backlog(world);
+        for release in &begun {
+            publish(&**ledger, world, release, folder).await?;
+        }
+        Ok(begun.is_empty().then(|| Idle { position: subscription.position(), next: None }))
+    }
+}
+
 /// Publishes releases into a folder until asked to stop.
 ///
 /// # Errors
@@ -32,20 +62,12 @@ pub async fn run(
     progress: Arc<dyn Progress>,
     mut stop: Stop,
 ) -> Result<(), Fault> {
-    let mut world = World::of(&[StreamKind::Round, StreamKind::Release]);
-    let mut subscription = Subscription::new(Arc::clone(&ledger));
+    let mut publisher = Publisher::new(ledger, folder);
     loop {
-        subscription.catch_up(|record| world.apply(&record.stream, &record.event, &record.stamp())).await?;
-        let begun = backlog(&world);
-        for release in &begun {
-            publish(&*ledger, &world, release, &folder).await?;
-        }
-        if !begun.is_empty() {
-            continue;
-        }
-        progress.idle(ROLE, Idle { position: subscription.position(), next: None });
+        let Some(idle) = publisher.turn().await? else { continue };
+        progress.idle(ROLE, idle);
         tokio::select! {
-            nudged = subscription.nudged() => nudged?,
+            nudged = publisher.subscription.nudged() => nudged?,
             () = stop.wait() => return Ok(()),
         }
     }

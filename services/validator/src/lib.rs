@@ -21,26 +21,50 @@ use check::Checker;
 /// The name under which the validator acts.
 pub const ROLE: &str = "validator";
 
+/// A validator at its place in the log.
+pub struct Validator {
+    backlog: Backlog,
+    checker: Checker,
+    subscription: Subscription,
+}
+
+impl Validator {
+    /// One that has read nothing yet.
+    pub fn new(ledger: Arc<dyn Ledger>) -> Self {
+        let subscription = Subscription::new(Arc::clone(&ledger));
+        Self { backlog: Backlog::default(), checker: Checker::new(ledger), subscription }
+    }
+
+    /// Reads on, and checks the submission that has waited longest. When none waits, says how far it has come.
+    ///
+    /// # Errors
+    /// A fault that does not pass.
+    pub async fn turn(&mut self) -> Result<Option<Idle>, Fault> {
+        let Self { backlog, checker, subscription } = self;
+        subscription.catch_up(|record| backlog.take(record)).await?;
+        match backlog.next() {
+            Some(work) => checker.carry_out(backlog, &work).await.map(|()| None),
+            None => Ok(Some(Idle { position: subscription.position(), next: None })),
+        }
+    }
+}
+
 /// Checks submissions until asked to stop.
 ///
 /// # Errors
 /// A fault that does not pass.
 pub async fn run(ledger: Arc<dyn Ledger>, progress: Arc<dyn Progress>, mut stop: Stop) -> Result<(), Fault> {
-    let mut backlog = Backlog::default();
-    let mut subscription = Subscription::new(Arc::clone(&ledger));
-    let mut checker = Checker::new(ledger);
+    let mut validator = Validator::new(ledger);
     loop {
-        subscription.catch_up(|record| backlog.take(record)).await?;
-        if let Some(work) = backlog.next() {
-            checker.carry_out(&backlog, &work).await?;
+        let Some(idle) = validator.turn().await? else {
             if stop.is_asked() {
                 return Ok(());
             }
             continue;
-        }
-        progress.idle(ROLE, Idle { position: subscription.position(), next: None });
+        };
+        progress.idle(ROLE, idle);
         tokio::select! {
-            nudged = subscription.nudged() => nudged?,
+            nudged = validator.subscription.nudged() => nudged?,
             () = stop.wait() => return Ok(()),
         }
     }

@@ -82,7 +82,7 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Play a whole round on a virtual clock: every date, mail, task, escalation and release that would be. Nothing is sent.
     #[command(
-        after_help = "Example: rondo rehearse ilms-asean --year 2026\n\nA file for --answers:\n  usual = \"-3 working days\"    # from each country's deadline\n  [country]\n  MMR = \"never\"\n  VNM = \"+10 working days\""
+        after_help = "Example: rondo rehearse ilms-asean --year 2026\n\nA file for --answers:\n  usual = \"-3 working days\"    # from each country's deadline\n  [country]\n  MMR = \"never\"\n  VNM = \"+10 working days\"\n  KHM = \"-1 working day, with findings\"    # or: refused first"
     )]
     Rehearse(RehearseArgs),
     /// Run one or more roles as a process of its own over NATS.

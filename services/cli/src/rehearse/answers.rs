@@ -15,9 +15,20 @@ use crate::failure::Failure;
 /// When a country's file comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// So long before or after its deadline.
-    At(Offset),
+    /// So long before or after its deadline, and what it is like.
+    At(Offset, Quality),
     Never,
+}
+
+/// What the rules say of a country's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Quality {
+    #[default]
+    Good,
+    /// Something in it does not add up, about which the country is asked.
+    WithFindings,
+    /// It cannot be taken, and another one comes in its place.
+    RefusedFirst,
 }
 
 impl FromStr for Answer {
@@ -27,8 +38,19 @@ impl FromStr for Answer {
         if text == "never" {
             return Ok(Self::Never);
         }
-        let wrong = |_| format!("`{text}` is no answer: give `never`, or an offset such as `-3 working days`");
-        text.parse().map(Self::At).map_err(wrong)
+        let wrong = || {
+            format!(
+                "`{text}` is no answer: give `never`, or an offset such as `-3 working days`, perhaps followed by `, with findings` or `, refused first`"
+            )
+        };
+        let (offset, quality) = text.split_once(',').unwrap_or((text, ""));
+        let quality = match quality.trim() {
+            "" if !text.contains(',') => Quality::Good,
+            "with findings" => Quality::WithFindings,
+            "refused first" => Quality::RefusedFirst,
+            _ => return Err(wrong()),
+        };
+        offset.trim().parse().map(|offset| Self::At(offset, quality)).map_err(|_| wrong())
     }
 }
 
@@ -81,12 +103,18 @@ impl Answers {
     }
 
     /// Draws an answer for every country that has none of its own: one in eight never answers, the others at any time from four
-    /// working weeks before their deadline to six after it, most about the day itself.
+    /// working weeks before their deadline to six after it, most about the day itself; of one file in six something does not add up, and
+    /// one in twelve is refused at first.
     pub(super) fn draw<'c>(&mut self, countries: impl Iterator<Item = &'c Country>, chance: &mut fastrand::Rng) {
         for country in countries.filter(|country| !self.country.contains_key(*country)).collect::<Vec<_>>() {
             let never = chance.u8(0..8) == 0;
             let count = chance.i32(-10..=15) + chance.i32(-10..=15);
-            let answer = Answer::At(Offset { count, unit: Unit::WorkingDays });
+            let quality = match chance.u8(0..12) {
+                0 | 1 => Quality::WithFindings,
+                2 => Quality::RefusedFirst,
+                _ => Quality::Good,
+            };
+            let answer = Answer::At(Offset { count, unit: Unit::WorkingDays }, quality);
             self.country.insert(country.clone(), if never { Answer::Never } else { answer });
         }
     }
@@ -94,6 +122,14 @@ impl Answers {
     /// Countries that are named and do not take part.
     pub(super) fn strangers(&self, takes_part: impl Fn(&Country) -> bool) -> Vec<&Country> {
         self.country.keys().filter(|country| !takes_part(country)).collect()
+    }
+
+    /// What a country's file is like.
+    pub(super) fn quality(&self, country: &Country) -> Quality {
+        match self.of(country) {
+            Answer::At(_, quality) => quality,
+            Answer::Never => Quality::Good,
+        }
     }
 
     pub(super) fn of(&self, country: &Country) -> Answer {
@@ -110,6 +146,11 @@ mod tests {
         let answers = Answers::parse("a.toml", "usual = \"+2 working days\"\n[country]\nMMR = \"never\"\n").unwrap();
         assert_eq!(answers.of(&"MMR".parse().unwrap()), Answer::Never);
         assert_eq!(answers.of(&"LAO".parse().unwrap()), "+2 working days".parse().unwrap());
+        let offset: Offset = "-1 working day".parse().unwrap();
+        assert_eq!("-1 working day, refused first".parse(), Ok(Answer::At(offset, Quality::RefusedFirst)));
+        for wrong in ["-1 working day,", "-1 working day, with", "never, with findings", ""] {
+            assert!(wrong.parse::<Answer>().is_err(), "{wrong}");
+        }
         assert_eq!(Answers::parse("a.toml", "").unwrap().of(&"LAO".parse().unwrap()), IN_TIME.parse().unwrap());
         let wrong = Answers::parse("a.toml", "[country]\nMMR = \"later\"\n").unwrap_err().to_string();
         assert!(wrong.contains("a.toml") && wrong.contains('2') && wrong.contains("`later` is no answer"), "{wrong}");

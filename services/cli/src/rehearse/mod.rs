@@ -3,6 +3,7 @@
 
 mod answers;
 mod players;
+mod services;
 #[cfg(test)]
 mod simulation;
 mod stage;

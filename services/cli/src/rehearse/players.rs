@@ -9,20 +9,19 @@ use rondo_domain::calendar::{Offset, Roll, Unit};
 use rondo_domain::event::Event;
 use rondo_domain::network::Network;
 use rondo_domain::participation::{
-    Answer as Said, Channel, CheckedTable, Participation, ParticipationCommand, ParticipationEvent as P, QueryState,
-    ReceivedFile,
+    Answer as Said, Channel, Participation, ParticipationCommand, ParticipationEvent as P, QueryState, ReceivedFile,
 };
-use rondo_domain::release::{ReleaseCommand, ReleaseEvent};
+use rondo_domain::release::ReleaseCommand;
 use rondo_domain::round::{Participant, RoundEvent, RoundState};
 use rondo_domain::run::{Decision, Occurrence, RunCommand, RunEvent, Settlement, Task, TaskAnswer};
 use rondo_domain::table::TableNo;
 use rondo_domain::world::World;
-use rondo_domain::{Command, Country, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Wish, Year};
-use rondo_eventlog::{Ledger, Record, SubmitError, files};
+use rondo_domain::{Country, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Wish, Year};
+use rondo_eventlog::{Ledger, Record, files};
 use rondo_scheduler::definitions::Ready;
 
-use super::answers::{Answer, Answers};
-use super::{desk, person};
+use super::answers::{Answer, Answers, Quality};
+use super::{desk, person, services};
 use crate::failure::Failure;
 
 /// When in the day people do what they have to do.
@@ -31,7 +30,8 @@ const MORNING: Time = Time::constant(10, 0, 0, 0);
 /// What somebody is going to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Act {
-    Send(Country),
+    /// A country's file, the first or a later one.
+    Send(Country, u8),
     Choose(Country, String, String),
     Accept(Country),
     Explain(Country, QueryId),
@@ -41,12 +41,19 @@ enum Act {
     Decide(ReleaseId, bool),
 }
 
+/// Makes the bytes of a country's file for its tables and the years.
+type File = fn(&Country, &[TableNo], &[Year], Quality) -> Vec<u8>;
+
 /// Everybody, and what they are going to do.
 pub(super) struct Players {
     round: RoundId,
     answers: Answers,
     tables: BTreeMap<Country, Vec<TableNo>>,
     years: Vec<Year>,
+    /// The bytes of a country's file that is of some quality.
+    file: File,
+    /// Whether they play the services too that a rehearsal has no need of.
+    plays_services: bool,
     /// Whose tables can be confirmed.
     sent: BTreeSet<Country>,
     coming: BTreeSet<(Timestamp, Act)>,
@@ -67,12 +74,21 @@ impl Players {
             answers,
             tables: tables.collect(),
             years: Vec::new(),
+            file: |country, _, _, quality| format!("the file of {country}, {quality:?}").into_bytes(),
+            plays_services: true,
             sent: BTreeSet::new(),
             coming: BTreeSet::new(),
             network: None,
             seen: 0,
             refused: Vec::new(),
         }
+    }
+
+    /// Leaves the services to the real ones, for which the files have to be real.
+    #[cfg(test)]
+    pub(super) fn beside_services(mut self, file: File) -> Self {
+        (self.file, self.plays_services) = (file, false);
+        self
     }
 
     /// Goes on in a log as it stands: with the people it has, and with what each of them has to do now.
@@ -157,6 +173,9 @@ impl Players {
     /// What a record makes somebody do; the services that a rehearsal has no need of answer at once.
     async fn take(&mut self, ledger: &Arc<dyn Ledger>, ready: &Ready, record: &Record) -> Result<bool, Failure> {
         let country = record.stream.country();
+        if self.plays_services && services::answer(ledger, record, (&self.tables, &self.years), &self.answers).await? {
+            return Ok(true);
+        }
         match (&record.event, country) {
             (Event::Round(RoundEvent::RoundConfigured { plan, .. }), _) => {
                 self.years.clone_from(&plan.reference_years);
@@ -165,21 +184,9 @@ impl Players {
             (Event::Round(RoundEvent::CountriesConfigured { participants }), _) => {
                 self.plan_answers(ready, participants, record.recorded_at)?;
             }
-            (Event::Participation(P::CheckRequested { submission }), Some(country)) => {
-                let tables = self.tables.get(&country).cloned().unwrap_or_default();
-                let checked = tables.into_iter().map(|table| CheckedTable {
-                    table,
-                    years: self.years.clone(),
-                    sources: Vec::new(),
-                });
-                let command = ParticipationCommand::CompleteCheck {
-                    submission: submission.clone(),
-                    tables: checked.collect(),
-                    figures: 0,
-                    findings: Vec::new(),
-                };
-                let wish = Wish::Participation { round: self.round.clone(), country, command };
-                return service(ledger, "validator", &["check", submission.as_str()], wish).await;
+            (Event::Participation(P::SubmissionRejected { submission }), Some(country)) => {
+                let number = services::number(submission).saturating_add(1);
+                self.soon(ready, Some(&country), record.recorded_at, Act::Send(country.clone(), number))?;
             }
             (Event::Participation(P::SubmissionChecked { .. }), Some(country)) => {
                 self.sent.insert(country.clone());
@@ -203,14 +210,6 @@ impl Players {
             (Event::Run(RunEvent::TaskOpened { occurrence, task }), country) => {
                 self.soon(ready, None, record.recorded_at, asked(country, occurrence.clone(), task))?;
             }
-            (Event::Release(ReleaseEvent::ReleaseBegun {}), _) => {
-                let Some(release) = record.stream.part(0).and_then(|id| id.parse::<ReleaseId>().ok()) else {
-                    return Ok(false);
-                };
-                let manifest = rondo_domain::FileHash::of(release.as_str().as_bytes());
-                let wish = Wish::Release { release, command: ReleaseCommand::Complete { manifest, figures: 0 } };
-                return service(ledger, "publisher", &["complete"], wish).await;
-            }
             _ => {}
         }
         Ok(false)
@@ -227,7 +226,7 @@ impl Players {
         deadline: jiff::civil::Date,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        let Answer::At(offset) = self.answers.of(country) else { return Ok(()) };
+        let Answer::At(offset, _) = self.answers.of(country) else { return Ok(()) };
         let calendar = ready.calendar(country).map_err(|e| Failure::of(&e))?;
         let moment = calendar
             .moment_from(("deadline", deadline), offset, MORNING, Roll::Following)
@@ -243,9 +242,9 @@ impl Players {
         }
         if moment.at <= now {
             // Its time has passed and it has not come: it comes next, as far as anybody knows.
-            return self.soon(ready, Some(country), now, Act::Send(country.clone()));
+            return self.soon(ready, Some(country), now, Act::Send(country.clone(), 1));
         }
-        self.coming.insert((moment.at, Act::Send(country.clone())));
+        self.coming.insert((moment.at, Act::Send(country.clone(), 1)));
         Ok(())
     }
 
@@ -279,11 +278,13 @@ impl Players {
             command,
         };
         Ok(match act {
-            Act::Send(country) => {
-                let bytes = format!("the file of {country}").into_bytes();
+            Act::Send(country, number) => {
+                let tables = self.tables.get(country).map(Vec::as_slice).unwrap_or_default();
+                let quality = services::quality(&self.answers, country, *number);
+                let bytes = (self.file)(country, tables, &self.years, quality);
                 let sha256 = files::store(&**ledger, &bytes).await?;
                 let code = country.as_str().to_ascii_lowercase();
-                let submission: SubmissionId = format!("{code}-rehearsed").parse()?;
+                let submission: SubmissionId = format!("{code}-rehearsed-{number}").parse()?;
                 let file = ReceivedFile { sha256, name: "answer.csv".to_owned(), size: bytes.len() as u64 };
                 let (channel, institution, reason) = (Channel::Upload, None, None);
                 let command = ParticipationCommand::Receive { submission, file, channel, institution, reason };
@@ -333,7 +334,7 @@ impl Players {
 impl Act {
     fn country(&self) -> Option<Country> {
         match self {
-            Self::Send(country)
+            Self::Send(country, _)
             | Self::Choose(country, ..)
             | Self::Accept(country)
             | Self::Confirm(country)
@@ -354,15 +355,5 @@ fn asked(country: Option<Country>, occurrence: Occurrence, task: &Task) -> Act {
             let owner = task.owners.first().copied().unwrap_or(Role::RegionalCoordinator);
             Act::Answer(country, occurrence, owner, approves)
         }
-    }
-}
-
-/// What a service that has nothing to do in a rehearsal would say at once.
-async fn service(ledger: &Arc<dyn Ledger>, role: &'static str, cause: &[&str], wish: Wish) -> Result<bool, Failure> {
-    let command = Command::of_service(role, cause, wish)?;
-    match ledger.submit(command).await {
-        Ok(_) => Ok(true),
-        Err(SubmitError::Rejected(rejection)) => Err(rejection.into()),
-        Err(SubmitError::Fault(fault)) => Err(fault.into()),
     }
 }

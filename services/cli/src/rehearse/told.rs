@@ -262,6 +262,10 @@ fn answer(event: &P) -> Option<&'static str> {
     match event {
         P::SubmissionReceived { .. } => Some("its file comes"),
         P::ChoiceMade { .. } => Some("it answers"),
+        P::SubmissionRejected { .. } => Some("its file is not taken"),
+        P::QueryOpened { .. } => Some("it is asked about a failed rule"),
+        P::QueryAnswered { .. } => Some("it explains"),
+        P::QueryAccepted { .. } => Some("its explanation is accepted"),
         P::TablesAccepted { .. } => Some("its tables are accepted"),
         P::CountryConfirmed {} => Some("it confirms its tables"),
         P::ParticipationClosed { .. } => Some("its part is closed without an answer"),

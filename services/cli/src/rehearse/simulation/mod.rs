@@ -1,8 +1,11 @@
-//! Simulation: whole rounds on a virtual clock by the real scheduler and reminder, whose every step may be the last, with
-//! coordinators who extend and pause; everything drawn from a seed that is printed, and held against what was promised.
+//! Simulation: whole rounds on a virtual clock by the program's real services, whose every step may be the last, with countries
+//! that send real files and coordinators who extend and pause; everything drawn from a seed that is printed, and held against
+//! what was promised.
 
 mod faults;
+mod files;
 mod promises;
+mod services;
 
 use super::*;
 use faults::{CrashingLedger, MoodyServer, Trouble};
@@ -10,6 +13,7 @@ use rondo_domain::calendar::Unit;
 use rondo_domain::notice::NoticeState;
 use rondo_domain::round::{MailScope, RoundCommand};
 use rondo_domain::{NoticeId, RoundId};
+use services::{Services, Which};
 
 /// Rounds that are played; the long form of the tests plays a thousand.
 const ROUNDS: u64 = 50;
@@ -29,12 +33,7 @@ struct Simulation {
     ready: Ready,
     ledger: Arc<dyn Ledger>,
     clock: PacedClock,
-    parts: Box<dyn Fn() -> rondo_reminder::Parts>,
-    trouble: Trouble,
-    scheduler: Option<Scheduler>,
-    reminder: Option<Reminder>,
-    /// Until when the services stay down.
-    down: [Option<Timestamp>; 2],
+    services: Services,
     subscription: Subscription,
     records: Vec<Record>,
     coming: std::collections::BTreeSet<(Timestamp, Meddling)>,
@@ -81,11 +80,7 @@ impl Simulation {
             subscription: Subscription::new(Arc::clone(&ledger)),
             ledger,
             clock,
-            parts,
-            trouble,
-            scheduler: None,
-            reminder: None,
-            down: [None; 2],
+            services: Services::new(parts, trouble),
             records: Vec::new(),
             coming: std::collections::BTreeSet::new(),
             chance,
@@ -155,33 +150,13 @@ impl Simulation {
         Ok(())
     }
 
-    /// Lets a service act until it rests or dies; gives its place and when it has something to do.
-    async fn service(&mut self, which: usize, now: Timestamp) -> Option<(u64, Option<Timestamp>)> {
-        if let Some(until) = self.down[which].filter(|until| *until > now) {
-            return Some((u64::MAX, Some(until)));
+    /// Lets every service act, always in the same order; nothing where one of them died.
+    async fn services(&mut self, now: Timestamp) -> Option<Vec<(u64, Option<Timestamp>)>> {
+        let mut rested = Vec::new();
+        for which in Which::ALL {
+            rested.push(self.services.turn(which, now).await?);
         }
-        self.down[which] = None;
-        loop {
-            let turn = if which == 0 {
-                let make = || Scheduler::new((self.parts)().ledger);
-                self.scheduler.get_or_insert_with(make).turn(now).await
-            } else {
-                self.reminder.get_or_insert_with(|| Reminder::new((self.parts)())).turn().await
-            };
-            match turn {
-                Ok(None) => {}
-                Ok(Some(idle)) => return Some((idle.position, idle.next)),
-                Err(_) => {
-                    if which == 0 {
-                        self.scheduler = None;
-                    } else {
-                        self.reminder = None;
-                    }
-                    self.down[which] = self.trouble.down_until(now);
-                    return None;
-                }
-            }
-        }
+        Some(rested)
     }
 
     async fn play(&mut self, round: &RoundId, players: &mut Players, end: Timestamp) -> Result<(), Failure> {
@@ -193,18 +168,16 @@ impl Simulation {
             {
                 self.act(round, meddling).await?;
             }
-            let (Some(scheduler), Some(reminder)) = (self.service(0, now).await, self.service(1, now).await) else {
-                continue;
-            };
+            let Some(services) = self.services(now).await else { continue };
             let records = &mut self.records;
             self.subscription.catch_up(|record| records.push(record.clone())).await?;
             let acted = players.turn(&self.ledger, &self.ready, records, now).await?;
             let size = self.ledger.head().await?.size;
-            if acted || scheduler.0 < size || reminder.0 < size {
+            if acted || services.iter().any(|(position, _)| *position < size) {
                 continue;
             }
             let meddling = self.coming.first().map(|(at, _)| *at);
-            let next = [scheduler.1, reminder.1, players.next(), meddling].into_iter().flatten();
+            let next = services.into_iter().filter_map(|(_, next)| next).chain(players.next()).chain(meddling);
             match next.filter(|at| *at > now).min() {
                 Some(next) if next <= end => self.clock.advance(next),
                 _ if !resent => {
@@ -235,11 +208,11 @@ async fn play(seed: u64) -> Result<Played, Failure> {
     let desk = desk(&simulation.ledger, person(Role::RegionalCoordinator, None)?);
     let round = desk.plan(&bundle, year).await?;
     simulation.meddle(first, last, &countries);
-    let mut players = Players::new(round.clone(), answers, &simulation.ready);
+    let mut players = Players::new(round.clone(), answers, &simulation.ready).beside_services(files::of);
     simulation.play(&round, &mut players, last + AFTER).await?;
     let root = simulation.ledger.head().await?.root;
-    let Simulation { ready, records, trouble, .. } = simulation;
-    Ok(Played { seed, round, ready, records, trouble, root })
+    let Simulation { ready, records, services, .. } = simulation;
+    Ok(Played { seed, round, ready, records, trouble: services.trouble, root })
 }
 
 fn run_one(seed: u64) -> Played {

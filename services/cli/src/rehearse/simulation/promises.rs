@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::calendar::Moment;
 use rondo_domain::event::Event;
+use rondo_domain::figure::FiguresEvent;
 use rondo_domain::notice::{About, NoticeBrief, NoticeEvent};
 use rondo_domain::participation::ParticipationEvent;
 use rondo_domain::round::{MailScope, RoundEvent};
 use rondo_domain::run::{Occurrence, Outcome, RunEvent};
 use rondo_domain::workflow::Trigger;
-use rondo_domain::{Country, NoticeId};
+use rondo_domain::{Country, NoticeId, SubmissionId};
 
 use super::Played;
 use crate::builtin;
@@ -40,7 +41,10 @@ struct Step {
 /// A round as its records tell it.
 #[derive(Default)]
 struct Story {
-    sent: BTreeMap<Country, Timestamp>,
+    /// When a country's files came, each until it was refused.
+    sent: BTreeMap<Country, Vec<Span>>,
+    /// How many figures a country's file was said to hold, and how many were recorded of it.
+    figures: BTreeMap<SubmissionId, (Option<usize>, usize)>,
     mails: BTreeMap<NoticeId, Mail>,
     steps: BTreeMap<(Option<Country>, Occurrence), Step>,
     paused: Vec<Span>,
@@ -59,7 +63,18 @@ impl Story {
             match &record.event {
                 Event::Round(event) => story.round(at, event),
                 Event::Participation(ParticipationEvent::SubmissionReceived { .. }) => {
-                    story.sent.extend(country.map(|country| (country, at)));
+                    let spans = country.map(|country| story.sent.entry(country).or_default());
+                    spans.into_iter().for_each(|spans| spans.push((at, Timestamp::MAX)));
+                }
+                Event::Participation(ParticipationEvent::SubmissionRejected { .. }) => {
+                    let spans = country.and_then(|country| story.sent.get_mut(&country));
+                    spans.into_iter().flatten().for_each(|span| span.1 = span.1.min(at));
+                }
+                Event::Participation(ParticipationEvent::SubmissionChecked { submission, figures, .. }) => {
+                    story.figures.entry(submission.clone()).or_default().0 = Some(*figures);
+                }
+                Event::Figures(FiguresEvent::FiguresRecorded { submission: Some(submission), cells, .. }) => {
+                    story.figures.entry(submission.clone()).or_default().1 += cells.len();
                 }
                 Event::Notice(event) => {
                     story.notice((at, record.position), record.stream.part(1).unwrap_or_default(), event);
@@ -132,6 +147,7 @@ pub(super) fn broken(played: &Played) -> Vec<String> {
     broken.extend(story.endings());
     broken.extend(story.arrivals(played));
     broken.extend(story.missed(played));
+    broken.extend(story.unrecorded());
     if !story.published {
         broken.push("the round was not published".to_owned());
     }
@@ -153,6 +169,19 @@ impl Story {
         let steps = self.steps.iter().filter(|(_, step)| step.completed.is_none());
         let steps = steps.map(|(of, step)| format!("the timer {of:?} of {} has no end", step.due.at));
         mails.chain(steps).collect()
+    }
+
+    /// Files of which nobody said what became of them, and figures that are not in the log as often as in their file.
+    fn unrecorded(&self) -> Vec<String> {
+        let waits = |spans: &Vec<Span>| spans.iter().filter(|(_, refused)| *refused == Timestamp::MAX).count();
+        let taken = self.figures.values().filter(|(said, _)| said.is_some()).count();
+        let sent: usize = self.sent.values().map(waits).sum();
+        let unread = (sent != taken).then(|| format!("{sent} files stand, and {taken} were taken"));
+        let of = |(id, (said, recorded)): (&SubmissionId, &(Option<usize>, usize))| {
+            let wrong = *said != Some(*recorded) || *recorded == 0;
+            wrong.then(|| format!("{recorded} figures of {id} were recorded, and it was said to hold {said:?}"))
+        };
+        unread.into_iter().chain(self.figures.iter().filter_map(of)).collect()
     }
 
     /// What lay in a mailbox and should not have.
@@ -189,9 +218,9 @@ impl Story {
         }
         let brief = &mail.brief;
         let country = brief.country.as_ref();
-        if let Some(sent) = country.and_then(|country| self.sent.get(country))
+        let mut sent = country.and_then(|country| self.sent.get(country)).into_iter().flatten();
+        if let Some((sent, _)) = sent.find(|(sent, refused)| *sent < at && at < *refused)
             && brief.guards.iter().any(|guard| guard == "owes-tables")
-            && *sent < at
         {
             return Some(format!("{country:?} had answered at {sent}"));
         }
@@ -255,7 +284,7 @@ impl Story {
     /// Whether something stood in the way of a country's mail in that time.
     fn hindered(&self, played: &Played, country: &Country, span: Span) -> bool {
         let meets = |other: &Span| other.0 < span.1 && span.0 < other.1;
-        let answered = self.sent.get(country).is_some_and(|sent| *sent < span.1);
+        let answered = self.sent.get(country).is_some_and(|sent| sent.iter().any(meets));
         let unreachable = self.unreachable.get(country).is_some_and(|since| *since < span.1);
         let over = self.closed.is_none_or(|closed| closed < span.1);
         let paused = self.paused.iter().any(meets) || self.mail_paused.iter().any(|(_, span)| meets(span));
