@@ -54,8 +54,10 @@ pub(super) struct Players {
     file: File,
     /// Whether they play the services too that a rehearsal has no need of.
     plays_services: bool,
-    /// Whose tables can be confirmed.
-    sent: BTreeSet<Country>,
+    /// Whose tables are accepted and wait to be confirmed.
+    accepted: BTreeSet<Country>,
+    /// Whether countries are asked to confirm.
+    finalising: bool,
     coming: BTreeSet<(Timestamp, Act)>,
     /// Who holds which role in the log that is gone on with; where none is, people are made up.
     network: Option<Network>,
@@ -76,7 +78,8 @@ impl Players {
             years: Vec::new(),
             file: |country, _, _, quality| format!("the file of {country}, {quality:?}").into_bytes(),
             plays_services: true,
-            sent: BTreeSet::new(),
+            accepted: BTreeSet::new(),
+            finalising: false,
             coming: BTreeSet::new(),
             network: None,
             seen: 0,
@@ -103,8 +106,8 @@ impl Players {
             let part = world.participation(&self.round, country).unwrap_or(&nothing);
             if part.submissions.is_empty() && part.closed.is_none() && part.declined.is_none() {
                 self.plan_answer(ready, country, participant.deadline.local.date(), now)?;
-            } else if !part.submissions.is_empty() {
-                self.sent.insert(country.clone());
+            } else if part.tables.values().any(|table| table.state.is_accepted()) {
+                self.accepted.insert(country.clone());
             }
             for (query, state) in part.queries.iter().map(|(query, known)| (query.clone(), known.state)) {
                 match state {
@@ -116,7 +119,8 @@ impl Players {
             if part.tables.values().any(|table| table.state.is_in() && !table.state.is_accepted()) {
                 self.soon(ready, None, now, Act::Accept(country.clone()))?;
             }
-            if standing.state == RoundState::Finalising && !part.confirmed && self.sent.contains(country) {
+            self.finalising = standing.state == RoundState::Finalising;
+            if self.finalising && !part.confirmed && self.accepted.contains(country) {
                 self.soon(ready, Some(country), now, Act::Confirm(country.clone()))?;
             }
         }
@@ -189,11 +193,18 @@ impl Players {
                 self.soon(ready, Some(&country), record.recorded_at, Act::Send(country.clone(), number))?;
             }
             (Event::Participation(P::SubmissionChecked { .. }), Some(country)) => {
-                self.sent.insert(country.clone());
                 self.soon(ready, None, record.recorded_at, Act::Accept(country))?;
             }
+            (Event::Participation(P::TablesAccepted { .. }), Some(country)) => {
+                if self.finalising {
+                    self.soon(ready, Some(&country), record.recorded_at, Act::Confirm(country.clone()))?;
+                } else {
+                    self.accepted.insert(country);
+                }
+            }
             (Event::Round(RoundEvent::RoundFinalising {}), _) => {
-                for country in std::mem::take(&mut self.sent) {
+                self.finalising = true;
+                for country in std::mem::take(&mut self.accepted) {
                     self.soon(ready, Some(&country), record.recorded_at, Act::Confirm(country.clone()))?;
                 }
             }
@@ -254,7 +265,8 @@ impl Players {
         let mut refused = Failure::not_found(format!("nobody holds the role {role}"));
         // Of several who hold a role, some may be kept from it by what they did before.
         for who in self.candidates(role, whose.as_ref(), now)? {
-            match desk(ledger, who).submit(&[&format!("{act:?}")], wish.clone()).await {
+            // The same may be done again later, and is another act then.
+            match desk(ledger, who).submit(&[&format!("{act:?}"), &now.to_string()], wish.clone()).await {
                 Ok(_) => return Ok(()),
                 Err(failure) => refused = failure,
             }
