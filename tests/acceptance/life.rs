@@ -95,7 +95,9 @@ fn the_ready_questions_of_an_auditor_are_answered() {
         let answer = ask(&data, &[&["audit", "search"], args].concat());
         answer["records"].as_array().unwrap().clone()
     };
-    assert!(found(&["--question", "extensions"]).is_empty(), "nobody had more time in the demonstration");
+    let extensions = found(&["--question", "extensions"]);
+    assert_eq!((extensions.len(), extensions[0]["actor"].as_str()), (1, Some("ilo-coordinator")));
+    assert!(extensions[0].to_string().contains("the survey's file is late"), "{}", extensions[0]);
     let admitted = found(&["--country", "TLS", "--event", "CountryAdmitted", "--reason", "eleventh member"]);
     assert_eq!((admitted.len(), admitted[0]["actor"].as_str()), (1, Some("ilo-coordinator")));
     let allowances = found(&["--question", "allowances"]);

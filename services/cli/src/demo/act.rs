@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use rondo_domain::calendar::{CalendarChange, DayChange};
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::notice::{NoticeCommand, NoticeState};
 use rondo_domain::participation::{Channel, ParticipationCommand, TableState};
@@ -15,6 +14,7 @@ use rondo_domain::{Country, PersonId, ReleaseId, RoundId, Wish};
 use rondo_eventlog::Ledger;
 
 use super::cast::{Act, Cast, PersonEntry, What};
+use super::round;
 use crate::builtin;
 use crate::desk::{Desk, QueryAct};
 use crate::failure::Failure;
@@ -87,19 +87,7 @@ pub(super) async fn play(cast: &Cast, ledger: &Arc<dyn Ledger>, index: usize, ac
             };
             desk.submit(&["delegate"], Wish::Network { command }).await?;
         }
-        (What::Learn(lesson), _) => {
-            let workflow = cast.workflow.parse()?;
-            desk.round_command(round, RoundCommand::Learn { workflow, lesson: lesson.clone() }).await?;
-        }
-        (What::DayOff { date, title, reason }, Some(country)) => {
-            let (date, title, estimated) = (*date, title.clone(), false);
-            let change = DayChange::DayOff { date, title, estimated };
-            let change = CalendarChange { country: country.clone(), place: None, change };
-            // Played again, it is recorded already, and what it moved is over.
-            if !desk.round(round).await?.calendar_changes.contains(&change) {
-                crate::nouns::calendar::record(round, change, reason, &desk).await?;
-            }
-        }
+        (what, country) if round::play(cast, &desk, what, country.as_ref()).await? => {}
         (What::EndRole { person, reason }, _) => {
             let grant = grant(entry(cast, person)?);
             let command = NetworkCommand::EndRole { person: person.clone(), grant, reason: reason.clone() };
@@ -173,12 +161,8 @@ async fn deadline(desk: &Desk, round: &RoundId, country: &Country, what: &What) 
             let participant = Participant { country: country.clone(), deadline, tables: tables.clone() };
             RoundCommand::Admit { participant, reason: reason.clone() }
         }
-        What::Extend { by, reason } => {
-            let part = standing.participants.get(country);
-            let now = part
-                .map(|part| &part.deadline)
-                .ok_or_else(|| Failure::not_found(format!("{country} does not take part")))?;
-            let until = ready.extended(country, now, *by).map_err(|e| Failure::usage(e.to_string()))?;
+        What::Extend { until, reason } => {
+            let until = ready.set_deadline(country, *until, None).map_err(|e| Failure::usage(e.to_string()))?;
             RoundCommand::Extend { country: country.clone(), until, reason: reason.clone() }
         }
         _ => return Ok(()),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use rondo_domain::calendar::{Calendars, Offset};
+use rondo_domain::calendar::Calendars;
 use rondo_domain::participation::{Answer, Declaration};
 use rondo_domain::run::TaskAnswer;
 use rondo_domain::table::TableNo;
@@ -125,7 +125,7 @@ pub(crate) enum What {
         reason: String,
     },
     Extend {
-        by: Offset,
+        until: jiff::civil::Date,
         reason: String,
     },
     Grant(PersonId),
@@ -156,6 +156,27 @@ pub(crate) enum What {
         person: PersonId,
         reason: String,
     },
+    Pause(String),
+    Resume(String),
+    /// Mail about the country waits.
+    PauseMail(String),
+    ResumeMail(String),
+    /// An occurrence of a step of the round is not carried out.
+    Drop {
+        step: StepId,
+        of: String,
+        reason: String,
+    },
+    Reopen(String),
+    CloseRound,
+    /// The round goes on by another version of its workflow, in which this text stands in the place of that.
+    Migrate {
+        file: String,
+        from: String,
+        to: String,
+        reason: String,
+    },
+    ApproveMigration,
     Approve,
     Clear,
     /// Answer a task of the workflow.

@@ -3,6 +3,7 @@
 mod act;
 mod cast;
 mod conductor;
+mod round;
 
 pub(crate) use cast::Cast;
 pub(crate) use conductor::{Conductor, Hands, Mover, Watch};

@@ -189,14 +189,8 @@ pub(crate) async fn propose(
     form: Form,
     served: bool,
 ) -> Result<(), Failure> {
-    let round = desk.round(id).await?;
-    let (was, ready) = desk.definition(&round).await?;
     let bundle = builtin::bundle(workflow)?;
-    let other = builtin::checked(&bundle)?.ready;
-    let world = desk.world(&[StreamId::round(id).as_str(), &format!("run/{id}")]).await?;
-    let moves = ready
-        .migrated_to(&other, &round, |country| world.run(id, country))
-        .map_err(|e| Failure::usage(e.to_string()))?;
+    let (was, moves) = moved(id, &bundle, desk).await?;
     let entries = moves.iter().map(entry).collect();
     let columns = &[("/country", "Country"), ("/step", "Step"), ("/change", "Change"), ("/was", "Was"), ("/is", "Is")];
     Listing { name: "moves", columns, entries, empty: "No step that is still to come moves by it." }.print(form)?;
@@ -208,13 +202,35 @@ pub(crate) async fn propose(
         hint("Nothing is recorded. Give the same with --reason instead of --preview to propose it.");
         return Ok(());
     };
-    let hash = files::store(&*desk.ledger, &bundle.to_bytes()).await?;
-    let is = Pin { workflow: other.definition.id.clone(), bundle: hash };
-    let command = RoundCommand::ProposeMigration { is, effects: effects(&moves), reason: reason.to_owned() };
-    desk.round_command(id, command).await?;
+    record(id, &bundle, &moves, reason, desk).await?;
     hint(&format!("Proposed. Somebody else lets it hold: rondo round approve-migration {id} --as YOU"));
     super::remark(served);
     Ok(())
+}
+
+/// What a round is pinned to, and what another version does to its steps that are still to come.
+pub(crate) async fn moved(id: &RoundId, bundle: &Bundle, desk: &Desk) -> Result<(Bundle, Vec<StepMove>), Failure> {
+    let round = desk.round(id).await?;
+    let (was, ready) = desk.definition(&round).await?;
+    let other = builtin::checked(bundle)?.ready;
+    let world = desk.world(&[StreamId::round(id).as_str(), &format!("run/{id}")]).await?;
+    let moves = ready.migrated_to(&other, &round, |country| world.run(id, country));
+    Ok((was, moves.map_err(|e| Failure::usage(e.to_string()))?))
+}
+
+/// Proposes that a round goes on by another version.
+pub(crate) async fn record(
+    id: &RoundId,
+    bundle: &Bundle,
+    moves: &[StepMove],
+    reason: &str,
+    desk: &Desk,
+) -> Result<(), Failure> {
+    let workflow = builtin::checked(bundle)?.ready.definition.id;
+    let hash = files::store(&*desk.ledger, &bundle.to_bytes()).await?;
+    let is = Pin { workflow, bundle: hash };
+    let command = RoundCommand::ProposeMigration { is, effects: effects(moves), reason: reason.to_owned() };
+    desk.round_command(id, command).await.map(|_| ())
 }
 
 fn entry(moved: &StepMove) -> Value {

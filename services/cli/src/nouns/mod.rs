@@ -10,7 +10,7 @@ pub(crate) mod doctor;
 mod figure;
 mod handover;
 pub(crate) mod key;
-mod migration;
+pub(crate) mod migration;
 mod participation;
 mod person;
 mod query;
