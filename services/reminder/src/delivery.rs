@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, Refusal};
 use rondo_domain::participation::Participation;
 use rondo_domain::run::Stage;
-use rondo_domain::workflow::{Bundle, Guarded, OWES_TABLES, unmet};
+use rondo_domain::workflow::{Bundle, Guarded, OWES_TABLES, Trigger, unmet};
 use rondo_domain::world::World;
 use rondo_domain::{Command, FileHash, PlaceId, Wish};
 use rondo_eventlog::{Fault, SubmitError, files};
@@ -101,6 +101,9 @@ impl Delivery {
                 world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrence(&task.occurrence))
         {
             return suppress("its task is settled".to_owned());
+        }
+        if let Some(reason) = moved(world, texts, one) {
+            return suppress(reason);
         }
         let now = self.parts.clock.now();
         let limit =
@@ -258,6 +261,16 @@ impl Delivery {
             Err(SubmitError::Fault(fault)) => Err(fault),
         }
     }
+}
+
+/// That the deadline was moved since a mail was raised, and that its step comes again, if so: what it says is not true any more.
+fn moved(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
+    let Trigger::Milestone { milestone, .. } = &texts.definition.step(&one.brief.step)?.trigger else { return None };
+    let run = world.run(&one.key.0, one.brief.country.as_ref())?;
+    let (newest, due, _) = run.newest(&one.brief.step, milestone.as_str())?;
+    let day = due.local.strftime("%a %-d %b %Y %H:%M");
+    (newest.times() > 0 && due.at > one.brief.due_at)
+        .then(|| format!("the deadline was moved, and it comes again on {day}"))
 }
 
 /// What is recorded of an attempt that was cut off: the workflow says whether it is held for a person or sent once more.

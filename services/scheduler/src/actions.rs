@@ -44,6 +44,12 @@ pub(crate) fn act(
     if let Some(reason) = prevented(world, step, key, occurrence) {
         return vec![complete(key, occurrence, Outcome::Skipped { reason })];
     }
+    let run = world.run(&key.0, key.1.as_ref());
+    if let Some((_, due)) = run.and_then(|run| run.in_place_of(occurrence)) {
+        let day = due.local.strftime("%a %-d %b %Y %H:%M");
+        let reason = format!("the deadline was moved, and it comes again on {day}");
+        return vec![complete(key, occurrence, Outcome::Skipped { reason })];
+    }
     match needed(world, definition, step, (&key.0, key.1.as_ref()), occurrence) {
         Needed::Met => {}
         Needed::Failed(reason) => return vec![complete(key, occurrence, Outcome::Skipped { reason })],

@@ -122,7 +122,7 @@ pub(crate) fn escalate(
     let run = world.run(&key.0, key.1.as_ref())?;
     let open: Vec<_> = run.open_tasks().filter(|(asked, _)| asked.step == *task_of).collect();
     if open.is_empty() {
-        if let Some((_, Stage::Fired { .. })) = occurrence_of(run, task_of, &occurrence.of) {
+        if let Some((_, Stage::Fired { .. })) = occurrence_of(run, task_of, occurrence.cause()) {
             let what = format!("the step {task_of} had asked nobody");
             return over(world, step, key, occurrence, now, &what).map(|outcome| (Vec::new(), outcome));
         }

@@ -111,7 +111,15 @@ fn plan_step(
     match &step.trigger {
         Trigger::Milestone { milestone, .. } => {
             let due = told(&key.0, step, ready.milestone_due(round, step, country))?;
-            plan(knowledge, key, Occurrence { step: step.id.clone(), of: milestone.as_str().into() }, due)
+            let run = knowledge.world.run(&key.0, country);
+            let occurrence = match run.and_then(|run| run.newest(&step.id, milestone.as_str())) {
+                None => Occurrence { step: step.id.clone(), of: milestone.as_str().into() },
+                Some((newest, was, stage)) if *stage != Stage::Planned && knowledge.comes_again(key, was, &due) => {
+                    newest.again()
+                }
+                Some((newest, ..)) => newest.clone(),
+            };
+            plan(knowledge, key, occurrence, due)
         }
         Trigger::Cron { from, .. } => {
             let run = knowledge.world.run(&key.0, country);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use rondo_domain::calendar::Moment;
 use rondo_domain::event::Event;
 use rondo_domain::round::RoundEvent;
 use rondo_domain::run::{Occurrence, RunEvent, Stage};
@@ -38,6 +39,8 @@ pub(crate) struct Knowledge {
     pub(crate) replan: BTreeSet<RoundId>,
     /// Notices and releases whose outcome has consequences.
     pub(crate) outcomes: Vec<StreamId>,
+    /// When each country's deadline was last moved.
+    extended: BTreeMap<RunKey, Timestamp>,
     /// Lessons that a later round began with.
     carried: BTreeSet<(RoundId, usize)>,
     refused: BTreeMap<CommandId, String>,
@@ -55,6 +58,7 @@ impl Default for Knowledge {
             happened: BTreeMap::new(),
             replan: BTreeSet::new(),
             outcomes: Vec::new(),
+            extended: BTreeMap::new(),
             carried: BTreeSet::new(),
             refused: BTreeMap::new(),
             next_unpaused: None,
@@ -80,6 +84,9 @@ impl Knowledge {
             Event::Participation(_) => record.stream.country(),
             _ => None,
         };
+        if let Event::Round(RoundEvent::DeadlineExtended { country, .. }) = &record.event {
+            self.extended.insert((round.clone(), Some(country.clone())), record.recorded_at);
+        }
         if matches!(record.event, Event::Round(_)) {
             self.replan.insert(round.clone());
             // A refusal may have been about the state that has just changed.
@@ -162,6 +169,12 @@ impl Knowledge {
     /// When the next occurrence is due that [`Self::due`] did not return, or one that waits has to be looked at again.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         [self.next_unpaused, self.wake].into_iter().flatten().min()
+    }
+
+    /// Whether a step whose time has come is due once more: its time had come when the deadline was moved, and by the new
+    /// deadline it is still to come.
+    pub(crate) fn comes_again(&self, key: &RunKey, was: &Moment, is: &Moment) -> bool {
+        self.extended.get(key).is_some_and(|moved| was.at <= *moved && *moved < is.at)
     }
 
     /// Remembers that a command was refused, and why.

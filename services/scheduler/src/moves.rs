@@ -3,7 +3,7 @@
 use rondo_domain::Country;
 use rondo_domain::calendar::{CalendarChange, DateMove, Moment};
 use rondo_domain::round::Round;
-use rondo_domain::run::{Occurrence, Run, Stage};
+use rondo_domain::run::{Run, Stage};
 use rondo_domain::workflow::{Each, Trigger};
 
 use crate::definitions::Ready;
@@ -45,10 +45,9 @@ impl Ready {
                 Each::Round => vec![None],
                 Each::Country => round.participants.keys().map(Some).collect(),
             };
-            let occurrence = Occurrence { step: step.id.clone(), of: milestone.as_str().into() };
             for country in whose {
-                let planned = run(country).and_then(|run| run.occurrence(&occurrence));
-                let Some((planned, Stage::Planned)) = planned else { continue };
+                let planned = run(country).and_then(|run| run.newest(&step.id, milestone.as_str()));
+                let Some((_, planned, Stage::Planned)) = planned else { continue };
                 let Some(due) = is.milestone_due(&after, step, country)? else { continue };
                 if due.at != planned.at {
                     let of = step.id.to_string();
@@ -79,10 +78,9 @@ impl Ready {
             let Some(run) = run(country) else { continue };
             for step in other.definition.steps.iter().filter(|step| (step.each == Each::Country) == country.is_some()) {
                 let Trigger::Milestone { milestone, .. } = &step.trigger else { continue };
-                let occurrence = Occurrence { step: step.id.clone(), of: milestone.as_str().into() };
                 let Some(due) = is.milestone_due(round, step, country)? else { continue };
-                let was = match run.occurrence(&occurrence) {
-                    Some((was, Stage::Planned)) if was.at != due.at => Some(was.clone()),
+                let was = match run.newest(&step.id, milestone.as_str()) {
+                    Some((_, was, Stage::Planned)) if was.at != due.at => Some(was.clone()),
                     Some(_) => continue,
                     None => None,
                 };

@@ -205,3 +205,93 @@ async fn somebody_stands_in_from_a_day_until_a_day() {
     assert!(matches!(late, Rejection::UnknownActor { .. }), "{late}");
     house.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reminders_follow_a_deadline_that_is_moved_after_their_time() {
+    let house = House::with_mail(MailSection::default()).await;
+    // Both reminders before the deadline have gone out, and the one on the day is due within the hour.
+    house.move_to("2025-10-31T01:00:00Z").await;
+    let until = ready().set_deadline(&lao(), date(2025, 11, 21), None).unwrap();
+    house.round("coordinator", RoundCommand::Extend { country: lao(), until, reason: "a storm".to_owned() }).await;
+    // Four weeks after the new deadline, the manager is asked about the letter; then there is more time again.
+    house.move_to("2025-12-19T03:00:00Z").await;
+    let run = |world: &rondo_domain::world::World| world.run(&round(), Some(&lao())).unwrap().clone();
+    let told = run(&house.world().await);
+    let days = |step: &str| {
+        let step = step.parse().unwrap();
+        let days = told.of_step(&step).map(|(of, due, _)| format!("{} {}", of.of, due.local.date()));
+        days.collect::<Vec<_>>()
+    };
+    assert_eq!(days("remind-before-2"), ["deadline 2025-10-28", "deadline+1 2025-11-18"]);
+    // It had not fired, and was moved.
+    assert_eq!(days("remind-on-day"), ["deadline 2025-11-21"]);
+    assert_eq!(days("overdue-1"), ["deadline 2025-11-28"]);
+    let sent: Vec<String> = house
+        .notices()
+        .await
+        .iter()
+        .filter_map(|notice| notice.brief.as_ref())
+        .filter(|brief| brief.country == Some(lao()) && brief.person.as_str() == "lao-one")
+        .filter(|brief| brief.kind.starts_with("reminder-"))
+        .map(|brief| format!("{} {}", brief.step, brief.due_at.strftime("%F")))
+        .collect();
+    let expected = [
+        "overdue-1 2025-11-28",
+        "remind-before-2 2025-10-28",
+        "remind-before-2 2025-11-18",
+        "remind-on-day 2025-11-21",
+    ];
+    for one in expected {
+        assert!(sent.iter().any(|sent| sent == one), "{one} is missing: {sent:?}");
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_person_or_for_the_morning_is_given_up_when_the_deadline_moves() {
+    let house = House::with_mail(MailSection::default()).await;
+    // The manager is asked about the letter, and nobody has answered.
+    house.move_to("2025-11-28T03:00:00Z").await;
+    let step = "approve-letter".parse().unwrap();
+    let extend = async |day: jiff::civil::Date| {
+        let until = ready().set_deadline(&lao(), day, None).unwrap();
+        house.round("coordinator", RoundCommand::Extend { country: lao(), until, reason: "a flood".to_owned() }).await;
+        house.rest().await;
+    };
+    extend(date(2025, 12, 5)).await;
+    let world = house.world().await;
+    let run = world.run(&round(), Some(&lao())).unwrap();
+    let stages: Vec<String> = run.of_step(&step).map(|(of, _, stage)| format!("{} {stage:?}", of.of)).collect();
+    assert!(stages[0].starts_with("deadline Completed") && stages[0].contains("the deadline was moved"), "{stages:?}");
+    assert_eq!(stages[1], "deadline+1 Planned");
+    assert_eq!(run.open_tasks().count(), 0);
+    house.close().await;
+
+    // A reminder that waits for Monday morning when the country gets more time on Saturday is not sent.
+    let house = House::with_mail(MailSection::default()).await;
+    let command = RoundCommand::PauseMail {
+        scope: rondo_domain::round::MailScope::All,
+        reason: "the mail server is moved".to_owned(),
+    };
+    house.move_to("2025-11-06T03:00:00Z").await;
+    house.round("coordinator", command).await;
+    house.move_to("2025-11-08T03:00:00Z").await;
+    let until = ready().set_deadline(&lao(), date(2025, 11, 28), None).unwrap();
+    house.round("coordinator", RoundCommand::Extend { country: lao(), until, reason: "a flood".to_owned() }).await;
+    let command =
+        RoundCommand::ResumeMail { scope: rondo_domain::round::MailScope::All, reason: "it is moved".to_owned() };
+    house.round("coordinator", command).await;
+    house.move_to("2025-11-10T04:00:00Z").await;
+    let late: Vec<_> = house
+        .notices()
+        .await
+        .into_iter()
+        .filter(|notice| {
+            let brief = notice.brief.as_ref();
+            brief.is_some_and(|brief| brief.country == Some(lao()) && brief.step.as_str() == "overdue-1")
+        })
+        .map(|notice| format!("{:?}", notice.state))
+        .collect();
+    assert!(!late.is_empty() && late.iter().all(|state| state.contains("the deadline was moved")), "{late:?}");
+    house.close().await;
+}

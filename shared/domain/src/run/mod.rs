@@ -1,8 +1,10 @@
 //! A run: the workflow at work for a round or one of its countries. Each occurrence of a step is planned, fired, completed.
 
+mod occurrence;
 mod task;
 mod task_name;
 
+pub use occurrence::Occurrence;
 pub use task::{Answered, Decision, Settlement, Task, TaskAnswer, TaskState};
 pub use task_name::{InvalidTaskName, TaskName};
 
@@ -17,15 +19,6 @@ use crate::command::Context;
 use crate::event::Stamp;
 use crate::reason::text_is_well_formed;
 use crate::{Country, Rejection, Role, RoundId, StepId};
-
-/// One occurrence of a step: the step and its nominal time or cause, so that two firings are one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Occurrence {
-    /// The step.
-    pub step: StepId,
-    /// What makes this occurrence itself: a milestone, a cron time, or the position of the event that caused it.
-    pub of: SmolStr,
-}
 
 /// What came of an occurrence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,6 +229,18 @@ impl Run {
     /// Every occurrence with its due moment and stage, by step.
     pub fn occurrences(&self) -> impl Iterator<Item = (&Occurrence, &Moment, &Stage)> {
         self.due.iter().map(|(occurrence, due)| (occurrence, due, self.stage(occurrence)))
+    }
+
+    /// The newest of a step's occurrences that have the same cause.
+    pub fn newest<'r>(&'r self, step: &'r StepId, cause: &'r str) -> Option<(&'r Occurrence, &'r Moment, &'r Stage)> {
+        let same = self.of_step(step).filter(move |(occurrence, ..)| occurrence.cause() == cause);
+        same.max_by_key(|(occurrence, ..)| occurrence.times())
+    }
+
+    /// The occurrence that came in the place of this one, because its deadline was moved after its time had come.
+    pub fn in_place_of<'r>(&'r self, occurrence: &'r Occurrence) -> Option<(&'r Occurrence, &'r Moment)> {
+        let (newest, due, _) = self.newest(&occurrence.step, occurrence.cause())?;
+        (newest.times() > occurrence.times()).then_some((newest, due))
     }
 
     /// The occurrences whose time has not come, and when it will.

@@ -28,7 +28,7 @@ pub fn needed(
     for id in &step.needs {
         let of_round = definition.step(id).is_some_and(|other| other.each == Each::Round);
         let run = world.run(round, country.filter(|_| !of_round));
-        match run.and_then(|run| occurrence_of(run, id, &occurrence.of)) {
+        match run.and_then(|run| occurrence_of(run, id, occurrence.cause())) {
             Some((_, Stage::Completed { outcome: Outcome::Ran { .. } })) => {}
             Some((_, Stage::Completed { outcome: Outcome::Skipped { reason } })) => {
                 return Needed::Failed(format!("the step {id} that it needs was not carried out: {reason}"));
@@ -39,9 +39,9 @@ pub fn needed(
     Needed::Met
 }
 
-/// The occurrence of a step that another one's occurrence means: that of the same cause, or else the newest whose time came.
-pub fn occurrence_of<'r>(run: &'r Run, step: &'r StepId, of: &str) -> Option<(&'r Occurrence, &'r Stage)> {
-    let same = run.of_step(step).find(|(occurrence, ..)| occurrence.of == of);
+/// The occurrence of a step that another one's occurrence means: the newest of the same cause, or else the newest whose time came.
+pub fn occurrence_of<'r>(run: &'r Run, step: &'r StepId, of: &'r str) -> Option<(&'r Occurrence, &'r Stage)> {
+    let same = run.newest(step, of);
     let came = || run.of_step(step).filter(|(.., stage)| **stage != Stage::Planned).max_by_key(|(_, due, _)| due.at);
     same.or_else(came).map(|(occurrence, _, stage)| (occurrence, stage))
 }

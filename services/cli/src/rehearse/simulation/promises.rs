@@ -14,7 +14,7 @@ use rondo_domain::participation::ParticipationEvent;
 use rondo_domain::round::{MailScope, RoundEvent};
 use rondo_domain::run::{Occurrence, Outcome, RunEvent};
 use rondo_domain::workflow::Trigger;
-use rondo_domain::{Country, NoticeId, SubmissionId};
+use rondo_domain::{Country, NoticeId, StepId, SubmissionId};
 
 use super::Played;
 use crate::builtin;
@@ -50,6 +50,8 @@ struct Story {
     paused: Vec<Span>,
     mail_paused: Vec<(MailScope, Span)>,
     unreachable: BTreeMap<Country, Timestamp>,
+    /// When each country's deadline was last moved, and to when.
+    extended: BTreeMap<Country, Span>,
     countries: BTreeSet<Country>,
     closed: Option<Timestamp>,
     published: bool,
@@ -90,6 +92,9 @@ impl Story {
         match event {
             RoundEvent::RoundConfigured { plan, .. } => {
                 self.countries.extend(plan.participants.iter().map(|part| part.country.clone()));
+            }
+            RoundEvent::DeadlineExtended { country, is, .. } => {
+                self.extended.insert(country.clone(), (at, is.at));
             }
             RoundEvent::RoundPaused { .. } => self.paused.push((at, Timestamp::MAX)),
             RoundEvent::RoundResumed { .. } => self.paused.iter_mut().for_each(|span| span.1 = span.1.min(at)),
@@ -257,28 +262,44 @@ impl Story {
                 continue;
             }
             for country in &self.countries {
-                let occurrence = Occurrence { step: step.id.clone(), of: milestone.as_str().into() };
-                let Some(planned) = self.steps.get(&(Some(country.clone()), occurrence)) else {
-                    broken.push(format!("{} was never planned for {country}", step.id));
-                    continue;
+                let of = |(whose, occurrence): &(Option<Country>, Occurrence)| {
+                    whose.as_ref() == Some(country)
+                        && occurrence.step == step.id
+                        && occurrence.cause() == milestone.as_str()
                 };
-                let due = planned.due.at;
-                let until = due + IN_TIME;
-                let asked = !(self.hindered(played, country, (due, until)));
-                let of = self
-                    .mails
-                    .values()
-                    .filter(|mail| mail.brief.step == step.id && mail.brief.country.as_ref() == Some(country));
-                if asked && !of.clone().any(|mail| mail.tried(until)) {
-                    let said: Vec<_> = of.map(|mail| mail.events.last()).collect();
+                let planned: Vec<&Step> = self.steps.iter().filter(|(key, _)| of(key)).map(|(_, step)| step).collect();
+                if planned.is_empty() {
+                    broken.push(format!("{} was never planned for {country}", step.id));
+                }
+                broken.extend(planned.iter().filter_map(|planned| self.unwritten(played, &step.id, country, planned)));
+                if let Some((said, until)) = self.extended.get(country).filter(|(said, until)| said < until)
+                    && step.id.as_str().starts_with("overdue-")
+                    && !planned.iter().any(|planned| planned.due.at > *until)
+                {
                     broken.push(format!(
-                        "{} due {due} was not written to {country}: {:?} {said:?}",
-                        step.id, planned.completed
+                        "{} does not follow the deadline of {country} moved on {said} to {until}",
+                        step.id
                     ));
                 }
             }
         }
         broken
+    }
+
+    /// That a mail was not written although it was due and nothing stood in its way, if so.
+    fn unwritten(&self, played: &Played, step: &StepId, country: &Country, planned: &Step) -> Option<String> {
+        let due = planned.due.at;
+        let until = due + IN_TIME;
+        if self.hindered(played, country, (due, until)) {
+            return None;
+        }
+        let about = |mail: &&Mail| mail.brief.step == *step && mail.brief.country.as_ref() == Some(country);
+        let of: Vec<&Mail> = self.mails.values().filter(about).collect();
+        if of.iter().any(|mail| mail.brief.due_at == due && mail.tried(until)) {
+            return None;
+        }
+        let said: Vec<_> = of.iter().map(|mail| mail.events.last()).collect();
+        Some(format!("{step} due {due} was not written to {country}: {:?} {said:?}", planned.completed))
     }
 
     /// Whether something stood in the way of a country's mail in that time.
