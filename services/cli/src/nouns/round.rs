@@ -70,6 +70,13 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
                 (None, None) => return Err(Failure::usage("give --by or --until")),
             };
             let until = moment.map_err(|e| Failure::usage(e.to_string()))?;
+            let calendar = ready.calendar(country).map_err(|e| Failure::usage(e.to_string()))?;
+            if let Some(off) = calendar.day_off(until.local.date()).map_err(|e| Failure::usage(e.to_string()))? {
+                let day = until.local.strftime("%a %-d %b %Y");
+                hint(&format!(
+                    "Mind that nobody works in {country} on {day}: {off}. A deadline that is set stays there."
+                ));
+            }
             let mut moved = part.clone();
             moved.deadline = until.clone();
             let plan = RoundPlan {

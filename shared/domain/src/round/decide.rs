@@ -162,7 +162,7 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
             context.require_role(COORDINATORS, "extend a deadline")?;
             possible(state, &[S::Configured, S::Collecting, S::Closing], "extend a deadline")?;
             require_reason(reason)?;
-            extended(state, country, until, reason)?
+            extended(state, country, until, reason, context.now)?
         }
         C::Pause { reason } | C::Resume { reason } => {
             let pause = matches!(command, C::Pause { .. });
@@ -341,7 +341,13 @@ fn configured(state: &Round, plan: &RoundPlan) -> Result<Vec<RoundEvent>, Reject
     Ok(events)
 }
 
-fn extended(state: &Round, country: &Country, until: &Moment, reason: &str) -> Result<RoundEvent, Rejection> {
+fn extended(
+    state: &Round,
+    country: &Country,
+    until: &Moment,
+    reason: &str,
+    now: jiff::Timestamp,
+) -> Result<RoundEvent, Rejection> {
     let participant = state
         .participants
         .get(country)
@@ -349,6 +355,11 @@ fn extended(state: &Round, country: &Country, until: &Moment, reason: &str) -> R
     if until.at <= participant.deadline.at {
         return Err(Rejection::Malformed {
             what: format!("the deadline of {country} is {} already; an extension is later", participant.deadline.local),
+        });
+    }
+    if until.at <= now {
+        return Err(Rejection::Malformed {
+            what: format!("{} is past: {country} would have no more time than it had", until.local),
         });
     }
     Ok(RoundEvent::DeadlineExtended {
