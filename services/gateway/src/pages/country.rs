@@ -109,7 +109,7 @@ pub(crate) async fn country(
             asked: tasks::open(world, &round, Some(&country), &texts, now),
             settled: tasks::settled(world, &round, &country),
             tables: tables(&part, &country, &texts, &recorded),
-            submissions: submissions(&part),
+            submissions: submissions(&part, &country, &texts),
             queries: queries(&part, &recorded),
             live: true,
             notice: Arc::clone(&shared.notice),
@@ -193,14 +193,14 @@ fn tables(part: &Participation, country: &Country, texts: &Texts, recorded: &BTr
     part.tables.iter().map(line).collect()
 }
 
-fn submissions(part: &Participation) -> Vec<SubmissionLine> {
+fn submissions(part: &Participation, country: &Country, texts: &Texts) -> Vec<SubmissionLine> {
     let mut lines: Vec<_> = part.submissions.iter().collect();
     lines.sort_by_key(|(_, submission)| submission.position);
     lines
         .into_iter()
         .map(|(id, submission)| SubmissionLine {
             id: id.to_string(),
-            received: words::instant(submission.received_at),
+            received: words::local(texts, Some(country), submission.received_at),
             by: submission.author.to_string(),
             file: submission.file.name.clone(),
             sha256: submission.file.sha256.to_string(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
+use jiff::Timestamp;
 use rondo_domain::notice::{Notice, NoticeState};
 use rondo_domain::round::Round;
 use rondo_domain::run::{Outcome, Stage};
@@ -86,21 +87,23 @@ pub(super) fn about(world: &World, id: &RoundId, country: &Country, texts: &Text
 
 fn line(standing: &Round, notice: &Notice, texts: &Texts) -> Option<Line> {
     let brief = notice.brief.as_ref()?;
+    let whose = brief.country.as_ref().filter(|_| brief.role.is_of_country());
+    let local = |at: Timestamp| words::local(texts, whose, at);
     let outcome = match &notice.state {
         NoticeState::Suppressed { reason } => reason.clone(),
         NoticeState::Refused { refusal } => refusal.class.clone(),
-        NoticeState::Deferred { until } => format!("tried again at {}", words::instant(*until)),
+        NoticeState::Deferred { until } => format!("tried again at {}", local(*until)),
         NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered => {
-            notice.sent_at.map(words::instant).unwrap_or_default()
+            notice.sent_at.map(local).unwrap_or_default()
         }
-        NoticeState::Postponed { until, reason } => format!("until {}: {reason}", words::instant(*until)),
+        NoticeState::Postponed { until, reason } => format!("until {}: {reason}", local(*until)),
         NoticeState::Due => held(standing, notice).unwrap_or_default(),
         NoticeState::Unknown => "held for a person".to_owned(),
         NoticeState::Bounced { reason, .. } => reason.clone(),
         _ => String::new(),
     };
     Some(Line {
-        due: words::instant(brief.due_at),
+        due: local(brief.due_at),
         country: brief.country.as_ref().map(|c| words::country(texts, c)).unwrap_or_default(),
         kind: brief.kind.clone(),
         role: brief.role.as_str(),

@@ -117,7 +117,7 @@ fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts, (now, notice)
                 country: name.clone(),
                 what,
                 turn: turn(part.turn()),
-                since: part.turn_since.filter(|_| days == 0).map_or(since, words::instant),
+                since: part.turn_since.filter(|_| days == 0).map_or(since, |at| words::local(texts, Some(country), at)),
             };
             stuck.push((days, line));
         }
@@ -138,7 +138,7 @@ fn view(world: &World, id: &RoundId, round: &Round, texts: &Texts, (now, notice)
         id: id.to_string(),
         state: if round.paused { format!("{}, paused", round.state.as_str()) } else { round.state.as_str().to_owned() },
         alarms: Vec::new(),
-        top: format!("{}: {}", words::instant(now), counted.in_words(round)),
+        top: format!("{}: {}", words::local(texts, None, now), counted.in_words(round)),
         dates: dates(round),
         stuck: stuck.into_iter().map(|(_, line)| line).collect(),
         asked: tasks::open(world, id, None, texts, now),

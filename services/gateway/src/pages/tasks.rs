@@ -38,11 +38,13 @@ pub(super) fn open(
                 _ => role.to_string(),
             };
             let owners: Vec<String> = task.owners().map(whose).collect();
+            // By the clocks of whoever is asked.
+            let theirs = country.as_ref().filter(|_| task.owners().all(Role::is_of_country));
             let line = OpenTask {
                 country: country.as_ref().map(|country| (country.to_string(), words::country(texts, country))),
                 what: task.task.what.clone(),
                 whose: owners.join(", "),
-                until: task.task.until.map(words::instant).unwrap_or_default(),
+                until: task.task.until.map(|until| words::local(texts, theirs, until)).unwrap_or_default(),
                 answer_with: task.answer_with(&TaskName::of(run, id, country.as_ref(), occurrence)),
             };
             open.push((task.task.until, line));

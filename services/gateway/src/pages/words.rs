@@ -14,6 +14,18 @@ pub(crate) fn instant(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%-d %b %Y, %H:%M UTC").to_string()
 }
 
+/// An instant as the clocks of a country show it, or those of the round's home: `Wed 5 Nov 2025, 10:12 (Asia/Vientiane)`.
+pub(super) fn local(texts: &Texts, country: Option<&Country>, at: Timestamp) -> String {
+    let home = texts.definition.as_ref().map(|definition| &definition.home);
+    match country.or(home).and_then(|place| texts.calendars.get(place)) {
+        Some(calendar) => {
+            let local = calendar.zone.to_datetime(at).strftime("%a %-d %b %Y, %H:%M");
+            format!("{local} ({})", calendar.zone_name)
+        }
+        None => instant(at),
+    }
+}
+
 /// A moment with its place: `Fri 31 Oct 2025, 23:59 (Asia/Vientiane)`.
 pub(crate) fn moment(moment: &Moment) -> String {
     format!("{} ({})", moment.local.strftime("%a %-d %b %Y, %H:%M"), moment.reckoned.zone)
