@@ -69,9 +69,18 @@ pub(crate) async fn list(id: &RoundId, desk: &Desk, form: Form) -> Result<(), Fa
     let empty = "Nothing waits to happen at once.";
     Listing { name: "held", columns, entries, empty }.print(form)?;
     if round.paused || !round.mail_paused.is_empty() {
-        hint(&format!(
-            "Let it go on: rondo round resume {id} --reason … and rondo reminder resume {id} --reason …; what is still true happens then."
-        ));
+        let round_resume = round.paused.then(|| format!("rondo round resume {id} --reason …"));
+        let mail = round.mail_paused.keys().map(|scope| {
+            let only = match scope {
+                MailScope::All => String::new(),
+                MailScope::Country(country) => format!(" --country {country}"),
+                MailScope::Kind(kind) => format!(" --kind {kind}"),
+                MailScope::Person(person) => format!(" --to {person}"),
+            };
+            format!("rondo reminder resume {id}{only} --reason …")
+        });
+        let commands: Vec<String> = round_resume.into_iter().chain(mail).collect();
+        hint(&format!("Let it go on: {}; what is still true happens then.", commands.join(", and ")));
     } else {
         hint("The round is not paused: these happen now.");
     }

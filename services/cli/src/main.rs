@@ -25,7 +25,7 @@ use clap::Parser;
 use rondo_runtime::config::Config;
 use rondo_runtime::telemetry;
 
-use crate::args::{AuditVerb, Cli, Command, KeyVerb};
+use crate::args::{AuditVerb, CalendarVerb, Cli, Command, KeyVerb};
 use crate::failure::Failure;
 use crate::output::{Form, hint};
 
@@ -77,6 +77,9 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         Command::Conduct(args) => run::conduct(config, args).await,
         Command::Rehearse(args) if args.round.is_none() => rehearse::run(args, &config, cli.output).await,
         Command::Check(args) => nouns::check::check(args, cli.output),
+        Command::Calendar(CalendarVerb::Show { workflow, country, place, year, round: None }) => {
+            nouns::calendar::show_of(workflow, (country, place.as_ref()), *year, cli.output)
+        }
         Command::Workflow(verb) => nouns::workflow::run(verb, cli.output),
         Command::Config(verb) => nouns::config::run(verb, &config, cli.output),
         Command::Backup { out } => nouns::backup::backup(&config.ledger.data, out, cli.output),

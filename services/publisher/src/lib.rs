@@ -1,4 +1,4 @@
-//! The publisher reads every event of releases, and the figures of a release whose time has come.
+//! The publisher reads every event of rounds and releases, and the figures of a release whose time has come.
 //! It sends one command: that the release is out, with the hash of its manifest.
 //! It knows the backlog: releases that were begun and are not out yet.
 //! It must never write what was not confirmed, nor before the release was approved, cleared and due.
@@ -64,7 +64,12 @@ pub async fn run(
 ) -> Result<(), Fault> {
     let mut publisher = Publisher::new(ledger, folder);
     loop {
-        let Some(idle) = publisher.turn().await? else { continue };
+        let Some(idle) = publisher.turn().await? else {
+            if stop.is_asked() {
+                return Ok(());
+            }
+            continue;
+        };
         progress.idle(ROLE, idle);
         tokio::select! {
             nudged = publisher.subscription.nudged() => nudged?,

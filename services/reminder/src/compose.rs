@@ -119,7 +119,9 @@ fn body(texts: &Texts, section: &Section) -> Result<Filled, ComposeError> {
         None => Ok(Filled { subject, body }),
         Some(sentences) => {
             let above = fill("sentences", &section.facts, &sentences.copy)?;
-            Ok(Filled { subject: format!("Copy: {subject}"), body: format!("{above}\n\n{}", body.trim()) })
+            let quoted: Vec<String> =
+                body.trim().lines().map(|line| format!("> {line}").trim_end().to_owned()).collect();
+            Ok(Filled { subject: format!("Copy: {subject}"), body: format!("{above}\n\n{}", quoted.join("\n")) })
         }
     }
 }
@@ -144,6 +146,9 @@ fn local(texts: &Texts, sections: &[Section], language: &str) -> Result<Option<L
     let mut body = format!("{}\n\n", fill("sentences", &first.facts, &sentences.greeting)?);
     let (mut subject, mut is_whole) = (None, true);
     for section in sections {
+        if section.facts.to.is_some() && !sentences.copy.is_empty() {
+            body.push_str(&format!("{}\n\n", fill("sentences", &section.facts, &sentences.copy)?));
+        }
         if let Some(text) = texts.text(&section.kind, language)? {
             subject = Some(one_line(&fill(&section.kind, &section.facts, text.subject)?));
             body.push_str(&format!("{}\n\n", fill(&section.kind, &section.facts, text.body)?.trim()));

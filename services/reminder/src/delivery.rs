@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, Refusal};
+use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, NoticeState, Refusal};
 use rondo_domain::participation::Participation;
+use rondo_domain::round::RoundState;
 use rondo_domain::run::Stage;
 use rondo_domain::workflow::{Bundle, Guarded, OWES_TABLES, Trigger, unmet};
 use rondo_domain::world::World;
@@ -35,6 +36,7 @@ fn pause(failures: u32) -> SignedDuration {
 }
 
 /// A notice that is to be sent now.
+#[derive(Clone, Copy)]
 struct Ready<'a> {
     key: &'a NoticeKey,
     notice: &'a Notice,
@@ -92,6 +94,9 @@ impl Delivery {
         let suppress =
             |reason: String| Some((format!("suppress {}", notice.attempts), NoticeCommand::Suppress { reason }));
         let round = world.round(&key.0)?;
+        if round.state == RoundState::Cancelled {
+            return suppress("the round was cancelled".to_owned());
+        }
         let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
         if let Some(reason) = unmet(brief.guards.iter().map(String::as_str), Guarded { round, participation }) {
             return suppress(reason);
@@ -102,7 +107,7 @@ impl Delivery {
         {
             return suppress("its task is settled".to_owned());
         }
-        if let Some(reason) = moved(world, texts, one) {
+        if let Some(reason) = moved(world, texts, one).or_else(|| told_anew(world, texts, one)) {
             return suppress(reason);
         }
         let now = self.parts.clock.now();
@@ -110,7 +115,11 @@ impl Delivery {
             texts.definition.step(&brief.step).and_then(|step| step.time_limit_hours).filter(|_| brief.task.is_none());
         let late = now.duration_since(brief.due_at).as_hours();
         if let Some(limit) = limit.filter(|limit| !notice.at_once && late >= i64::from(*limit)) {
-            return suppress(format!("it could not leave within {limit} hours, and would come too late"));
+            let waited = match &notice.state {
+                NoticeState::Postponed { reason, .. } => format!(" ({reason})"),
+                _ => String::new(),
+            };
+            return suppress(format!("it could not leave within {limit} hours{waited}, and would come too late"));
         }
         if notice.at_once {
             return None;
@@ -144,7 +153,7 @@ impl Delivery {
         &self,
         world: &World,
         texts: &Texts,
-        ready: &[Ready<'_>],
+        (ready, message_id): (&[Ready<'_>], &str),
         person: &Person,
     ) -> Result<Letter, ComposeError> {
         let (now, mail) = (self.parts.clock.now(), &self.parts.mail);
@@ -157,7 +166,7 @@ impl Delivery {
             .collect();
         let draft = compose::draft(texts, &sections, &person.language, letter::domain(mail))?;
         let place = ready[0].brief.country.as_ref().map(rondo_domain::Country::as_str);
-        let id = self.message_id(ready);
+        let id = message_id.to_owned();
         letter::letter(&draft, person, (ready[0].key, place, id), (mail, self.parts.signer.as_ref()), now)
     }
 
@@ -175,20 +184,19 @@ impl Delivery {
         people: &People,
         outages: u32,
     ) -> Result<Option<Timestamp>, Fault> {
-        let lead = &ready[0];
         let message_id = self.message_id(ready);
-        let letter = people.person.get(&lead.brief.person).map(|person| self.letter(world, texts, ready, person));
         let mut begun = Vec::new();
         for one in ready {
             let attempt = one.notice.attempts + 1;
             let command = NoticeCommand::Attempt { attempt, message_id: message_id.clone() };
             if self.record(one.key, &format!("attempt {attempt}"), command).await? {
-                begun.push(one);
+                begun.push(*one);
             }
         }
-        if begun.is_empty() {
-            return Ok(None);
-        }
+        // What was taken out of the mail until now has no place in it.
+        let Some(lead) = begun.first() else { return Ok(None) };
+        let letter = people.person.get(&lead.brief.person);
+        let letter = letter.map(|person| self.letter(world, texts, (&begun, &message_id), person));
         let outcome = match letter {
             None => Outcome::Refused(Refusal::new(About::Recipient, 0, "no address in the register of people")),
             Some(Err(error)) => {
@@ -199,7 +207,7 @@ impl Delivery {
             Some(Ok(letter)) => self.parts.transport.send(&letter).await,
         };
         let mut held = None;
-        for one in begun {
+        for one in &begun {
             let (command, until) = self.outcome(texts, one, &outcome, outages);
             held = held.max(until);
             self.record(one.key, &format!("outcome {}", one.notice.attempts + 1), command).await?;
@@ -271,6 +279,14 @@ fn moved(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
     let day = due.local.strftime("%a %-d %b %Y %H:%M");
     (newest.times() > 0 && due.at > one.brief.due_at)
         .then(|| format!("the deadline was moved, and it comes again on {day}"))
+}
+
+/// That the deadline was moved once more since a mail told of it, if so: the newer one tells what holds.
+fn told_anew(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
+    let Trigger::Event { event, .. } = &texts.definition.step(&one.brief.step)?.trigger else { return None };
+    let run = world.run(&one.key.0, one.brief.country.as_ref()).filter(|_| event == "deadline-extended")?;
+    let newer = run.of_step(&one.brief.step).any(|(_, due, _)| due.at > one.brief.due_at);
+    newer.then(|| "the deadline was moved once more, and a newer mail tells of it".to_owned())
 }
 
 /// What is recorded of an attempt that was cut off: the workflow says whether it is held for a person or sent once more.

@@ -3,17 +3,15 @@
 use jiff::Timestamp;
 use jiff::civil::Time;
 use rondo_domain::calendar::Moment;
-use rondo_domain::notice::{NoticeBrief, NoticeState};
-use rondo_domain::participation::{TableState, Turn};
-use rondo_domain::round::Round;
+use rondo_domain::notice::NoticeBrief;
 use rondo_domain::table::TableNo;
-use rondo_domain::workflow::Action;
 use rondo_domain::world::World;
 use rondo_domain::{Country, RoundId};
 use rondo_runtime::config::MailSection;
 use rondo_runtime::people::Person;
 use serde::Serialize;
 
+use crate::standing;
 use crate::texts::Texts;
 
 /// What texts may speak of; the names are those in [`crate::texts::VARIABLES`].
@@ -33,6 +31,10 @@ pub(crate) struct Facts {
     reason: String,
     task: Option<String>,
     task_until: Option<String>,
+    /// What the deadline was before it was moved.
+    was: Option<String>,
+    /// When the release goes out.
+    release: Option<String>,
     standing: Vec<String>,
     pub(crate) count: usize,
     /// To whom the mail goes of which this is a copy, as roles in words.
@@ -89,12 +91,16 @@ impl Facts {
                 let local = calendar.zone.to_datetime(until);
                 Some(format!("{} ({})", local.strftime("%A %-d %B %Y, %H:%M"), calendar.zone_name))
             }),
+            was: country.and_then(|country| Some(in_words(&round?.extensions.get(country)?.0))),
+            release: round
+                .and_then(|round| round.milestones.iter().find(|(id, _)| id.as_str() == "release"))
+                .map(|(_, moment)| in_words(moment)),
             standing: match (&brief.country, round) {
-                (None, Some(round)) => standing(world, id, round, texts, now),
+                (None, Some(round)) => standing::lines(world, (id, round), brief.role, texts, now),
                 _ => Vec::new(),
             },
             count: 1,
-            to: copied(texts, brief),
+            to: copied(world, texts, brief, now),
             due: participant.map(|participant| (participant.deadline.clone(), moves)),
             place: brief.country.clone(),
             now,
@@ -103,14 +109,15 @@ impl Facts {
 }
 
 /// The roles that get the mail itself, where this is a copy of it.
-fn copied(texts: &Texts, brief: &NoticeBrief) -> Option<String> {
-    let Action::Mail { to, copy, .. } = &texts.definition.step(&brief.step)?.action else { return None };
-    let roles: Vec<String> = to.iter().map(|role| format!("the {}", role.as_str().replace('-', " "))).collect();
-    let (last, others) = roles.split_last().filter(|_| copy.contains(&brief.role))?;
+fn copied(world: &World, texts: &Texts, brief: &NoticeBrief, now: Timestamp) -> Option<String> {
+    let to = texts.definition.copied(&brief.step, brief.role)?;
+    let held = to.iter().filter(|role| !world.network().holders(**role, brief.country.as_ref(), now).is_empty());
+    let roles: Vec<String> = held.map(|role| format!("the {}", role.as_str().replace('-', " "))).collect();
+    let (last, others) = roles.split_last()?;
     Some(if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) })
 }
 
-fn named(texts: &Texts, country: &Country) -> String {
+pub(crate) fn named(texts: &Texts, country: &Country) -> String {
     texts.calendars.get(country).map_or_else(|| country.to_string(), |calendar| calendar.name.clone())
 }
 
@@ -126,7 +133,7 @@ fn in_words(moment: &Moment) -> String {
     format!("{day}, {time} ({})", moment.reckoned.zone)
 }
 
-fn tables(tables: &[TableNo]) -> String {
+pub(crate) fn tables(tables: &[TableNo]) -> String {
     match tables {
         [] => "no tables".to_owned(),
         [one] => format!("table {one}"),
@@ -134,49 +141,4 @@ fn tables(tables: &[TableNo]) -> String {
             format!("tables {} and {last}", most.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
     }
-}
-
-/// Where a round stands, a line each: what is in, who is late, whom what waits for, which mail did not arrive.
-fn standing(world: &World, id: &RoundId, round: &Round, texts: &Texts, now: Timestamp) -> Vec<String> {
-    let (mut owed, mut received, mut accepted, mut without) = (0, 0, 0, 0);
-    let (mut late, mut ours) = (Vec::new(), Vec::new());
-    for (country, participant) in &round.participants {
-        owed += participant.tables.len();
-        let Some(part) = world.participation(id, country) else { continue };
-        received += participant.tables.len() - part.missing().count();
-        accepted += part.tables.values().filter(|table| table.state.is_accepted()).count();
-        without += part.tables.values().filter(|table| matches!(table.state, TableState::Declared)).count();
-        if part.owes_tables() && participant.deadline.at < now {
-            let days = working_days(texts, country, &participant.deadline, now);
-            late.push((days.unwrap_or(0), named(texts, country)));
-        } else if part.turn() == Turn::Ilo {
-            ours.push(named(texts, country));
-        }
-    }
-    late.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let late: Vec<String> = late.into_iter().map(|(days, name)| format!("{name} ({days} working days)")).collect();
-    let astray = world.notices(id).into_iter().filter(|(_, notice)| {
-        use NoticeState as S;
-        matches!(notice.state, S::Bounced { hard: true, .. } | S::Refused { .. } | S::Unknown)
-    });
-    let astray = astray.count();
-    let mut lines = vec![format!(
-        "Of {owed} tables {received} are in, {accepted} of them accepted; for {without} there are no data."
-    )];
-    lines.push(if late.is_empty() { "Nobody is late.".to_owned() } else { format!("Late: {}.", late.join(", ")) });
-    if !ours.is_empty() {
-        lines.push(format!("Waiting for the ILO: {}.", ours.join(", ")));
-    }
-    if astray > 0 {
-        let verb = if astray == 1 { "mail did" } else { "mails did" };
-        lines.push(format!("{astray} {verb} not arrive."));
-    }
-    lines
-}
-
-/// Working days of the country since its deadline.
-fn working_days(texts: &Texts, country: &Country, deadline: &Moment, now: Timestamp) -> Option<u32> {
-    let calendar = texts.calendars.get(country)?;
-    let today = calendar.zone.to_datetime(now).date();
-    calendar.working_days_between(deadline.local.date(), today).ok()
 }

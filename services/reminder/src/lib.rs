@@ -12,6 +12,7 @@ mod letter;
 mod outbox;
 mod preview;
 mod returned;
+mod standing;
 pub mod texts;
 pub mod transport;
 

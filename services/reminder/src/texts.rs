@@ -10,7 +10,7 @@ use rondo_domain::workflow::{Action, Bundle, Definition, Problem, Step, parse_to
 use serde::Deserialize;
 
 /// What a text may speak of.
-pub(crate) const VARIABLES: [&str; 17] = [
+pub(crate) const VARIABLES: [&str; 18] = [
     "name",
     "round",
     "country",
@@ -26,7 +26,8 @@ pub(crate) const VARIABLES: [&str; 17] = [
     "task_until",
     "standing",
     "count",
-    "to",
+    "was",
+    "release",
     "notice",
 ];
 
@@ -166,6 +167,16 @@ pub fn check(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
             return Err(Problem::of_file("workflow.toml", message).suggest(text, texts.kinds()));
         }
     }
+    let known = texts.languages();
+    if let Some(expected) = definition.expected.iter().find(|expected| !known.contains(&expected.language)) {
+        let what = format!(
+            "{} is written to in `{}`, for which there is no mail/sentences file",
+            expected.country, expected.language
+        );
+        return Err(
+            Problem::of_file("participants.toml", what).suggest(&expected.language, known.iter().map(String::as_str))
+        );
+    }
     let copies = |step: &&Step| matches!(&step.action, Action::Mail { copy, .. } if !copy.is_empty());
     if let Some(step) = definition.steps.iter().find(copies)
         && texts.sentences("en").is_none_or(|sentences| sentences.copy.is_empty())
@@ -194,8 +205,8 @@ pub fn check(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
             let message = format!("`{unknown}` is no kind of mail of this workflow");
             return Err(Problem::at(&file, text, offset, message).suggest(unknown, kinds));
         }
-        for text in [&sentences.greeting, &sentences.copy, &sentences.below].into_iter().chain(sentences.mail.values())
-        {
+        template(&file, &sentences.copy, &[&VARIABLES[..], &["to"]].concat())?;
+        for text in [&sentences.greeting, &sentences.below].into_iter().chain(sentences.mail.values()) {
             template(&file, text, &VARIABLES)?;
         }
     }

@@ -17,6 +17,9 @@ use crate::{asking, late};
 
 pub(crate) type Commands = Vec<Option<Command>>;
 
+/// The text by which a contact is invited, which each of them gets once.
+const INVITATION: &str = "invitation";
+
 /// A mail to be raised: its text, and to the holders of which roles.
 pub(crate) struct Mailing<'a> {
     pub(crate) text: &'a str,
@@ -58,7 +61,7 @@ pub(crate) fn act(
             return over.map(|outcome| complete(key, occurrence, outcome)).into_iter().collect();
         }
     }
-    if let Some(instead) = late::instead(world, step, key, occurrence) {
+    if let Some(instead) = late::instead(world, step, key, occurrence, now) {
         return instead;
     }
     let (mut commands, outcome) = match &step.action {
@@ -182,7 +185,7 @@ pub(crate) fn raise(
 ) -> (Commands, Outcome) {
     let Mailing { text, to, copy, task, now } = *mailing;
     let country = key.1.as_ref();
-    let bounced = country.and_then(|country| world.participation(&key.0, country)).map(|part| &part.bounced);
+    let part = country.and_then(|country| world.participation(&key.0, country));
     let due = world.run(&key.0, country).and_then(|run| run.occurrence(occurrence)).map(|(due, _)| due.at);
     let mut commands = Vec::new();
     let mut people: Vec<&PersonId> = Vec::new();
@@ -192,11 +195,13 @@ pub(crate) fn raise(
             break;
         }
         for person in world.network().holders(*role, country, now) {
-            if people.contains(&person) || bounced.is_some_and(|bounced| bounced.contains(person)) {
+            // Whoever was invited has the invitation already.
+            let has_it = text == INVITATION && part.is_some_and(|part| part.invited.contains(person));
+            if people.contains(&person) || has_it || part.is_some_and(|part| part.bounced.contains(person)) {
                 continue;
             }
             people.push(person);
-            let Some(notice) = notice_id(key, occurrence, person) else { continue };
+            let Some(notice) = notice_id(key, occurrence, task.map(|(of, _)| of), person) else { continue };
             let brief = NoticeBrief {
                 kind: text.to_owned(),
                 country: country.cloned(),
@@ -214,7 +219,11 @@ pub(crate) fn raise(
     }
     if people.is_empty() {
         let roles = to.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let reason = format!("nobody who can be reached holds the role {roles}");
+        let reason = if text == INVITATION && part.is_some_and(|part| !part.invited.is_empty()) {
+            format!("whoever holds the role {roles} was invited before")
+        } else {
+            format!("nobody who can be reached holds the role {roles}")
+        };
         return (Vec::new(), Outcome::Skipped { reason });
     }
     let what =
@@ -222,9 +231,12 @@ pub(crate) fn raise(
     (commands, Outcome::Ran { what })
 }
 
-fn notice_id(key: &RunKey, occurrence: &Occurrence, person: &PersonId) -> Option<NoticeId> {
+fn notice_id(key: &RunKey, occurrence: &Occurrence, task: Option<&Occurrence>, person: &PersonId) -> Option<NoticeId> {
     let country = key.1.as_ref().map_or_else(|| "round".to_owned(), |country| country.as_str().to_ascii_lowercase());
-    let hash = CommandId::of(&[occurrence.step.as_str(), &occurrence.of, person.as_str()]).to_string();
+    let mut parts = vec![occurrence.step.as_str(), &occurrence.of, person.as_str()];
+    // One step may tell of several tasks of another.
+    parts.extend(task.filter(|task| task.step != occurrence.step).map(|task| task.of.as_str()));
+    let hash = CommandId::of(&parts).to_string();
     let step: String = occurrence.step.as_str().chars().take(60).collect();
     format!("{country}-{step}-{}", &hash[..8]).parse().ok()
 }
@@ -343,7 +355,7 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
     let part = world.participation(&key.0, brief.country.as_ref()?)?;
     let person = brief.person.clone();
     match &notice.state {
-        NoticeState::Sent if brief.kind == "invitation" && !part.invited.contains(&person) => {
+        NoticeState::Sent if brief.kind == INVITATION && !part.invited.contains(&person) => {
             of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
         }
         // A refusal of ours (a wrong password, a full server) says nothing about the contact.

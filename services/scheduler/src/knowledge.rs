@@ -18,6 +18,9 @@ use crate::timers::Timers;
 /// A run: its round, and its country where it is one's.
 pub(crate) type RunKey = (RoundId, Option<Country>);
 
+/// Occurrences fired in one turn, at the most; the rest come with the next one.
+const AT_ONCE: usize = 1_000;
+
 /// An event that a step may wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Happened {
@@ -161,7 +164,8 @@ impl Knowledge {
 
     /// Occurrences due by now, earliest first, of rounds that are not held.
     pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(RunKey, Occurrence)> {
-        let (due, next) = self.timers.due(&self.world, now);
+        let (mut due, next) = self.timers.due(&self.world, now);
+        due.truncate(AT_ONCE);
         self.next_unpaused = next;
         due
     }

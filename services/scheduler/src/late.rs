@@ -1,6 +1,6 @@
 //! What becomes of a step that fires late, after a time of rest, or while an earlier occurrence of it is still under way.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rondo_domain::Role;
 use rondo_domain::run::{Occurrence, Outcome, Run, RunCommand, Settlement, Stage, Task};
 use rondo_domain::workflow::{Late, Overlap, Step};
@@ -18,7 +18,13 @@ const LATE: SignedDuration = SignedDuration::from_hours(1);
 const ASKED: [Role; 2] = [Role::RegionalCoordinator, Role::CollectionManager];
 
 /// What is done instead of carrying a fired step out, by its policy; nothing where it is carried out.
-pub(crate) fn instead(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) -> Option<Commands> {
+pub(crate) fn instead(
+    world: &World,
+    step: &Step,
+    key: &RunKey,
+    occurrence: &Occurrence,
+    now: Timestamp,
+) -> Option<Commands> {
     let run = world.run(&key.0, key.1.as_ref())?;
     let skip = |reason: String| Some(vec![complete(key, occurrence, Outcome::Skipped { reason })]);
     // Looked for only where it matters: a run may have thousands of occurrences.
@@ -46,7 +52,11 @@ pub(crate) fn instead(world: &World, step: &Step, key: &RunKey, occurrence: &Occ
         }
         Late::Ask => match run.tasks.get(occurrence) {
             Some(asked) if asked.lacks() == 0 => None,
-            Some(_) => Some(Vec::new()),
+            Some(_) => {
+                let over =
+                    asking::over(world, step, key, occurrence, now, "nobody had said whether it is carried out late");
+                Some(over.map(|outcome| complete(key, occurrence, outcome)).into_iter().collect())
+            }
             None => {
                 let what = format!(
                     "The step {} was due on {} and came {hours} hours late: approve that it is carried out all the same, or decline.",

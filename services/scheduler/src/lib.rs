@@ -1,5 +1,6 @@
-//! The scheduler reads every event of rounds, participations, runs and releases.
-//! It sends commands: configure a round, open participations, plan, fire and complete steps, raise notices, open tasks.
+//! The scheduler reads every event but those of figures.
+//! It sends commands: configure a round, open participations, plan, fire and complete steps, raise notices, open tasks, ask for
+//! checks, put releases together, note who was invited and whose mail came back.
 //! It knows the pinned definition of each round and what in it is due.
 //! It must never act on an event twice, nor on a round that is paused.
 

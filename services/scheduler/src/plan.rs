@@ -1,5 +1,6 @@
 //! Dates: milestones of a round and due moments of its steps, reckoned by each country's calendar.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -7,7 +8,7 @@ use jiff::civil::Time;
 use rondo_domain::calendar::{Calendar, CalendarError, Moment, Offset, Reckoning, Roll};
 use rondo_domain::round::{Participant, Round, RoundPlan};
 use rondo_domain::workflow::{Each, MilestoneRule, Step, Trigger};
-use rondo_domain::{Country, Year};
+use rondo_domain::{Country, MilestoneId, Year};
 
 use crate::cron::{self, CronError, Schedule};
 use crate::definitions::Ready;
@@ -41,6 +42,14 @@ pub enum PlanError {
         /// When it ends.
         until: String,
     },
+    /// Milestones are not in the order of a round.
+    #[error("the milestones are in no order that a round can have: {first}, and {then} comes after it")]
+    Order {
+        /// What comes first in a round, and when it would be.
+        first: String,
+        /// What follows it, and when it would be.
+        then: String,
+    },
     /// A milestone has no date that year.
     #[error("the milestone `{milestone}` has no date in {year}")]
     NoDate {
@@ -49,6 +58,20 @@ pub enum PlanError {
         /// When.
         year: Year,
     },
+}
+
+/// That a round begins before its deadline, ends after it, and is released last.
+fn in_order(milestones: &BTreeMap<MilestoneId, Moment>) -> Result<(), PlanError> {
+    let of = |name: &str| milestones.iter().find(|(id, _)| id.as_str() == name);
+    let dated: Vec<_> = ["launch", "deadline", "close", "release"].into_iter().filter_map(of).collect();
+    match dated.windows(2).find(|pair| pair[0].1.at >= pair[1].1.at) {
+        None => Ok(()),
+        Some(pair) => {
+            let told =
+                |(id, moment): (&MilestoneId, &Moment)| format!("{id} on {}", moment.local.strftime("%-d %b %Y"));
+            Err(PlanError::Order { first: told(pair[0]), then: told(pair[1]) })
+        }
+    }
 }
 
 impl Ready {
@@ -83,11 +106,12 @@ impl Ready {
     /// # Errors
     /// When a date cannot be reckoned.
     pub fn round_plan(&self, year: Year) -> Result<RoundPlan, PlanError> {
-        let mut milestones = std::collections::BTreeMap::new();
+        let mut milestones = BTreeMap::new();
         for rule in self.definition.milestones.values() {
             let country = rule.country.as_ref().unwrap_or(&self.definition.home);
             milestones.insert(rule.id.clone(), self.milestone(rule, year, self.calendar(country)?)?);
         }
+        in_order(&milestones)?;
         let launch = milestones.iter().find(|(id, _)| id.as_str() == "launch").map(|(_, moment)| moment.local.date());
         let mut participants = Vec::new();
         for expected in &self.definition.expected {
@@ -163,7 +187,7 @@ impl Ready {
         if self.cron_due(round, step, country, first)?.is_some() {
             return Ok(());
         }
-        let told = |id: &rondo_domain::MilestoneId| {
+        let told = |id: &MilestoneId| {
             let local = round.milestones.get(id).map(|moment| moment.local.strftime("%-d %b %Y").to_string());
             format!("{id} ({})", local.unwrap_or_else(|| "without a date".to_owned()))
         };

@@ -35,14 +35,23 @@ impl Timers {
     pub(crate) fn due(&mut self, world: &World, now: Timestamp) -> (Vec<(RunKey, Occurrence)>, Option<Timestamp>) {
         let (mut come, mut next) = (Vec::new(), None);
         for (at, number) in &self.set {
-            let Some(key) = self.runs.get(*number as usize).filter(|key| !is_held(world, key)) else { continue };
+            let Some(key) = self.runs.get(*number as usize) else { continue };
+            let round = world.round(&key.0);
             if *at > now {
-                next = Some(*at);
-                break;
+                // What is held has no next time; whatever lets it go on is an event.
+                let waits = round.is_some_and(|round| !round.paused && round.state != RoundState::Cancelled);
+                next = waits.then_some(*at);
+                if waits {
+                    break;
+                }
+            } else if round.is_some_and(|round| !round.paused) {
+                come.push((*at, *number, key));
             }
-            come.push((*at, *number, key));
         }
-        let runs: BTreeSet<(u32, &RunKey)> = come.iter().map(|(_, number, key)| (*number, *key)).collect();
+        // Nothing of a cancelled round comes any more.
+        let lives = |key: &RunKey| world.round(&key.0).is_some_and(|round| round.state != RoundState::Cancelled);
+        let runs: BTreeSet<(u32, &RunKey)> =
+            come.iter().filter(|(.., key)| lives(key)).map(|(_, number, key)| (*number, *key)).collect();
         let mut due = Vec::new();
         for (number, key) in runs {
             let planned = world.run(&key.0, key.1.as_ref()).into_iter().flat_map(Run::planned);
@@ -58,8 +67,4 @@ impl Timers {
         }
         (due, next)
     }
-}
-
-fn is_held(world: &World, (round, _): &RunKey) -> bool {
-    world.round(round).is_none_or(|round| round.paused || round.state == RoundState::Cancelled)
 }

@@ -2,7 +2,7 @@
 
 use crate::calendar::Moment;
 use crate::round::RoundState;
-use crate::run::{Occurrence, Stage};
+use crate::run::Occurrence;
 use crate::workflow::{Definition, Guarded, Needed, needed, unmet};
 use crate::world::World;
 use crate::{Country, RoundId};
@@ -29,7 +29,7 @@ pub fn coming(world: &World, id: &RoundId, definition: Option<&Definition>) -> V
     let mut coming = Vec::new();
     for (_, country, run) in world.runs().into_iter().filter(|(of, ..)| of == id) {
         let participation = country.as_ref().and_then(|country| world.participation(id, country));
-        for (occurrence, due, stage) in run.occurrences() {
+        for (occurrence, due) in run.planned() {
             let step = definition.and_then(|definition| definition.step(&occurrence.step));
             let guards = step.into_iter().flat_map(|step| step.guards.iter().map(String::as_str));
             let guarded = || has_begun && unmet(guards, Guarded { round, participation }).is_some();
@@ -39,7 +39,7 @@ pub fn coming(world: &World, id: &RoundId, definition: Option<&Definition>) -> V
                     matches!(needed(world, definition, step, key, occurrence), Needed::Failed(_))
                 })
             };
-            if *stage != Stage::Planned || guarded() || failed() {
+            if guarded() || failed() {
                 continue;
             }
             coming.push(Coming {
@@ -62,11 +62,9 @@ pub const SILENCE: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 pub fn silence(world: &World, now: jiff::Timestamp) -> Option<(usize, Moment)> {
     let quiet = |id: &RoundId| world.round(id).is_none_or(|round| round.paused || round.state == RoundState::Cancelled);
     let runs = world.runs().into_iter().filter(|(id, ..)| !quiet(id));
-    let overdue = runs.flat_map(|(_, _, run)| {
-        run.occurrences().filter(|(_, due, stage)| **stage == Stage::Planned && due.at + SILENCE < now)
-    });
+    let overdue = runs.flat_map(|(_, _, run)| run.planned().filter(|(_, due)| due.at + SILENCE < now));
     let (mut count, mut first): (usize, Option<&Moment>) = (0, None);
-    for (_, due, _) in overdue {
+    for (_, due) in overdue {
         count += 1;
         if first.is_none_or(|first| due.at < first.at) {
             first = Some(due);

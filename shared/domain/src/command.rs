@@ -98,6 +98,9 @@ impl Wish {
             } => {
                 vec![StreamId::round(round)]
             }
+            Self::Participation { command: ParticipationCommand::ReplaceContact { .. }, .. } => {
+                vec![StreamId::network()]
+            }
             Self::Run { round, command: RunCommand::AnswerTask { .. }, .. } => vec![StreamId::round(round)],
             Self::Figures { sheet, command: FiguresCommand::Record { round, .. } } => {
                 vec![StreamId::participation(round, &sheet.country)]
@@ -226,6 +229,14 @@ impl Context<'_> {
         match self.around(&StreamId::round(id)) {
             Some(Aggregate::Round(round)) if round.pin.is_some() => Ok(round),
             _ => Err(Rejection::UnknownRound { round: id.to_string() }),
+        }
+    }
+
+    /// The network, if the command's surroundings name it.
+    pub fn network(&self) -> Option<&Network> {
+        match self.around(&StreamId::network()) {
+            Some(Aggregate::Network(network)) => Some(network),
+            _ => None,
         }
     }
 

@@ -299,3 +299,24 @@ async fn what_waits_for_a_person_or_for_the_morning_is_given_up_when_the_deadlin
     assert!(!late.is_empty() && late.iter().all(|state| state.contains("the deadline was moved")), "{late:?}");
     house.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_leaves_any_more_of_a_round_that_was_cancelled() {
+    let house = House::with_mail(MailSection::default()).await;
+    // More time is granted on a Saturday, on which nobody is written to; on Sunday the round is cancelled.
+    house.move_to("2025-10-18T03:00:00Z").await;
+    let until = ready().set_deadline(&lao(), date(2025, 11, 21), None).unwrap();
+    house.round("coordinator", RoundCommand::Extend { country: lao(), until, reason: "a storm".to_owned() }).await;
+    house.move_to("2025-10-19T03:00:00Z").await;
+    house.round("coordinator", RoundCommand::Cancel { reason: "it is not held this year".to_owned() }).await;
+    house.move_to("2025-10-21T03:00:00Z").await;
+    let told: Vec<String> = house
+        .notices()
+        .await
+        .into_iter()
+        .filter(|notice| notice.brief.as_ref().is_some_and(|brief| brief.kind == "extension"))
+        .map(|notice| format!("{:?}", notice.state))
+        .collect();
+    assert!(!told.is_empty() && told.iter().all(|state| state.contains("the round was cancelled")), "{told:?}");
+    house.close().await;
+}

@@ -171,7 +171,7 @@ async fn of_round(house: &House, step: &str) -> Vec<String> {
 
 /// Four Mondays pass in which nothing fires; then the round goes on.
 async fn after_a_month_of_rest(to: &str) -> House {
-    let digest = "to = [\"regional-coordinator\"]\ntime-limit-hours = 24";
+    let digest = "to = [\"regional-coordinator\"]\ntime-limit-hours = 96";
     let bundle = changed(digest, &format!("to = [\"regional-coordinator\"]\n{to}"));
     let house = House::with_bundle(MailSection::default(), &bundle).await;
     house.move_to("2025-09-17T00:00:00Z").await;
@@ -222,5 +222,11 @@ async fn a_coordinator_is_asked_whether_a_late_step_is_carried_out() {
     let again =
         RunCommand::AnswerTask { occurrence: asked[0].clone(), answer: TaskAnswer::Declined, words: "no".to_owned() };
     assert!(house.act("coordinator", Wish::Run { round: round(), country: None, command: again }).await.is_err());
+    house.close().await;
+    // Whoever is not asked in time is not asked for ever.
+    let house = after_a_month_of_rest("late = \"ask\"\ntime-limit-hours = 1000").await;
+    house.move_to("2025-11-04T00:00:00Z").await;
+    let told = of_round(&house, "digest").await;
+    assert!(told[0].starts_with("nobody had said whether it is carried out late"), "{told:?}");
     house.close().await;
 }

@@ -9,7 +9,7 @@ use rondo_domain::{Country, InstitutionId, PlaceId, RoundId, Year};
 pub(crate) enum CalendarVerb {
     /// Show a country's or a place's days off and working weekends in a year, with what they were taken from.
     #[command(
-        after_help = "Examples:\n  rondo calendar show ilms-asean --country VNM --year 2025\n  rondo calendar show ilms-asean --country MYS --place MY-03 --year 2025"
+        after_help = "Examples:\n  rondo calendar show ilms-asean --country VNM --year 2025\n  rondo calendar show ilms-asean --country MMR --year 2025 --round ilms-asean-2025\n  rondo calendar show ilms-asean --country MYS --place MY-03 --year 2025"
     )]
     Show {
         /// A workflow of this program, or the folder of one.
@@ -21,6 +21,9 @@ pub(crate) enum CalendarVerb {
         place: Option<PlaceId>,
         #[arg(long)]
         year: Year,
+        /// With the days that were proclaimed while this round was under way.
+        #[arg(long, value_name = "ROUND")]
+        round: Option<RoundId>,
     },
     /// Record in a round that a day, a week or a zone is not as its calendar has it; or show what that would move.
     #[command(

@@ -15,7 +15,15 @@ use crate::output::{Form, Listing, hint, line};
 
 pub(crate) async fn run(verb: &CalendarVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
     match verb {
-        CalendarVerb::Show { workflow, country, place, year } => show(workflow, country, place.as_ref(), *year, form),
+        CalendarVerb::Show { workflow, country, place, year, round } => {
+            let mut calendars = Calendars::read(&builtin::bundle(workflow)?)?;
+            if let Some(round) = round {
+                let standing = desk.round(round).await?;
+                let (_, ready) = desk.definition(&standing).await?;
+                calendars = ready.in_round(&standing).map_err(|e| Failure::of(&e))?.calendars.clone();
+            }
+            show(&calendars, (country, place.as_ref()), *year, form)
+        }
         CalendarVerb::Change { round, country, place, what, title, estimated, rest, reason, preview } => {
             let title = title.clone().unwrap_or_default();
             let change = match (what.off, what.worked, what.week_from, &what.zone) {
@@ -32,9 +40,22 @@ pub(crate) async fn run(verb: &CalendarVerb, desk: &Desk, form: Form, served: bo
     }
 }
 
-/// The days of a year that are not as their weekday has them.
-fn show(workflow: &str, country: &Country, place: Option<&PlaceId>, year: Year, form: Form) -> Result<(), Failure> {
-    let calendars = Calendars::read(&builtin::bundle(workflow)?)?;
+/// The days of a year that are not as their weekday has them, by a workflow alone.
+pub(crate) fn show_of(
+    workflow: &str,
+    whose: (&Country, Option<&PlaceId>),
+    year: Year,
+    form: Form,
+) -> Result<(), Failure> {
+    show(&Calendars::read(&builtin::bundle(workflow)?)?, whose, year, form)
+}
+
+fn show(
+    calendars: &Calendars,
+    (country, place): (&Country, Option<&PlaceId>),
+    year: Year,
+    form: Form,
+) -> Result<(), Failure> {
     let calendar = match place {
         Some(place) => calendars.places.get(place).filter(|calendar| calendar.country == *country),
         None => calendars.get(country),
@@ -42,7 +63,7 @@ fn show(workflow: &str, country: &Country, place: Option<&PlaceId>, year: Year, 
     let calendar = calendar.ok_or_else(|| {
         let places: Vec<String> = calendars.places.keys().map(ToString::to_string).collect();
         Failure::not_found(format!(
-            "{workflow} has no such calendar; it has {} countries, and the places {}",
+            "there is no such calendar, but those of {} countries, and of the places {}",
             calendars.countries.len(),
             places.join(", ")
         ))

@@ -195,8 +195,11 @@ pub(crate) async fn propose(
     let columns = &[("/country", "Country"), ("/step", "Step"), ("/change", "Change"), ("/was", "Was"), ("/is", "Is")];
     Listing { name: "moves", columns, entries, empty: "No step that is still to come moves by it." }.print(form)?;
     hint(&format!(
-        "The versions differ in {} places (rondo workflow diff). Milestones and deadlines were announced and stay.",
-        differences(&was, &bundle)?.len()
+        "The versions differ in {} (rondo workflow diff). Milestones and deadlines were announced and stay.",
+        match differences(&was, &bundle)?.len() {
+            1 => "one place".to_owned(),
+            places => format!("{places} places"),
+        }
     ));
     let Some(reason) = reason else {
         hint("Nothing is recorded. Give the same with --reason instead of --preview to propose it.");
@@ -213,6 +216,12 @@ pub(crate) async fn moved(id: &RoundId, bundle: &Bundle, desk: &Desk) -> Result<
     let round = desk.round(id).await?;
     let (was, ready) = desk.definition(&round).await?;
     let other = builtin::checked(bundle)?.ready;
+    if other.definition.id != ready.definition.id {
+        return Err(Failure::usage(format!(
+            "{} is another workflow than {}, by which {id} goes; a round goes on by another version of its own",
+            other.definition.id, ready.definition.id
+        )));
+    }
     let world = desk.world(&[StreamId::round(id).as_str(), &format!("run/{id}")]).await?;
     let moves = ready.migrated_to(&other, &round, |country| world.run(id, country));
     Ok((was, moves.map_err(|e| Failure::usage(e.to_string()))?))

@@ -118,7 +118,7 @@ async fn explained(
         let since = since.strftime("%a %-d %b %Y %H:%M UTC");
         say("Turn: ", &[format!("{}, since {since}.", whose(why.turn))]);
     }
-    say("Deadline: ", &[format!("{until}, {}.", deadline.explanation())]);
+    say("Deadline: ", &[format!("{until}, {}.", standing.deadline_explained(country))]);
     say("Held: ", &why.held);
     say("Last mail: ", why.last_mail.as_slice());
     say("Waits for a person: ", &why.tasks);

@@ -1,5 +1,6 @@
 //! `rondo reminder`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub(crate) async fn run(
         }
         ReminderVerb::Pause { round, scope, reason } => {
             let (scope, reason) = (meant(scope), reason.clone());
+            is_there(round, &scope, desk).await?;
             let told = format!("{scope} of {round} waits until it is resumed.");
             desk.round_command(round, RoundCommand::PauseMail { scope, reason }).await?;
             remark(served);
@@ -74,6 +76,29 @@ fn meant(scope: &Scope) -> MailScope {
         Scope { kind: Some(kind), .. } => MailScope::Kind(kind.clone()),
         Scope { to: Some(person), .. } => MailScope::Person(person.clone()),
         _ => MailScope::All,
+    }
+}
+
+/// That there is such mail: a word that is mistyped would pause nothing.
+async fn is_there(id: &RoundId, scope: &MailScope, desk: &Desk) -> Result<(), Failure> {
+    let round = desk.round(id).await?;
+    match scope {
+        MailScope::Country(country) if !round.participants.contains_key(country) => {
+            Err(Failure::not_found(format!("{country} does not take part in {id}")))
+        }
+        MailScope::Kind(kind) => {
+            let (_, ready) = desk.definition(&round).await?;
+            let kinds: BTreeSet<&str> = ready.definition.steps.iter().filter_map(|step| step.action.mail()).collect();
+            if kinds.contains(kind.as_str()) {
+                return Ok(());
+            }
+            let kinds = kinds.into_iter().collect::<Vec<_>>().join(", ");
+            Err(Failure::not_found(format!("{id} has no mail of the kind `{kind}`; it has {kinds}")))
+        }
+        MailScope::Person(person) if !desk.world(&["network"]).await?.network().grants.contains_key(person) => Err(
+            Failure::not_found(format!("nobody who holds a role is called {person}; `rondo person list` shows them")),
+        ),
+        _ => Ok(()),
     }
 }
 

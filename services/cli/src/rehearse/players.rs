@@ -10,6 +10,7 @@ use rondo_domain::event::Event;
 use rondo_domain::network::Network;
 use rondo_domain::participation::{
     Answer as Said, Channel, Participation, ParticipationCommand, ParticipationEvent as P, QueryState, ReceivedFile,
+    SubmissionState,
 };
 use rondo_domain::release::ReleaseCommand;
 use rondo_domain::round::{Participant, RoundEvent, RoundState};
@@ -101,11 +102,17 @@ impl Players {
         let Some(standing) = world.round(&self.round) else { return Ok(()) };
         self.years.clone_from(&standing.reference_years);
         self.tables = standing.participants.iter().map(|(of, part)| (of.clone(), part.tables.clone())).collect();
+        self.finalising = standing.state == RoundState::Finalising;
         for (country, participant) in &standing.participants {
             let nothing = Participation::default();
             let part = world.participation(&self.round, country).unwrap_or(&nothing);
             if part.submissions.is_empty() && part.closed.is_none() && part.declined.is_none() {
                 self.plan_answer(ready, country, participant.deadline.local.date(), now)?;
+            } else if part.submissions.values().all(|sent| sent.state == SubmissionState::Rejected)
+                && part.owes_tables()
+            {
+                let next = u8::try_from(part.submissions.len() + 1).unwrap_or(u8::MAX);
+                self.soon(ready, Some(country), now, Act::Send(country.clone(), next))?;
             } else if part.tables.values().any(|table| table.state.is_accepted()) {
                 self.accepted.insert(country.clone());
             }
@@ -119,7 +126,6 @@ impl Players {
             if part.tables.values().any(|table| table.state.is_in() && !table.state.is_accepted()) {
                 self.soon(ready, None, now, Act::Accept(country.clone()))?;
             }
-            self.finalising = standing.state == RoundState::Finalising;
             if self.finalising && !part.confirmed && self.accepted.contains(country) {
                 self.soon(ready, Some(country), now, Act::Confirm(country.clone()))?;
             }

@@ -99,7 +99,7 @@ pub(crate) async fn country(
             country: country.to_string(),
             state: part.state().as_str(),
             deadline: words::moment(&participant.deadline),
-            explanation: participant.deadline.explanation(),
+            explanation: world.round(&round)?.deadline_explained(&country),
             why: why.because.sentence(&words::country(&texts, &country), &words::moment(&participant.deadline)),
             held: why.held,
             people: people(world.network(), &country, now),

@@ -105,7 +105,10 @@ fn line(standing: &Round, notice: &Notice, texts: &Texts) -> Option<Line> {
     Some(Line {
         due: local(brief.due_at),
         country: brief.country.as_ref().map(|c| words::country(texts, c)).unwrap_or_default(),
-        kind: brief.kind.clone(),
+        kind: match texts.definition.as_ref().and_then(|definition| definition.copied(&brief.step, brief.role)) {
+            Some(_) => format!("{}, a copy", brief.kind),
+            None => brief.kind.clone(),
+        },
         role: brief.role.as_str(),
         person: brief.person.to_string(),
         state: notice.state.as_str(),

@@ -36,7 +36,9 @@ pub enum CalendarError {
     #[error("`{0}` is not a zone of the time-zone database")]
     UnknownZone(String),
     /// The calendar does not cover the year.
-    #[error("the calendar of {country} has no holidays for {year}; it covers {covered}")]
+    #[error(
+        "the calendar of {country} has no holidays for {year}; it covers {covered}. Add the year to calendar/holidays.csv in a copy of the workflow"
+    )]
     YearNotCovered {
         /// Whose calendar.
         country: Country,

@@ -7,9 +7,10 @@ use super::parts::{QueryState, Turn};
 use super::state::Participation;
 use super::{MAX_FILE, MAX_SUBMISSIONS, ReceivedFile};
 use crate::command::Context;
+use crate::network::Grant;
 use crate::reason::text_is_well_formed;
 use crate::table::TableNo;
-use crate::{Country, QueryId, Rejection, Role, RoundId};
+use crate::{Country, PersonId, QueryId, Rejection, Role, RoundId};
 
 const ENGINE: &[Role] = &[Role::Service];
 const COUNTRY: &[Role] = &Role::NATIONAL;
@@ -113,6 +114,30 @@ fn receive(state: &Participation, round: &RoundId, command: &C, context: &Contex
     }])
 }
 
+/// That one person can come in another's place: the one was a contact of the country, and the other holds a role for it.
+fn are_contacts(
+    state: &Participation,
+    country: &Country,
+    (was, is): (&PersonId, &PersonId),
+    context: &Context<'_>,
+) -> Result<(), Rejection> {
+    let network = context.network();
+    let roles = |person: &PersonId| network.and_then(|network| network.grants.get(person)).into_iter().flatten();
+    let of_country = |grant: &&Grant| COUNTRY.contains(&grant.role) && grant.country.as_ref() == Some(country);
+    let was_one =
+        state.invited.contains(was) || state.bounced.contains(was) || roles(was).any(|grant| of_country(&grant));
+    if !was_one {
+        return Err(Rejection::Malformed {
+            what: format!("{was} is no contact of {country}, so nobody comes in their place"),
+        });
+    }
+    if !roles(is).any(|grant| of_country(&grant) && grant.holds_at(context.now)) {
+        let what = format!("{is} holds no role for {country}: give them one first, with `rondo person grant`");
+        return Err(Rejection::Malformed { what });
+    }
+    Ok(())
+}
+
 fn well_formed(file: &ReceivedFile) -> Result<(), Rejection> {
     let name = &file.name;
     if name.is_empty() || name.len() > 200 || name.chars().any(|c| c.is_control() || c == '/' || c == '\\') {
@@ -168,6 +193,7 @@ fn decide_course(
         C::ReplaceContact { was, is, reason } => {
             context.require_role(COORDINATORS, "replace a contact")?;
             require_text(reason)?;
+            are_contacts(state, country, (was, is), context)?;
             E::ContactReplaced { was: was.clone(), is: is.clone(), reason: reason.clone() }
         }
         C::Acknowledge => {

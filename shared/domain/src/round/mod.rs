@@ -241,6 +241,8 @@ pub struct Round {
     pub reference_years: Vec<Year>,
     /// How often each country's deadline was moved, which is the SEQUENCE of its calendar entry (RFC 5545, section 3.8.7.4).
     pub moves: BTreeMap<Country, u32>,
+    /// What each deadline that was moved had been before, and why it was moved, of the last time.
+    pub extensions: BTreeMap<Country, (Moment, String)>,
     /// Mail that is held, and why.
     pub mail_paused: BTreeMap<MailScope, String>,
     /// What was learned, and for the next round of which workflow.
@@ -313,9 +315,10 @@ impl Round {
             RoundEvent::CountryAdmitted { participant, .. } => {
                 self.participants.insert(participant.country.clone(), participant.clone());
             }
-            RoundEvent::DeadlineExtended { country, is, .. } => {
+            RoundEvent::DeadlineExtended { country, was, is, reason } => {
                 if let Some(participant) = self.participants.get_mut(country) {
                     participant.deadline = is.clone();
+                    self.extensions.insert(country.clone(), (was.clone(), reason.clone()));
                     *self.moves.entry(country.clone()).or_default() += 1;
                 }
             }
@@ -343,6 +346,17 @@ impl Round {
             RoundEvent::RoundFinalising {} => self.state = RoundState::Finalising,
             RoundEvent::RoundPublished { .. } => self.state = RoundState::Published,
             RoundEvent::RoundCancelled { .. } => self.state = RoundState::Cancelled,
+        }
+    }
+
+    /// How a country's deadline came to be, in words: by which rule, and why it was moved if it was.
+    pub fn deadline_explained(&self, country: &Country) -> String {
+        let rule = self.participants.get(country).map(|part| part.deadline.explanation()).unwrap_or_default();
+        match self.extensions.get(country) {
+            Some((was, reason)) => {
+                format!("{rule}; moved from {}: {reason}", was.local.strftime("%a %-d %b %Y %H:%M"))
+            }
+            None => rule,
         }
     }
 

@@ -172,10 +172,10 @@ pub enum Stage {
 /// A run as it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Run {
-    /// When each occurrence is due.
-    due: BTreeMap<Occurrence, Moment>,
-    /// The stage of those whose time has come: most of what a log holds may be waiting for years.
-    come: BTreeMap<Occurrence, Stage>,
+    /// When each occurrence is due that waits for its time: most of what a log holds may wait for years.
+    waiting: BTreeMap<Occurrence, Moment>,
+    /// Those whose time has come, when they were due, and their stage.
+    come: BTreeMap<Occurrence, (Moment, Stage)>,
     /// What was asked of people, settled or not.
     pub tasks: BTreeMap<Occurrence, TaskState>,
 }
@@ -188,7 +188,7 @@ impl Run {
                 self.come.remove(occurrence);
                 let step = self.of_step(&occurrence.step).next().map_or(&occurrence.step, |(other, ..)| &other.step);
                 let occurrence = Occurrence { step: step.clone(), of: occurrence.of.clone() };
-                self.due.insert(occurrence, due.clone());
+                self.waiting.insert(occurrence, due.clone());
             }
             RunEvent::StepFired { occurrence, .. } => self.set(occurrence, Stage::Fired { at: stamp.at }),
             RunEvent::StepCompleted { occurrence, outcome } => {
@@ -212,23 +212,32 @@ impl Run {
     }
 
     fn set(&mut self, occurrence: &Occurrence, stage: Stage) {
-        if let Some((occurrence, _)) = self.due.get_key_value(occurrence) {
-            self.come.insert(occurrence.clone(), stage);
+        if let Some((occurrence, due)) = self.waiting.remove_entry(occurrence) {
+            self.come.insert(occurrence, (due, stage));
+        } else if let Some(come) = self.come.get_mut(occurrence) {
+            come.1 = stage;
         }
-    }
-
-    fn stage(&self, occurrence: &Occurrence) -> &Stage {
-        self.come.get(occurrence).unwrap_or(&Stage::Planned)
     }
 
     /// When an occurrence is due, and where it stands.
     pub fn occurrence(&self, occurrence: &Occurrence) -> Option<(&Moment, &Stage)> {
-        Some((self.due.get(occurrence)?, self.stage(occurrence)))
+        let waits = self.waiting.get(occurrence).map(|due| (due, &Stage::Planned));
+        waits.or_else(|| self.come.get(occurrence).map(|(due, stage)| (due, stage)))
     }
 
-    /// Every occurrence with its due moment and stage, by step.
+    /// Every occurrence with its due moment and stage: those that have come, then those that wait, each by step.
     pub fn occurrences(&self) -> impl Iterator<Item = (&Occurrence, &Moment, &Stage)> {
-        self.due.iter().map(|(occurrence, due)| (occurrence, due, self.stage(occurrence)))
+        let come = self.come.iter().map(|(occurrence, (due, stage))| (occurrence, due, stage));
+        come.chain(self.waiting.iter().map(|(occurrence, due)| (occurrence, due, &Stage::Planned)))
+    }
+
+    /// The occurrences of one step: those that have come, then those that wait.
+    pub fn of_step<'r>(&'r self, step: &'r StepId) -> impl Iterator<Item = (&'r Occurrence, &'r Moment, &'r Stage)> {
+        let first = Occurrence { step: step.clone(), of: SmolStr::default() };
+        let come = self.come.range(first.clone()..).map(|(occurrence, (due, stage))| (occurrence, due, stage));
+        let waiting = self.waiting.range(first..).map(|(occurrence, due)| (occurrence, due, &Stage::Planned));
+        let mine = |of: &(&Occurrence, &Moment, &Stage)| of.0.step == *step;
+        come.take_while(mine).chain(waiting.take_while(mine))
     }
 
     /// The newest of a step's occurrences that have the same cause.
@@ -245,14 +254,7 @@ impl Run {
 
     /// The occurrences whose time has not come, and when it will.
     pub fn planned(&self) -> impl Iterator<Item = (&Occurrence, &Moment)> {
-        self.due.iter().filter(|(occurrence, _)| *self.stage(occurrence) == Stage::Planned)
-    }
-
-    /// The occurrences of one step.
-    pub fn of_step<'r>(&'r self, step: &'r StepId) -> impl Iterator<Item = (&'r Occurrence, &'r Moment, &'r Stage)> {
-        let first = Occurrence { step: step.clone(), of: SmolStr::default() };
-        let mine = self.due.range(first..).take_while(|(occurrence, _)| occurrence.step == *step);
-        mine.map(|(occurrence, due)| (occurrence, due, self.stage(occurrence)))
+        self.waiting.iter()
     }
 }
 

@@ -10,7 +10,8 @@ use crate::StepId;
 pub struct Occurrence {
     /// The step.
     pub step: StepId,
-    /// What makes this occurrence itself: a milestone, a cron time, or the event that caused it. A step whose deadline was
+    /// What makes this occurrence itself: a milestone, a cron time, or the word of the event that caused it with
+    /// what tells that event from others. A step whose deadline was
     /// moved after its time had come occurs again, as `deadline+1`, `deadline+2`.
     pub of: SmolStr,
 }

@@ -264,6 +264,14 @@ impl Definition {
         }
     }
 
+    /// The roles that a step's mail goes to, of which holders of this one get a copy; nothing where they get the mail itself.
+    pub fn copied(&self, step: &StepId, role: Role) -> Option<&[Role]> {
+        match &self.step(step)?.action {
+            Action::Mail { to, copy, .. } if copy.contains(&role) => Some(to),
+            _ => None,
+        }
+    }
+
     /// A step by its name.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == *id)

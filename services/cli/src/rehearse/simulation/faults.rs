@@ -71,14 +71,17 @@ impl Trouble {
     }
 
     /// Until when a service that dies now stays down, if it is not there again at once.
-    pub(super) fn down_until(&self, now: Timestamp) -> Option<Timestamp> {
+    /// Whether mail hangs on it says whether a mail that was missed meanwhile is excused.
+    pub(super) fn down_until(&self, now: Timestamp, mails: bool) -> Option<Timestamp> {
         let mut chance = locked(&self.chance);
         let until = (chance.u8(0..4) == 0).then(|| now + SignedDuration::from_hours(chance.i64(1..60)))?;
-        locked(&self.happened).down.push((now, until));
+        if mails {
+            locked(&self.happened).down.push((now, until));
+        }
         Some(until)
     }
 
-    /// When a service was down.
+    /// When a service was down on which mail hangs.
     pub(super) fn down(&self) -> Vec<(Timestamp, Timestamp)> {
         locked(&self.happened).down.clone()
     }

@@ -308,7 +308,12 @@ impl Story {
         let answered = self.sent.get(country).is_some_and(|sent| sent.iter().any(meets));
         let unreachable = self.unreachable.get(country).is_some_and(|since| *since < span.1);
         let over = self.closed.is_none_or(|closed| closed < span.1);
-        let paused = self.paused.iter().any(meets) || self.mail_paused.iter().any(|(_, span)| meets(span));
+        let about = |scope: &MailScope| match scope {
+            MailScope::Country(of) => of == country,
+            _ => true,
+        };
+        let held = self.mail_paused.iter().any(|(scope, span)| about(scope) && meets(span));
+        let paused = held || self.paused.iter().any(meets);
         answered || unreachable || over || paused || played.trouble.down().iter().any(meets)
     }
 }

@@ -1,6 +1,7 @@
 //! The program's services in a simulated round: the real ones, each of which may die at any of its commands and is begun anew.
 
 use super::*;
+use rondo_eventlog::Fault;
 use rondo_publisher::Publisher;
 use rondo_runtime::progress::Idle;
 use rondo_validator::Validator;
@@ -73,11 +74,14 @@ impl Services {
             match turn {
                 Ok(None) => {}
                 Ok(Some(idle)) => return Some((idle.position, idle.next)),
-                Err(_) => {
+                Err(Fault::Stopped) => {
                     self.running.remove(&which);
-                    self.down.extend(self.trouble.down_until(now).map(|until| (which, until)));
+                    let mails = matches!(which, Which::Scheduler | Which::Reminder);
+                    self.down.extend(self.trouble.down_until(now, mails).map(|until| (which, until)));
                     return None;
                 }
+                // Nothing but what was drawn may go wrong.
+                Err(fault) => panic!("the {which:?} failed: {fault}"),
             }
         }
     }
