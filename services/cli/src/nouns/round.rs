@@ -1,5 +1,7 @@
 //! `rondo round`.
 
+use jiff::civil::Date;
+use rondo_domain::calendar::Offset;
 use rondo_domain::event::Event;
 use rondo_domain::participation::{Participation, TableState};
 use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent, RoundPlan};
@@ -56,40 +58,50 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
         }
         RoundVerb::Close { round } => act(desk, round, RoundCommand::Close, "is closed to submissions", served).await,
         RoundVerb::Extend { round, country, by, until, reason } => {
-            let standing = desk.round(round).await?;
-            let (_, ready) = desk.definition(&standing).await?;
-            let part = standing.participants.get(country).ok_or_else(|| {
-                Failure::from(rondo_domain::Rejection::UnknownParticipation {
-                    round: round.to_string(),
-                    country: country.to_string(),
-                })
-            })?;
-            let moment = match (by, until) {
-                (Some(by), _) => ready.extended(country, &part.deadline, *by),
-                (None, Some(day)) => ready.set_deadline(country, *day, None),
-                (None, None) => return Err(Failure::usage("give --by or --until")),
-            };
-            let until = moment.map_err(|e| Failure::usage(e.to_string()))?;
-            let calendar = ready.calendar(country).map_err(|e| Failure::usage(e.to_string()))?;
-            if let Some(off) = calendar.day_off(until.local.date()).map_err(|e| Failure::usage(e.to_string()))? {
-                let day = until.local.strftime("%a %-d %b %Y");
-                hint(&format!(
-                    "Mind that nobody works in {country} on {day}: {off}. A deadline that is set stays there."
-                ));
-            }
-            let mut moved = part.clone();
-            moved.deadline = until.clone();
-            let plan = RoundPlan {
-                milestones: standing.milestones.clone(),
-                participants: vec![moved],
-                reference_years: standing.reference_years.clone(),
-            };
-            ready.every_step_is_dated(&plan).map_err(|e| Failure::usage(e.to_string()))?;
-            let told = format!("has a new deadline for {country}: {} ({})", until.local, until.reckoned.zone);
-            let command = RoundCommand::Extend { country: country.clone(), until, reason: reason.clone() };
+            let (command, told) = extension(round, country, (*by, *until), reason, desk).await?;
             act(desk, round, command, &told, served).await
         }
     }
+}
+
+/// A country's deadline moved by an offset or to a day: the command, and what is told of it.
+async fn extension(
+    round: &RoundId,
+    country: &Country,
+    (by, until): (Option<Offset>, Option<Date>),
+    reason: &str,
+    desk: &Desk,
+) -> Result<(RoundCommand, String), Failure> {
+    let standing = desk.round(round).await?;
+    let (_, ready) = desk.definition(&standing).await?;
+    let part = standing.participants.get(country).ok_or_else(|| {
+        Failure::from(rondo_domain::Rejection::UnknownParticipation {
+            round: round.to_string(),
+            country: country.to_string(),
+        })
+    })?;
+    let moment = match (by, until) {
+        (Some(by), _) => ready.extended(country, &part.deadline, by),
+        (None, Some(day)) => ready.set_deadline(country, day, None),
+        (None, None) => return Err(Failure::usage("give --by or --until")),
+    };
+    let until = moment.map_err(|e| Failure::usage(e.to_string()))?;
+    let calendar = ready.calendar(country).map_err(|e| Failure::usage(e.to_string()))?;
+    if let Some(off) = calendar.day_off(until.local.date()).map_err(|e| Failure::usage(e.to_string()))? {
+        let day = until.local.strftime("%a %-d %b %Y");
+        hint(&format!("Mind that nobody works in {country} on {day}: {off}. A deadline that is set stays there."));
+    }
+    let mut moved = part.clone();
+    moved.deadline = until.clone();
+    let plan = RoundPlan {
+        milestones: standing.milestones.clone(),
+        participants: vec![moved],
+        reference_years: standing.reference_years.clone(),
+    };
+    ready.every_step_is_dated(&plan).map_err(|e| Failure::usage(e.to_string()))?;
+    let told = format!("has a new deadline for {country}: {} ({})", until.local, until.reckoned.zone);
+    let command = RoundCommand::Extend { country: country.clone(), until, reason: reason.to_owned() };
+    Ok((command, told))
 }
 
 /// A lesson for the next round of a workflow that there is.

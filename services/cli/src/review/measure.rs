@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::date;
+use rondo_domain::calendar::Calendars;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{FiguresEvent, Sex};
 use rondo_domain::notice::{Notice, NoticeState};
@@ -28,6 +29,7 @@ pub(super) const FOLLOWED_WITHIN_DAYS: i64 = 7;
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Filled {
     pub(super) table: u8,
+    pub(super) title: String,
     pub(super) state: String,
     pub(super) years: usize,
     pub(super) total: usize,
@@ -41,10 +43,15 @@ pub(super) struct Filled {
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct OfCountry {
     pub(super) country: String,
+    pub(super) name: String,
     pub(super) state: String,
+    /// Why its part was closed without an answer, or was not taken up.
+    pub(super) closed: Option<String>,
     pub(super) answered: bool,
     pub(super) deadline: Option<Timestamp>,
     pub(super) extensions: u32,
+    /// What the deadline was before it was last moved, and why it was moved.
+    pub(super) extended: Option<(Timestamp, String)>,
     pub(super) first_sent: Option<Timestamp>,
     /// When every owed table was in.
     pub(super) complete_at: Option<Timestamp>,
@@ -135,7 +142,7 @@ pub(super) async fn round(
     ledger: &dyn Ledger,
     world: &World,
     (id, round): (&RoundId, &Round),
-    questionnaire: &Questionnaire,
+    (questionnaire, calendars): (&Questionnaire, &Calendars),
     now: Timestamp,
 ) -> Result<Measured, Failure> {
     let records = ledger::read_all(ledger, &format!("participation/{id}/")).await?;
@@ -148,6 +155,7 @@ pub(super) async fn round(
     for country in round.participants.keys() {
         let part = world.participation(id, country).cloned().unwrap_or_default();
         let mut measured = of_country(round, country, &part, &records, now);
+        measured.name = calendars.get(country).map_or_else(|| country.to_string(), |calendar| calendar.name.clone());
         measured.tables = tables(ledger, (id, round), questionnaire, country, &part).await?;
         let changes = revisions(ledger, (id, round), questionnaire, country).await?;
         measured.revised = changes.len();
@@ -194,9 +202,11 @@ fn of_country(round: &Round, country: &Country, part: &Participation, records: &
     OfCountry {
         country: country.to_string(),
         state: part.state().as_str().to_owned(),
+        closed: part.closed.clone().or_else(|| part.declined.clone()),
         answered: !in_since.is_empty(),
         deadline,
         extensions: round.moves.get(country).copied().unwrap_or(0),
+        extended: round.extensions.get(country).map(|(was, reason)| (was.at, reason.clone())),
         first_sent,
         complete_at,
         punctuality_days: complete_at.zip(deadline).map(|(done, due)| {
@@ -248,10 +258,13 @@ async fn tables(
         let each: usize = meant.map(|layout| cells_each(questionnaire, layout)).sum();
         all.push(Filled {
             table: no.0,
-            state: serde_json::to_value(table.state)
-                .ok()
-                .and_then(|v| v.as_str().map(str::to_owned))
-                .unwrap_or_default(),
+            title: questionnaire.tables.get(no).cloned().unwrap_or_default(),
+            state: if table.state == TableState::Expected && (part.closed.is_some() || part.declined.is_some()) {
+                "not-answered".to_owned()
+            } else {
+                let word = serde_json::to_value(table.state).ok();
+                word.and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+            },
             years: mine.iter().map(|figure| figure.key.year).collect::<BTreeSet<_>>().len(),
             total: count(Sex::Total),
             men: count(Sex::Male),

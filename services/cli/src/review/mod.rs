@@ -22,13 +22,16 @@ pub(crate) async fn run(id: &RoundId, out: Option<&Path>, desk: &Desk, form: For
     let world = desk.world(&["round/", "participation/", "notice/"]).await?;
     let round = desk.round(id).await?;
     let questionnaire = desk.questionnaire(&round).await?;
-    let this = measure::round(&*desk.ledger, &world, (id, &round), &questionnaire, now).await?;
+    let calendars = desk.definition(&round).await.map(|(_, ready)| ready.calendars).unwrap_or_default();
+    let by = (&questionnaire, &calendars);
+    let this = measure::round(&*desk.ledger, &world, (id, &round), by, now).await?;
     let workflow = |pin: &Option<rondo_domain::round::Pin>| pin.as_ref().map(|pin| pin.workflow.clone());
     let mut earlier = Vec::new();
     for (other, standing) in world.rounds() {
         if workflow(&standing.pin) == workflow(&round.pin) && standing.year < round.year {
             let questionnaire = desk.questionnaire(standing).await?;
-            earlier.push(measure::round(&*desk.ledger, &world, (&other, standing), &questionnaire, now).await?);
+            let by = (&questionnaire, &calendars);
+            earlier.push(measure::round(&*desk.ledger, &world, (&other, standing), by, now).await?);
         }
     }
     if let Some(folder) = out {
@@ -225,7 +228,7 @@ fn overview(this: &Measured) -> Section {
     let rows = this.countries.iter().map(|country| {
         let (came, expected) = cells(country);
         vec![
-            country.country.clone(),
+            format!("{} ({})", country.name, country.country),
             country.state.replace('-', " "),
             or_none(country.punctuality_days),
             or_none(country.timeliness_days),
@@ -260,8 +263,9 @@ fn by_table(this: &Measured) -> Section {
     let rows = numbers.into_iter().map(|no| {
         let of = || this.countries.iter().flat_map(|c| &c.tables).filter(move |table| table.table == no);
         let each: usize = of().map(|table| table.expected_each).sum();
+        let title = of().map(|table| table.title.as_str()).next().unwrap_or_default();
         vec![
-            no.to_string(),
+            format!("{no} {title}"),
             of().count().to_string(),
             of().filter(|table| table.came() > 0).count().to_string(),
             percent(of().map(|table| table.total).sum(), each),
@@ -307,19 +311,29 @@ fn mails(this: &Measured) -> Section {
     }
 }
 
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 fn of_country(country: &OfCountry) -> Section {
     let when = |at: Option<Timestamp>| at.map(|at| at.strftime("%-d %B %Y").to_string());
     let mut sentences = vec![format!("State: {}.", country.state.replace('-', " "))];
     sentences.push(match (when(country.complete_at), country.punctuality_days) {
-        (Some(day), Some(days)) if days <= 0 => {
-            format!("Every table was in on {day}, {} days before the deadline.", -days)
+        (Some(day), Some(0)) => format!("Every table was in on {day}, within a day of the deadline."),
+        (Some(day), Some(days)) => {
+            let side = if days < 0 { "before" } else { "after" };
+            format!("Every table was in on {day}, {} {side} the deadline.", counted(days.unsigned_abs(), "day", "days"))
         }
-        (Some(day), Some(days)) => format!("Every table was in on {day}, {days} days after the deadline."),
         _ if country.answered => "Some tables came; not all that are owed.".to_owned(),
         _ => "No answer came.".to_owned(),
     });
-    if country.extensions > 0 {
-        sentences.push(format!("The deadline was moved {} times.", country.extensions));
+    if let Some(why) = &country.closed {
+        sentences.push(format!("Its part was closed: {why}."));
+    }
+    if let Some((was, why)) = &country.extended {
+        let times = counted(country.extensions.into(), "time", "times");
+        sentences
+            .push(format!("The deadline was moved {times}, the last time from {}: {why}.", was.strftime("%-d %B %Y")));
     }
     sentences.push(format!(
         "Questions: {}, of which {} were settled by an answer or correction, {} allowed, {} open{}. Figures revised: {}{}.",
@@ -329,12 +343,12 @@ fn of_country(country: &OfCountry) -> Section {
         country.open_days.len(),
         country.open_days.iter().max().map(|days| format!(", the oldest for {days} days")).unwrap_or_default(),
         country.revised,
-        country.revised_median_percent.map(|p| format!(", by {p} percent in the middle")).unwrap_or_default()
+        country.revised_median_percent.map(|p| format!(", by {p} percent (the median)")).unwrap_or_default()
     ));
     let rows = country.tables.iter().map(|table| {
         let each = table.expected_each;
         vec![
-            table.table.to_string(),
+            format!("{} {}", table.table, table.title),
             table.state.replace('-', " "),
             table.years.to_string(),
             percent(table.total, each),
@@ -343,7 +357,7 @@ fn of_country(country: &OfCountry) -> Section {
         ]
     });
     Section {
-        heading: country.country.clone(),
+        heading: format!("{} ({})", country.name, country.country),
         begins_page: true,
         sentences,
         columns: vec![
