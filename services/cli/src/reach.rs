@@ -92,7 +92,11 @@ impl Reached {
     }
 }
 
-fn announcement(data: &Path) -> Result<Option<Announcement>, Failure> {
+/// What a server left in a data directory, if one did.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn announcement(data: &Path) -> Result<Option<Announcement>, Failure> {
     match std::fs::read(data.join(ANNOUNCEMENT)) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -106,6 +106,10 @@ async fn explained(
         let round = desk.round(id).await?;
         return Err(Failure::not_found(format!("{} was not configured yet at {now}", round.title)));
     };
+    if !standing.participants.contains_key(country) && desk.round(id).await?.participants.contains_key(country) {
+        // Known today, it had not joined yet.
+        return Err(Failure::not_found(format!("{country} did not take part yet at {now}; it was admitted later")));
+    }
     let (_, ready) = desk.definition(standing).await?;
     let why = why::why(&world, id, country, Some(&ready.definition), now).ok_or_else(unknown)?;
     let deadline = &standing.participants.get(country).ok_or_else(unknown)?.deadline;

@@ -9,7 +9,7 @@ use rondo_domain::round::{MailScope, Round, RoundCommand};
 use rondo_domain::{Country, RoundId, StreamId, Wish};
 use rondo_reminder::{Preview, previews};
 use rondo_runtime::clock::{Clock, SystemClock};
-use rondo_runtime::config::Config;
+use rondo_runtime::config::{Config, MailSection};
 use rondo_runtime::people::People;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use crate::args::{ReminderVerb, Scope};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, line};
+use crate::reach::announcement;
 
 pub(crate) async fn run(
     verb: &ReminderVerb,
@@ -182,7 +183,14 @@ async fn preview(
     let world = desk.world(&prefixes).await?;
     let ledger = Arc::clone(&desk.ledger);
     let now = SystemClock.now();
-    let reader = (&desk.person, &config.mail, now);
+    let mut mail = config.mail.clone();
+    if mail.base_url == MailSection::default().base_url
+        && let Some(announced) = announcement(&config.ledger.data)?
+    {
+        // As a server that nobody configured an address for has it.
+        mail.base_url = announced.url;
+    }
+    let reader = (&desk.person, &mail, now);
     let all = previews(&*ledger, (&world, round, &pin.bundle), country, which, reader)
         .await
         .map_err(|e| Failure::usage(e.to_string()))?;

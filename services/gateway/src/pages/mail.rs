@@ -59,7 +59,9 @@ pub(crate) async fn mail(State(shared): State<Shared>, Path(round): Path<String>
         let standing = world.round(&round)?;
         let mut notices = world.notices(&round);
         notices.sort_by_key(|(id, notice)| {
-            (std::cmp::Reverse(notice.brief.as_ref().map(|brief| brief.due_at)), id.clone())
+            let brief = notice.brief.as_ref();
+            let country = brief.and_then(|brief| brief.country.as_ref()).map(|country| words::country(&texts, country));
+            (std::cmp::Reverse(brief.map(|brief| brief.due_at)), country, id.clone())
         });
         let summary = summary(&notices);
         let lines = notices.iter().filter_map(|(_, notice)| line(standing, notice, &texts)).collect();
@@ -132,7 +134,9 @@ fn summary(notices: &[(NoticeId, &Notice)]) -> String {
     let without = count(|s| matches!(s, S::Suppressed { .. }));
     let astray = count(|s| matches!(s, S::Bounced { hard: true, .. } | S::Refused { .. } | S::Unknown));
     let mails = words::count(left, "mail was sent", "mails were sent");
-    format!("{mails}, {waiting} wait to be sent, {without} were not needed any more, {astray} did not arrive")
+    let waits = if waiting == 1 { "waits" } else { "wait" };
+    let were = if without == 1 { "was" } else { "were" };
+    format!("{mails}, {waiting} {waits} to be sent, {without} {were} not needed any more, {astray} did not arrive")
 }
 
 /// Mails that their steps did not raise, newest first: what was already done needs no reminder.
