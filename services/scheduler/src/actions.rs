@@ -197,7 +197,8 @@ pub(crate) fn raise(
         for person in world.network().holders(*role, country, now) {
             // Whoever was invited has the invitation already.
             let has_it = text == INVITATION && part.is_some_and(|part| part.invited.contains(person));
-            if people.contains(&person) || has_it || part.is_some_and(|part| part.bounced.contains(person)) {
+            let is_none = part.is_some_and(|part| part.bounced.contains(person) || part.replaced.contains(person));
+            if people.contains(&person) || has_it || is_none {
                 continue;
             }
             people.push(person);

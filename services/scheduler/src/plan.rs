@@ -180,6 +180,26 @@ impl Ready {
         Ok(())
     }
 
+    /// The steps that would come too late to be carried out, if a round so configured began now, each once.
+    ///
+    /// # Errors
+    /// When a date cannot be reckoned.
+    pub fn lapsed(&self, plan: &RoundPlan, now: Timestamp) -> Result<Vec<&Step>, PlanError> {
+        let participants = plan.participants.iter().map(|part| (part.country.clone(), part.clone()));
+        let round =
+            Round { milestones: plan.milestones.clone(), participants: participants.collect(), ..Round::default() };
+        let mut lapsed = Vec::new();
+        for step in &self.definition.steps {
+            let Some(hours) = step.time_limit_hours else { continue };
+            let country = round.participants.keys().next().filter(|_| step.each == Each::Country);
+            let due = self.milestone_due(&round, step, country)?;
+            if due.is_some_and(|due| due.at + jiff::SignedDuration::from_hours(i64::from(hours)) < now) {
+                lapsed.push(step);
+            }
+        }
+        Ok(lapsed)
+    }
+
     /// Whether a step's schedule, where it has one, occurs between its milestones.
     fn occurs(&self, round: &Round, step: &Step, country: Option<&Country>) -> Result<(), PlanError> {
         let Trigger::Cron { expression, from, until } = &step.trigger else { return Ok(()) };

@@ -41,7 +41,9 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             let command =
                 ParticipationCommand::ReplaceContact { was: was.clone(), is: is.clone(), reason: reason.clone() };
             desk.country_command(round, country, command).await?;
-            line(&format!("{is} is a contact of {country} in the place of {was}, and is invited."))
+            line(&format!(
+                "{is} is a contact of {country} in the place of {was}, and is invited while the round takes answers."
+            ))
         }
         ParticipationVerb::Answer { round, country, answer, text } => {
             let standing = desk.round(round).await?;

@@ -46,6 +46,9 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
             let round = desk.plan(&bundle, *year).await?;
             line(&format!("The round {round} is planned."))?;
             remark(served);
+            if *late {
+                tell_lapsed(&bundle, *year)?;
+            }
             hint(&format!("Next: rondo round show {round}"));
             Ok(())
         }
@@ -151,6 +154,18 @@ fn in_time(bundle: &Bundle, year: Year, late: bool) -> Result<(), Failure> {
         ))),
         None => Ok(()),
     }
+}
+
+/// Says which steps of a round that begins late are not carried out any more.
+fn tell_lapsed(bundle: &Bundle, year: Year) -> Result<(), Failure> {
+    let ready = builtin::checked(bundle)?.ready;
+    let plan = ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
+    let lapsed = ready.lapsed(&plan, SystemClock.now()).map_err(|e| Failure::usage(e.to_string()))?;
+    let names: Vec<&str> = lapsed.iter().map(|step| step.id.as_str()).collect();
+    if !names.is_empty() {
+        hint(&format!("It is too late for these steps, which are skipped: {}.", names.join(", ")));
+    }
+    Ok(())
 }
 
 async fn act(desk: &Desk, round: &RoundId, command: RoundCommand, told: &str, served: bool) -> Result<(), Failure> {

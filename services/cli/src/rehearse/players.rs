@@ -55,6 +55,8 @@ pub(super) struct Players {
     file: File,
     /// Whether they play the services too that a rehearsal has no need of.
     plays_services: bool,
+    /// When the round begins.
+    launch: Option<Timestamp>,
     /// Whose tables are accepted and wait to be confirmed.
     accepted: BTreeSet<Country>,
     /// Whether countries are asked to confirm.
@@ -79,6 +81,7 @@ impl Players {
             years: Vec::new(),
             file: |country, _, _, quality| format!("the file of {country}, {quality:?}").into_bytes(),
             plays_services: true,
+            launch: None,
             accepted: BTreeSet::new(),
             finalising: false,
             coming: BTreeSet::new(),
@@ -189,6 +192,8 @@ impl Players {
         match (&record.event, country) {
             (Event::Round(RoundEvent::RoundConfigured { plan, .. }), _) => {
                 self.years.clone_from(&plan.reference_years);
+                let launch = plan.milestones.iter().find(|(id, _)| id.as_str() == "launch");
+                self.launch = launch.map(|(_, moment)| moment.at);
                 self.plan_answers(ready, &plan.participants, record.recorded_at)?;
             }
             (Event::Round(RoundEvent::CountriesConfigured { participants }), _) => {
@@ -233,6 +238,8 @@ impl Players {
     }
 
     fn plan_answers(&mut self, ready: &Ready, participants: &[Participant], now: Timestamp) -> Result<(), Failure> {
+        // Nobody answers what has not begun.
+        let now = self.launch.map_or(now, |launch| launch.max(now));
         participants.iter().try_for_each(|part| self.plan_answer(ready, &part.country, part.deadline.local.date(), now))
     }
 

@@ -121,6 +121,11 @@ fn are_contacts(
     (was, is): (&PersonId, &PersonId),
     context: &Context<'_>,
 ) -> Result<(), Rejection> {
+    if was == is || state.replaced.contains(was) {
+        return Err(Rejection::Malformed {
+            what: format!("{was} is no contact of {country} in whose place {is} could come"),
+        });
+    }
     let network = context.network();
     let roles = |person: &PersonId| network.and_then(|network| network.grants.get(person)).into_iter().flatten();
     let of_country = |grant: &&Grant| COUNTRY.contains(&grant.role) && grant.country.as_ref() == Some(country);

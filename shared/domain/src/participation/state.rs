@@ -22,6 +22,8 @@ pub struct Participation {
     pub invited: BTreeSet<PersonId>,
     /// Contacts whose mail came back and who have not been replaced.
     pub bounced: BTreeSet<PersonId>,
+    /// Whoever was a contact and is none any more; they are not written to, whatever role they still hold.
+    pub replaced: BTreeSet<PersonId>,
     /// Whether the country acknowledged.
     pub acknowledged: bool,
     /// What it chose, by question.
@@ -158,9 +160,11 @@ impl Participation {
             E::ContactBounced { person, .. } => {
                 self.bounced.insert(person.clone());
             }
-            E::ContactReplaced { was, .. } => {
+            E::ContactReplaced { was, is, .. } => {
                 self.bounced.remove(was);
                 self.invited.remove(was);
+                self.replaced.insert(was.clone());
+                self.replaced.remove(is);
             }
             E::RoundAcknowledged {} => self.acknowledged = true,
             E::ChoiceMade { question, choice, .. } => {

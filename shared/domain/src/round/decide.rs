@@ -362,6 +362,12 @@ fn extended(
             what: format!("{} is past: {country} would have no more time than it had", until.local),
         });
     }
+    let close = state.milestones.iter().find(|(id, _)| id.as_str() == "close").map(|(_, close)| close);
+    if let Some(close) = close.filter(|close| until.at > close.at) {
+        return Err(Rejection::Malformed {
+            what: format!("{} lies behind the close of the round on {}", until.local, close.local),
+        });
+    }
     Ok(RoundEvent::DeadlineExtended {
         country: country.clone(),
         was: participant.deadline.clone(),
