@@ -230,14 +230,21 @@ async fn comes_back(house: &House) {
         run.open_tasks().any(|(task, _)| task.step.as_str() == "find-contact"),
         "somebody is asked for a new contact"
     );
-    let command = rondo_domain::participation::ParticipationCommand::ReplaceContact {
-        was: person("lao-one"),
-        is: person("lao-two"),
+    let replace = |was: &str, is: &str| rondo_domain::participation::ParticipationCommand::ReplaceContact {
+        was: person(was),
+        is: person(is),
         reason: "has left".to_owned(),
     };
-    house.lao("coordinator", command).await.unwrap();
+    for (was, is) in [("ghost", "lao-two"), ("lao-one", "ghost"), ("lao-one", "lao-one"), ("lao-one", "manager")] {
+        let refused = house.lao("coordinator", replace(was, is)).await.unwrap_err();
+        assert!(matches!(refused, rondo_domain::Rejection::Malformed { .. }), "{was} by {is}: {refused}");
+    }
+    house.lao("coordinator", replace("lao-one", "lao-two")).await.unwrap();
     house.rest().await;
     let world = house.world().await;
     let run = world.run(&round(), Some(&lao())).unwrap();
     assert!(!run.open_tasks().any(|(task, _)| task.step.as_str() == "find-contact"), "the task closes by itself");
+    let again = world.notices(&round()).into_iter().filter_map(|(_, notice)| notice.brief.as_ref());
+    let again: Vec<_> = again.filter(|brief| brief.step.as_str() == "invite-replacement").collect();
+    assert!(again.is_empty(), "the one has left, and the other was invited before: {again:?}");
 }
