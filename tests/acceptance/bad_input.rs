@@ -138,20 +138,51 @@ fn files_that_cannot_be_read_or_break_rules() {
     check(&lao, 3, &["R20", "1.072 instead of 1.702", "digit transposition"]);
 }
 
+/// Checks the workflow with one thing in one file written otherwise.
+fn broken(file: &str, was: &str, is: &str, words: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let workflow = folder.path().join("ilms-asean");
+    let from = root().join("workflows/ilms-asean");
+    assert!(Command::new("cp").arg("-r").args([&from, &workflow]).status().unwrap().success());
+    let path = workflow.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(was), "{file} has no `{was}`");
+    std::fs::write(&path, text.replacen(was, is, 1)).unwrap();
+    let workflow = workflow.display().to_string();
+    refused(&["workflow", "check", &workflow, "--year", "2026"], 2, words);
+}
+
+#[test]
+fn copies_languages_and_milestones_that_do_not_fit() {
+    broken("workflow.toml", "59 23 31 10 *", "59 23 31 12 *", &["deadline on", "close on", "comes after it"]);
+    broken("workflow.toml", "copy = [\"country-office\"]", "copy = [\"focal-point\"]", &["needs no copy"]);
+    broken("mail/sentences.en.toml", "copy =", "below =", &["mail/sentences.en.toml", "`copy` says above one"]);
+    broken(
+        "mail/extension.en.txt",
+        "{{ was }}",
+        "{{ to }}",
+        &["mail/extension.en.txt:", "`to` is nothing a mail knows"],
+    );
+    broken("participants.toml", "language = \"lo\"", "language = \"xx\"", &["participants.toml", "`xx`"]);
+}
+
+#[test]
+fn mail_that_there_is_not_is_not_paused_and_another_workflow_is_no_version() {
+    let data = played().display().to_string();
+    let pause = |what: &[&str], words: &[&str]| {
+        let args =
+            ["--data", &data, "--as", "ilo-coordinator", "reminder", "pause", "ilms-asean-2025", "--reason", "r"];
+        refused(&[&args[..], what].concat(), 5, words);
+    };
+    pause(&["--kind", "nonsense"], &["no mail of the kind `nonsense`", "reminder-after"]);
+    pause(&["--country", "ZZZ"], &["ZZZ does not take part"]);
+    pause(&["--to", "nobody"], &["nobody who holds a role is called nobody"]);
+    let args = ["--data", &data, "round", "migrate", "ilms-asean-2025", "technical-meeting", "--preview"];
+    refused(&args, 2, &["technical-meeting is another workflow than ilms-asean"]);
+}
+
 #[test]
 fn workflow_files_with_mistakes() {
-    let broken = |file: &str, was: &str, is: &str, words: &[&str]| {
-        let folder = tempfile::tempdir().unwrap();
-        let workflow = folder.path().join("ilms-asean");
-        let from = root().join("workflows/ilms-asean");
-        assert!(Command::new("cp").arg("-r").args([&from, &workflow]).status().unwrap().success());
-        let path = workflow.join(file);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(was), "{file} has no `{was}`");
-        std::fs::write(&path, text.replacen(was, is, 1)).unwrap();
-        let workflow = workflow.display().to_string();
-        refused(&["workflow", "check", &workflow, "--year", "2026"], 2, words);
-    };
     broken(
         "workflow.toml",
         "do = \"begin-closing\"",

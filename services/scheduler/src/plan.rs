@@ -74,6 +74,12 @@ fn in_order(milestones: &BTreeMap<MilestoneId, Moment>) -> Result<(), PlanError>
     }
 }
 
+/// A round as this plan would configure it.
+fn configured(plan: &RoundPlan) -> Round {
+    let participants = plan.participants.iter().map(|part| (part.country.clone(), part.clone()));
+    Round { milestones: plan.milestones.clone(), participants: participants.collect(), ..Round::default() }
+}
+
 impl Ready {
     /// A country's calendar.
     ///
@@ -162,10 +168,7 @@ impl Ready {
     /// # Errors
     /// The first step that has none, and why.
     pub fn every_step_is_dated(&self, plan: &RoundPlan) -> Result<(), PlanError> {
-        let participants =
-            plan.participants.iter().map(|participant| (participant.country.clone(), participant.clone()));
-        let round =
-            Round { milestones: plan.milestones.clone(), participants: participants.collect(), ..Round::default() };
+        let round = configured(plan);
         for step in &self.definition.steps {
             let countries: Vec<Option<&Country>> = match step.each {
                 Each::Round => vec![None],
@@ -185,9 +188,7 @@ impl Ready {
     /// # Errors
     /// When a date cannot be reckoned.
     pub fn lapsed(&self, plan: &RoundPlan, now: Timestamp) -> Result<Vec<&Step>, PlanError> {
-        let participants = plan.participants.iter().map(|part| (part.country.clone(), part.clone()));
-        let round =
-            Round { milestones: plan.milestones.clone(), participants: participants.collect(), ..Round::default() };
+        let round = configured(plan);
         let mut lapsed = Vec::new();
         for step in &self.definition.steps {
             let Some(hours) = step.time_limit_hours else { continue };

@@ -262,6 +262,10 @@ async fn what_waits_for_a_person_or_for_the_morning_is_given_up_when_the_deadlin
     let command = RoundCommand::Extend { country: lao(), until: past, reason: "a flood".to_owned() };
     let refused = house.act("coordinator", Wish::Round { round: round(), command }).await.unwrap_err();
     assert!(refused.to_string().contains("is past"), "{refused}");
+    let behind = ready().set_deadline(&lao(), date(2025, 12, 19), None).unwrap();
+    let command = RoundCommand::Extend { country: lao(), until: behind, reason: "a flood".to_owned() };
+    let refused = house.act("coordinator", Wish::Round { round: round(), command }).await.unwrap_err();
+    assert!(refused.to_string().contains("behind the close of the round"), "{refused}");
     extend(date(2025, 12, 5)).await;
     let world = house.world().await;
     let run = world.run(&round(), Some(&lao())).unwrap();

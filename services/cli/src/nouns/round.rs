@@ -42,12 +42,12 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
         RoundVerb::Figures { round, country, when } => figures(desk, round, country.as_ref(), when, form).await,
         RoundVerb::Plan { workflow, year, late } => {
             let bundle = builtin::bundle(workflow)?;
-            in_time(&bundle, *year, *late)?;
+            let skipped = in_time(&bundle, *year, *late)?;
             let round = desk.plan(&bundle, *year).await?;
             line(&format!("The round {round} is planned."))?;
             remark(served);
-            if *late {
-                tell_lapsed(&bundle, *year)?;
+            if !skipped.is_empty() {
+                hint(&format!("It is too late for these steps, which are skipped: {}.", skipped.join(", ")));
             }
             hint(&format!("Next: rondo round show {round}"));
             Ok(())
@@ -143,29 +143,23 @@ async fn dropped(item: &TaskName, reason: &str, desk: &Desk, served: bool) -> Re
     line(&format!("{item} is dropped."))
 }
 
-/// A round whose launch has passed would be late in everything from its first moment: that has to be wished.
-fn in_time(bundle: &Bundle, year: Year, late: bool) -> Result<(), Failure> {
-    let plan = builtin::checked(bundle)?.ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
+/// A round whose launch has passed would be late in everything from its first moment: that has to be wished. Gives the steps
+/// for which it is too late.
+fn in_time(bundle: &Bundle, year: Year, late: bool) -> Result<Vec<String>, Failure> {
+    let ready = builtin::checked(bundle)?.ready;
+    let plan = ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
     let launch = plan.milestones.iter().find(|(id, _)| id.as_str() == "launch").map(|(_, moment)| moment);
-    match launch.filter(|launch| launch.at < SystemClock.now() && !late) {
+    let now = SystemClock.now();
+    match launch.filter(|launch| launch.at < now && !late) {
         Some(launch) => Err(Failure::usage(format!(
             "the launch of {year} was due on {}: every step would come late at once. Nothing was planned. Choose a later year, or say --late",
             launch.local.strftime("%-d %B %Y")
         ))),
-        None => Ok(()),
+        None => {
+            let lapsed = ready.lapsed(&plan, now).map_err(|e| Failure::usage(e.to_string()))?;
+            Ok(lapsed.into_iter().map(|step| step.id.to_string()).collect())
+        }
     }
-}
-
-/// Says which steps of a round that begins late are not carried out any more.
-fn tell_lapsed(bundle: &Bundle, year: Year) -> Result<(), Failure> {
-    let ready = builtin::checked(bundle)?.ready;
-    let plan = ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
-    let lapsed = ready.lapsed(&plan, SystemClock.now()).map_err(|e| Failure::usage(e.to_string()))?;
-    let names: Vec<&str> = lapsed.iter().map(|step| step.id.as_str()).collect();
-    if !names.is_empty() {
-        hint(&format!("It is too late for these steps, which are skipped: {}.", names.join(", ")));
-    }
-    Ok(())
 }
 
 async fn act(desk: &Desk, round: &RoundId, command: RoundCommand, told: &str, served: bool) -> Result<(), Failure> {

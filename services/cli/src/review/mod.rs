@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rondo_domain::RoundId;
+use rondo_domain::calendar::Calendars;
 use rondo_runtime::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
@@ -22,7 +23,13 @@ pub(crate) async fn run(id: &RoundId, out: Option<&Path>, desk: &Desk, form: For
     let world = desk.world(&["round/", "participation/", "notice/"]).await?;
     let round = desk.round(id).await?;
     let questionnaire = desk.questionnaire(&round).await?;
-    let calendars = desk.definition(&round).await.map(|(_, ready)| ready.calendars).unwrap_or_default();
+    let calendars = match desk.definition(&round).await {
+        Ok((_, ready)) => ready.calendars,
+        Err(failure) => {
+            hint(&format!("Countries are told by their codes: {}", failure.sentence));
+            Calendars::default()
+        }
+    };
     let by = (&questionnaire, &calendars);
     let this = measure::round(&*desk.ledger, &world, (id, &round), by, now).await?;
     let workflow = |pin: &Option<rondo_domain::round::Pin>| pin.as_ref().map(|pin| pin.workflow.clone());
