@@ -30,6 +30,7 @@ fn main() {
         ["child", "write", sheets, data] => return deep::write(sheets, data),
         ["child", "burst", n, data] => return deep::burst(n, data),
         ["child", "timers", data] => return timers::pending(data),
+        ["child", "restart", data] => return timers::restarted(data),
         ["child", "deep", sheets, data] => return deep::asked(sheets, data),
         _ => {}
     }

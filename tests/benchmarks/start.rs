@@ -28,7 +28,8 @@ pub fn measure(folder: &Path, report: &mut Report) {
     report.take("  resident at the most", "MB", memory);
 }
 
-fn started(command: &mut Command) -> Child {
+/// A child that says nothing.
+pub fn started(command: &mut Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -36,7 +37,7 @@ fn first_answer(data: &Path) -> f64 {
     let address = format!("127.0.0.1:{}", free_port());
     let watch = Stopwatch::start();
     let mut child = started(Command::new(program()).args(["up", "--listen", &address, "--data"]).arg(data));
-    while !answers(&address) {
+    while answer(&address, "/health").is_none() {
         assert!(watch.elapsed() < Duration::from_secs(10), "no answer in ten seconds");
         std::thread::sleep(Duration::from_micros(200));
     }
@@ -46,13 +47,14 @@ fn first_answer(data: &Path) -> f64 {
     taken
 }
 
-fn answers(address: &str) -> bool {
-    let Ok(mut stream) = TcpStream::connect(address) else { return false };
-    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+/// What the program answers to a request that succeeds, if it does.
+pub fn answer(address: &str, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let mut answer = String::new();
-    stream.write_all(request.as_bytes()).is_ok()
-        && stream.read_to_string(&mut answer).is_ok()
-        && answer.starts_with("HTTP/1.1 200")
+    stream.write_all(request.as_bytes()).ok()?;
+    stream.read_to_string(&mut answer).ok()?;
+    answer.starts_with("HTTP/1.1 200").then_some(answer)
 }
 
 /// Plays one and returns the most memory seen resident, in MB.

@@ -1,5 +1,6 @@
 //! Roles: how each service is joined with its parts, in one process or over NATS.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use rondo_runtime::config::{Config, read_secret};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::patient::{Patient, until_stopped};
 use rondo_runtime::progress::{Board, Progress};
+use rondo_runtime::savepoint::Savepoints;
 
 use crate::args::{ConductArgs, RunArgs};
 use crate::failure::Failure;
@@ -34,7 +36,10 @@ pub(crate) fn start_role(
     let ledger: Arc<dyn Ledger> = Arc::new(Patient::new(ledger, stop.clone()));
     match role {
         rondo_scheduler::ROLE => {
-            let run = rondo_scheduler::run(ledger, clock, progress, stop.clone());
+            let savepoints = Savepoints::of(&config.in_data(Path::new("savepoints")), role)
+                .inspect_err(|error| tracing::warn!("no savepoint is kept, as the program cannot be read: {error}"))
+                .ok();
+            let run = rondo_scheduler::run(ledger, clock, progress, savepoints, stop.clone());
             lifecycle.spawn(rondo_scheduler::ROLE, until_stopped(run, stop));
         }
         rondo_reminder::ROLE => {

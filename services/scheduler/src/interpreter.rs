@@ -77,18 +77,28 @@ fn follow_outcomes(knowledge: &mut Knowledge, _: &Definitions, _: Timestamp) -> 
 }
 
 fn plan_steps(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
-    let mut commands = Vec::new();
+    let (mut commands, mut undated) = (Vec::new(), false);
     for id in std::mem::take(&mut knowledge.replan) {
         let Some(round) = knowledge.world.round(&id) else { continue };
         let live = !matches!(round.state, RoundState::Unplanned | RoundState::Planned | RoundState::Cancelled);
-        let Some(ready) = ready(definitions, round).filter(|_| live) else { continue };
+        if !live {
+            continue;
+        }
+        let Some(ready) = ready(definitions, round) else {
+            undated = true;
+            continue;
+        };
         for step in &ready.definition.steps {
             for country in countries(round, step) {
                 let key = (id.clone(), country);
-                commands.extend(plan_step(knowledge, &ready, round, step, &key));
+                match plan_step(knowledge, &ready, round, step, &key) {
+                    Ok(planned) => commands.extend(planned),
+                    Err(error) => undated |= told(&id, step, &error),
+                }
             }
         }
     }
+    knowledge.undated |= undated;
     commands
 }
 
@@ -106,11 +116,11 @@ fn plan_step(
     round: &Round,
     step: &Step,
     key: &RunKey,
-) -> Option<Option<Command>> {
+) -> Result<Option<Option<Command>>, PlanError> {
     let country = key.1.as_ref();
-    match &step.trigger {
+    Ok(match &step.trigger {
         Trigger::Milestone { milestone, .. } => {
-            let due = told(&key.0, step, ready.milestone_due(round, step, country))?;
+            let Some(due) = ready.milestone_due(round, step, country)? else { return Ok(None) };
             let run = knowledge.world.run(&key.0, country);
             let occurrence = match run.and_then(|run| run.newest(&step.id, milestone.as_str())) {
                 None => Occurrence { step: step.id.clone(), of: milestone.as_str().into() },
@@ -123,26 +133,26 @@ fn plan_step(
         }
         Trigger::Cron { from, .. } => {
             let run = knowledge.world.run(&key.0, country);
-            let (mut last, mut waiting) = (round.milestones.get(from)?.at, false);
+            let Some(from) = round.milestones.get(from) else { return Ok(None) };
+            let (mut last, mut waiting) = (from.at, false);
             for (_, due, stage) in run.into_iter().flat_map(|run| run.of_step(&step.id)) {
                 last = last.max(due.at);
                 waiting |= *stage == Stage::Planned;
             }
             if waiting {
-                return None;
+                return Ok(None);
             }
-            let due = told(&key.0, step, ready.cron_due(round, step, country, last))?;
+            let Some(due) = ready.cron_due(round, step, country, last)? else { return Ok(None) };
             plan(knowledge, key, Occurrence { step: step.id.clone(), of: due.local.to_string().into() }, due)
         }
         Trigger::Event { .. } => None,
-    }
+    })
 }
 
-fn told(round: &RoundId, step: &Step, due: Result<Option<Moment>, PlanError>) -> Option<Moment> {
-    due.unwrap_or_else(|error| {
-        tracing::error!(%round, step = %step.id, "the step has no date: {error}");
-        None
-    })
+/// Tells that a step has no date; what is told is true.
+fn told(round: &RoundId, step: &Step, error: &PlanError) -> bool {
+    tracing::error!(%round, step = %step.id, "the step has no date: {error}");
+    true
 }
 
 /// The command that plans an occurrence, unless it is planned for that moment already, or has fired.
@@ -164,7 +174,7 @@ pub(crate) fn wish(key: &RunKey, command: RunCommand) -> Wish {
 }
 
 fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
-    let mut commands = Vec::new();
+    let (mut commands, mut undated) = (Vec::new(), false);
     for (key, happened) in std::mem::take(&mut knowledge.happened) {
         let Some(round) = knowledge.world.round(&key.0) else { continue };
         let Some(ready) = ready(definitions, round) else {
@@ -175,7 +185,14 @@ fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestam
             let waits =
                 |step: &&Step| matches!(&step.trigger, Trigger::Event { event: name, .. } if *name == event.event);
             for step in ready.definition.steps.iter().filter(waits) {
-                let Some(due) = told(&key.0, step, ready.event_due(step, key.1.as_ref(), event.at)) else { continue };
+                let due = match ready.event_due(step, key.1.as_ref(), event.at) {
+                    Ok(Some(due)) => due,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        undated |= told(&key.0, step, &error);
+                        continue;
+                    }
+                };
                 let of = format!("{}.{}", event.event, event.of);
                 let occurrence = Occurrence { step: step.id.clone(), of: of.into() };
                 if knowledge.stage(&key, &occurrence).is_none() {
@@ -184,6 +201,7 @@ fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestam
             }
         }
     }
+    knowledge.undated |= undated;
     commands
 }
 

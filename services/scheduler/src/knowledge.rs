@@ -1,5 +1,7 @@
 //! What the scheduler knows: the states of all streams but figures, what is due when, and events not yet acted on.
 
+mod saved;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -47,6 +49,8 @@ pub(crate) struct Knowledge {
     /// Lessons that a later round began with.
     carried: BTreeSet<(RoundId, usize)>,
     refused: BTreeMap<CommandId, String>,
+    /// Whether a step could not be planned, because its date could not be reckoned or its definition does not hold.
+    pub(crate) undated: bool,
     next_unpaused: Option<Timestamp>,
     /// When a fired occurrence that waits has to be looked at again.
     pub(crate) wake: Option<Timestamp>,
@@ -64,6 +68,7 @@ impl Default for Knowledge {
             extended: BTreeMap::new(),
             carried: BTreeSet::new(),
             refused: BTreeMap::new(),
+            undated: false,
             next_unpaused: None,
             wake: None,
         }

@@ -13,6 +13,7 @@ mod knowledge;
 mod late;
 pub mod moves;
 pub mod plan;
+mod resume;
 mod timers;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use rondo_eventlog::{Fault, Ledger, SubmitError};
 use rondo_runtime::clock::{Clock, JumpGuard};
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::progress::{Idle, Progress};
+use rondo_runtime::savepoint::Savepoints;
 use rondo_runtime::subscription::Subscription;
 
 use definitions::Definitions;
@@ -43,13 +45,22 @@ pub struct Scheduler {
     knowledge: Knowledge,
     definitions: Definitions,
     subscription: Subscription,
+    /// Whether all that was to be done was done when it looked last.
+    rests: bool,
+    /// Up to where the savepoint reaches.
+    saved: u64,
 }
 
 impl Scheduler {
     /// One that has read nothing yet.
     pub fn new(ledger: Arc<dyn Ledger>) -> Self {
         let subscription = Subscription::new(Arc::clone(&ledger));
-        Self { ledger, knowledge: Knowledge::default(), definitions: Definitions::default(), subscription }
+        Self::at(ledger, subscription, Knowledge::default())
+    }
+
+    fn at(ledger: Arc<dyn Ledger>, subscription: Subscription, knowledge: Knowledge) -> Self {
+        let saved = subscription.position();
+        Self { ledger, knowledge, definitions: Definitions::default(), subscription, rests: false, saved }
     }
 
     /// Reads on, and sends what is due at that instant. When nothing was, says how far it has come and when something will be.
@@ -57,11 +68,12 @@ impl Scheduler {
     /// # Errors
     /// A fault that does not pass.
     pub async fn turn(&mut self, now: Timestamp) -> Result<Option<Idle>, Fault> {
-        let Self { ledger, knowledge, definitions, subscription } = self;
+        let Self { ledger, knowledge, definitions, subscription, rests, .. } = self;
         subscription.catch_up(|record| knowledge.take(record)).await?;
         definitions.load(&**ledger, knowledge).await?;
         let commands = interpreter::due(knowledge, definitions, now);
-        if commands.is_empty() {
+        *rests = commands.is_empty();
+        if *rests {
             return Ok(Some(Idle { position: subscription.position(), next: knowledge.next_due() }));
         }
         send(&**ledger, knowledge, commands).await?;
@@ -69,7 +81,7 @@ impl Scheduler {
     }
 }
 
-/// Plans and fires the steps of every round until asked to stop.
+/// Plans and fires the steps of every round until asked to stop. With savepoints it keeps one, so that the next start is quick.
 ///
 /// # Errors
 /// A fault that does not pass.
@@ -77,9 +89,27 @@ pub async fn run(
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     progress: Arc<dyn Progress>,
+    savepoints: Option<Savepoints>,
     mut stop: Stop,
 ) -> Result<(), Fault> {
-    let mut scheduler = Scheduler::new(ledger);
+    let mut scheduler = match &savepoints {
+        Some(savepoints) => Scheduler::resume(ledger, savepoints).await?,
+        None => Scheduler::new(ledger),
+    };
+    let ended = serve(&mut scheduler, &*clock, &*progress, savepoints.as_ref(), &mut stop).await;
+    if let Some(savepoints) = savepoints.filter(|_| stop.is_asked() && scheduler.is_worth_saving(true)) {
+        scheduler.saved(&savepoints).await;
+    }
+    ended
+}
+
+async fn serve(
+    scheduler: &mut Scheduler,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+    savepoints: Option<&Savepoints>,
+    stop: &mut Stop,
+) -> Result<(), Fault> {
     let mut guard = JumpGuard::default();
     loop {
         if let Some(jump) = guard.jump(clock.now(), clock.steady()) {
@@ -103,9 +133,13 @@ pub async fn run(
             continue;
         };
         progress.idle(ROLE, idle);
+        let spare = resume::has_spare_time(clock.now(), idle.next);
+        if let Some(savepoints) = savepoints.filter(|_| spare && scheduler.is_worth_saving(false)) {
+            scheduler.saved(savepoints).await;
+        }
         tokio::select! {
             nudged = scheduler.subscription.nudged() => nudged?,
-            () = sleep(&*clock, idle.next) => {}
+            () = sleep(clock, idle.next) => {}
             () = stop.wait() => return Ok(()),
         }
     }

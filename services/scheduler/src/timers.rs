@@ -19,6 +19,12 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
+    /// All of some runs at once; each is named by its number in `runs`.
+    pub(crate) fn of(runs: Vec<RunKey>, set: Vec<(Timestamp, u32)>) -> Self {
+        let numbers = runs.iter().cloned().zip(0..).collect();
+        Self { runs, numbers, set: BTreeSet::from_iter(set) }
+    }
+
     /// Something is planned in a run for that instant.
     pub(crate) fn set(&mut self, at: Timestamp, run: RunKey) {
         let number = self.numbers.get(&run).copied().unwrap_or_else(|| {

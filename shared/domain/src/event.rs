@@ -1,7 +1,7 @@
 //! All events, and the aggregate that each kind of stream folds into.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Actor;
 use crate::figure::{Figures, FiguresEvent};
@@ -38,13 +38,15 @@ pub enum Event {
     Run(RunEvent),
 }
 
-/// The state of one stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The state of one stream. Its JSON is the program's own, as one version of it writes and reads it; that of figures has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each variant is the state of the stream kind of that name")]
 pub enum Aggregate {
     Network(Network),
     Round(Round),
     Participation(Box<Participation>),
+    #[serde(skip)]
     Figures(Figures),
     Notice(Notice),
     Release(Release),

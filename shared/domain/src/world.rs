@@ -13,7 +13,7 @@ use crate::stream::StreamKind;
 use crate::{Country, NoticeId, ReleaseId, RoundId, StreamId};
 
 /// The states of the streams of some kinds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct World {
     kinds: Vec<StreamKind>,
     streams: BTreeMap<StreamId, Aggregate>,
@@ -46,6 +46,21 @@ impl World {
             return self.network.evolve(event, stamp);
         }
         self.streams.entry(stream.clone()).or_insert_with(|| Aggregate::new(kind)).evolve(event, stamp);
+    }
+
+    /// A world of these kinds as it was when it was taken apart: see [`Self::network`] and [`Self::states`].
+    pub fn restored(kinds: &[StreamKind], network: Network) -> Self {
+        Self { network, ..Self::of(kinds) }
+    }
+
+    /// Puts a stream's state back.
+    pub fn restore(&mut self, stream: StreamId, state: Aggregate) {
+        self.streams.insert(stream, state);
+    }
+
+    /// The state of every stream but the network's, in the order of their names.
+    pub fn states(&self) -> impl Iterator<Item = (&StreamId, &Aggregate)> {
+        self.streams.iter()
     }
 
     /// The network.

@@ -1,4 +1,4 @@
-//! What every process of Rondo needs: clock, chance, lifecycle, subscription, telemetry and configuration.
+//! What every process of Rondo needs: clock, chance, lifecycle, subscription, savepoints, telemetry and configuration.
 
 pub mod backoff;
 pub mod chance;
@@ -9,5 +9,6 @@ pub mod memory;
 pub mod patient;
 pub mod people;
 pub mod progress;
+pub mod savepoint;
 pub mod subscription;
 pub mod telemetry;

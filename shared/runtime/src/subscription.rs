@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use rondo_eventlog::merkle::leaf_hash;
 use rondo_eventlog::{Fault, Ledger, Record};
+
+use crate::savepoint::Place;
 
 /// Records taken at once.
 const BATCH: usize = 500;
@@ -11,12 +15,30 @@ const BATCH: usize = 500;
 pub struct Subscription {
     ledger: Arc<dyn Ledger>,
     position: u64,
+    /// The last record that was handed out.
+    last: Bytes,
 }
 
 impl Subscription {
     /// Reads from the beginning.
     pub fn new(ledger: Arc<dyn Ledger>) -> Self {
-        Self { ledger, position: 0 }
+        Self { ledger, position: 0, last: Bytes::new() }
+    }
+
+    /// Reads on from a place where somebody was before; nothing, if this log has no such place.
+    ///
+    /// # Errors
+    /// The ledger's fault.
+    pub async fn resume(ledger: Arc<dyn Ledger>, place: &Place) -> Result<Option<Self>, Fault> {
+        let Some(before) = place.position.checked_sub(1) else { return Ok(None) };
+        let last = ledger.read(before, 1).await?.pop().map(|record| record.bytes).unwrap_or_default();
+        let same = leaf_hash(&last) == place.last;
+        Ok(same.then_some(Self { ledger, position: place.position, last }))
+    }
+
+    /// Where this reader is, to be resumed there.
+    pub fn place(&self) -> Place {
+        Place { position: self.position, last: leaf_hash(&self.last) }
     }
 
     /// How many records were handed out.
@@ -39,6 +61,10 @@ impl Subscription {
                 each(record);
                 self.position = record.position + 1;
             }
+            // A copy: a record's bytes may be a part of a whole answer's.
+            self.last = records.last().map(|record| Bytes::copy_from_slice(&record.bytes)).unwrap_or_default();
+            // A ledger in this process answers at once: whoever else has something to do gets their turn between two batches.
+            tokio::task::yield_now().await;
         }
     }
 

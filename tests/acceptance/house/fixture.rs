@@ -286,7 +286,7 @@ fn start(lifecycle: &mut Lifecycle, config: &Config, ledger: &Arc<dyn Ledger>, c
     let progress: Arc<dyn Progress> = Arc::new(board.clone());
     let of = || (Arc::clone(&port), Arc::clone(&progress), stop.clone());
     let (port_, progress_, stop_) = of();
-    lifecycle.spawn("scheduler", rondo_scheduler::run(port_, Arc::clone(clock), progress_, stop_));
+    lifecycle.spawn("scheduler", rondo_scheduler::run(port_, Arc::clone(clock), progress_, None, stop_));
     let (port_, progress_, stop_) = of();
     lifecycle.spawn("validator", rondo_validator::run(port_, progress_, stop_));
     let (port_, progress_, stop_) = of();

@@ -62,7 +62,7 @@ async fn a_clock_that_is_set_forward_fires_nothing_and_says_so() {
     let (mut lifecycle, board) = (Lifecycle::default(), Board::default());
     let stop = lifecycle.stop();
     let (as_clock, as_progress): (Arc<dyn Clock>, Arc<dyn Progress>) = (clock.clone(), Arc::new(board.clone()));
-    lifecycle.spawn("scheduler", rondo_scheduler::run(Arc::clone(&office.ledger), as_clock, as_progress, stop));
+    lifecycle.spawn("scheduler", rondo_scheduler::run(Arc::clone(&office.ledger), as_clock, as_progress, None, stop));
     let (done, finished) = tokio::sync::oneshot::channel::<()>();
     let lives = tokio::spawn(lifecycle.run(async move { finished.await.unwrap_or(()) }));
     let come = async |what: &str, holds: &dyn Fn() -> bool| {

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod office;
+mod savepoints;
 
 use std::sync::Arc;
 

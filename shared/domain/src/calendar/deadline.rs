@@ -32,7 +32,7 @@ pub struct Adjustment {
 }
 
 /// How a moment was reckoned: in which zone, by which calendar and rule, and around which days off.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reckoning {
     /// The zone's name.
     pub zone: String,

@@ -124,7 +124,7 @@ pub enum NetworkEvent {
 }
 
 /// An institution as it stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Institution {
     /// Its country, absent for ILO.
     pub country: Option<Country>,
@@ -142,7 +142,7 @@ impl Institution {
 }
 
 /// The network as it stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
     /// Institutions.
     pub institutions: BTreeMap<InstitutionId, Institution>,

@@ -113,7 +113,7 @@ pub enum NoticeEvent {
 }
 
 /// Where a notice stands.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each state is named after the event that leads to it")]
 pub enum NoticeState {
     #[default]
@@ -164,7 +164,7 @@ impl NoticeState {
 }
 
 /// A notice as it stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// What for.
     pub brief: Option<NoticeBrief>,

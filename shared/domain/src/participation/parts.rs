@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::event::{Answer, Declaration, ReceivedFile, TableFindings};
 use crate::finding::Finding;
@@ -11,7 +11,7 @@ use crate::table::TableNo;
 use crate::{InstitutionId, PersonId, Reason, Source, Year};
 
 /// Where a country's part stands, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each state is named after the event that leads to it")]
 pub enum ParticipationState {
@@ -56,7 +56,7 @@ impl ParticipationState {
 }
 
 /// Whose turn it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Turn {
     /// The country owes the next act.
@@ -68,7 +68,7 @@ pub enum Turn {
 }
 
 /// Where a submission stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SubmissionState {
     /// Received, not yet looked at.
@@ -89,7 +89,7 @@ impl SubmissionState {
 }
 
 /// A received submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceivedSubmission {
     /// Where it stands.
     pub state: SubmissionState,
@@ -112,7 +112,7 @@ pub struct ReceivedSubmission {
 }
 
 /// Where a table stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the words of the questionnaire-table statuses")]
 pub enum TableState {
@@ -146,7 +146,7 @@ impl TableState {
 }
 
 /// An owed table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwedTable {
     /// Where it stands.
     pub state: TableState,
@@ -169,7 +169,7 @@ pub struct OwedTable {
 }
 
 /// Where a query stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the words are the meaning")]
 pub enum QueryState {
@@ -180,7 +180,7 @@ pub enum QueryState {
 }
 
 /// A query.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
     /// Where it stands.
     pub state: QueryState,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::event::{Answer, CheckedTable, ParticipationEvent};
 use super::parts::{
@@ -14,7 +15,7 @@ use crate::table::TableNo;
 use crate::{PersonId, QueryId, ReleaseId, SubmissionId};
 
 /// A participation as it stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participation {
     /// Whether the country is in the round.
     pub expected: bool,

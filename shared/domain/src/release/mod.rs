@@ -92,7 +92,7 @@ pub enum ReleaseEvent {
 }
 
 /// Where a release stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each state is named after the event that leads to it")]
 pub enum ReleaseState {
@@ -120,7 +120,7 @@ impl ReleaseState {
 }
 
 /// A release as it stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// Where it stands.
     pub state: ReleaseState,

@@ -221,7 +221,7 @@ pub enum RoundEvent {
 }
 
 /// A round as it stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
     /// Where it stands.
     pub state: RoundState,
@@ -244,6 +244,7 @@ pub struct Round {
     /// What each deadline that was moved had been before, and why it was moved, of the last time.
     pub extensions: BTreeMap<Country, (Moment, String)>,
     /// Mail that is held, and why.
+    #[serde(with = "crate::pairs")]
     pub mail_paused: BTreeMap<MailScope, String>,
     /// What was learned, and for the next round of which workflow.
     pub lessons: Vec<(WorkflowId, String)>,

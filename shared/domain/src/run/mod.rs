@@ -1,6 +1,7 @@
 //! A run: the workflow at work for a round or one of its countries. Each occurrence of a step is planned, fired, completed.
 
 mod occurrence;
+mod saved;
 mod task;
 mod task_name;
 
@@ -153,7 +154,7 @@ pub enum RunEvent {
 }
 
 /// Where an occurrence stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     /// Not due yet.
     Planned,

@@ -97,7 +97,7 @@ impl TaskAnswer {
 }
 
 /// A person's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     /// Whose.
     pub person: PersonId,
@@ -108,7 +108,7 @@ pub struct Answered {
 }
 
 /// A task as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskState {
     /// What was asked, of its first owners and those it was escalated to.
     pub task: Task,

@@ -156,6 +156,12 @@ pub(super) fn broken(played: &Played) -> Vec<String> {
     if !story.published {
         broken.push("the round was not published".to_owned());
     }
+    if played.kept.as_ref().is_some_and(|[resumed, anew]| resumed != anew) {
+        broken.push("who went on from a savepoint knows something else than who read the whole log".to_owned());
+    }
+    if played.head.size != played.records.len() as u64 {
+        broken.push("a scheduler that began anew after the end did something again".to_owned());
+    }
     broken.into_iter().map(|what| format!("seed {}: {what}", played.seed)).collect()
 }
 

@@ -4,7 +4,11 @@ use super::*;
 use rondo_eventlog::Fault;
 use rondo_publisher::Publisher;
 use rondo_runtime::progress::Idle;
+use rondo_runtime::savepoint::Savepoints;
 use rondo_validator::Validator;
+
+/// After so many rests the scheduler writes a savepoint, so that it often begins anew from one that is some time old.
+const SAVED_EVERY: u32 = 16;
 
 /// One of the program's services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +35,11 @@ enum Running {
 pub(super) struct Services {
     pub(super) parts: Box<dyn Fn() -> rondo_reminder::Parts>,
     pub(super) trouble: Trouble,
-    /// Where the publisher writes.
+    /// Where the publisher writes, and the scheduler its savepoint.
     folder: tempfile::TempDir,
+    savepoints: Savepoints,
+    /// How often the scheduler rested.
+    rests: u32,
     running: BTreeMap<Which, Running>,
     down: BTreeMap<Which, Timestamp>,
 }
@@ -40,13 +47,18 @@ pub(super) struct Services {
 impl Services {
     pub(super) fn new(parts: Box<dyn Fn() -> rondo_reminder::Parts>, trouble: Trouble) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { parts, trouble, folder, running: BTreeMap::new(), down: BTreeMap::new() }
+        let savepoints = Savepoints::of(&folder.path().join("savepoints"), rondo_scheduler::ROLE).unwrap();
+        Self { parts, trouble, folder, savepoints, rests: 0, running: BTreeMap::new(), down: BTreeMap::new() }
     }
 
-    fn begin(&self, which: Which) -> Running {
+    async fn begin(&self, which: Which) -> Running {
         let parts = (self.parts)();
         match which {
-            Which::Scheduler => Running::Scheduler(Box::new(Scheduler::new(parts.ledger))),
+            Which::Scheduler => {
+                let scheduler = Scheduler::resume(parts.ledger, &self.savepoints).await.unwrap();
+                assert_eq!(scheduler.position() > 0, self.savepoints.path().exists(), "the savepoint was passed over");
+                Running::Scheduler(Box::new(scheduler))
+            }
             Which::Reminder => Running::Reminder(Box::new(Reminder::new(parts))),
             Which::Validator => Running::Validator(Box::new(Validator::new(parts.ledger))),
             Which::Publisher => {
@@ -56,6 +68,21 @@ impl Services {
         }
     }
 
+    /// What two schedulers that came to rest would keep, of which one went on from the last savepoint and the other read the
+    /// whole log; nothing where something was refused, which a start has to try again.
+    pub(super) async fn kept(&self, ledger: &Arc<dyn Ledger>, now: Timestamp) -> Option<[Vec<u8>; 2]> {
+        let resumed = Scheduler::resume(Arc::clone(ledger), &self.savepoints).await.unwrap();
+        assert!(resumed.position() > 0, "the savepoint was passed over");
+        let mut kept = Vec::new();
+        for mut scheduler in [resumed, Scheduler::new(Arc::clone(ledger))] {
+            while scheduler.turn(now).await.unwrap().is_none() {}
+            if scheduler.save(&self.savepoints).unwrap() {
+                kept.push(std::fs::read(self.savepoints.path()).unwrap());
+            }
+        }
+        kept.try_into().ok()
+    }
+
     /// Lets a service act until it rests or dies; gives its place and when it has something to do, and nothing of one that died.
     pub(super) async fn turn(&mut self, which: Which, now: Timestamp) -> Option<(u64, Option<Timestamp>)> {
         if let Some(until) = self.down.get(&which).filter(|until| **until > now) {
@@ -63,7 +90,10 @@ impl Services {
         }
         self.down.remove(&which);
         loop {
-            let begun = self.running.remove(&which).unwrap_or_else(|| self.begin(which));
+            let begun = match self.running.remove(&which) {
+                Some(running) => running,
+                None => self.begin(which).await,
+            };
             let running = self.running.entry(which).or_insert(begun);
             let turn: Result<Option<Idle>, _> = match running {
                 Running::Scheduler(scheduler) => scheduler.turn(now).await,
@@ -73,7 +103,15 @@ impl Services {
             };
             match turn {
                 Ok(None) => {}
-                Ok(Some(idle)) => return Some((idle.position, idle.next)),
+                Ok(Some(idle)) => {
+                    if let Running::Scheduler(scheduler) = running {
+                        self.rests += 1;
+                        if self.rests.is_multiple_of(SAVED_EVERY) {
+                            scheduler.save(&self.savepoints).unwrap();
+                        }
+                    }
+                    return Some((idle.position, idle.next));
+                }
                 Err(Fault::Stopped) => {
                     self.running.remove(&which);
                     let mails = matches!(which, Which::Scheduler | Which::Reminder);
