@@ -67,7 +67,10 @@ fn work(cli: Cli) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::failed(format!("the runtime cannot be started: {e}")))?;
-    runtime.block_on(dispatch(cli, config))
+    let done = runtime.block_on(dispatch(cli, config));
+    // Whoever insisted on the end does not wait for a disk that hangs.
+    runtime.shutdown_background();
+    done
 }
 
 async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {

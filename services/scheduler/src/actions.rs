@@ -1,15 +1,14 @@
 //! What a fired step does: the commands of its action, and the one that completes it with what came of it.
 
 use jiff::Timestamp;
-use rondo_domain::notice::{About, NoticeBrief, NoticeCommand, NoticeState, Refusal, TaskBrief};
+use rondo_domain::notice::{NoticeBrief, NoticeCommand, TaskBrief};
 use rondo_domain::participation::{ParticipationCommand, SubmissionState, TableState};
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::round::{RoundCommand, RoundState};
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
-use rondo_domain::stream::StreamKind;
 use rondo_domain::workflow::{Action, Definition, Guarded, Needed, Step, needed, unmet};
 use rondo_domain::world::World;
-use rondo_domain::{Command, CommandId, Country, NoticeId, PersonId, ReleaseId, Role, RoundId, StreamId, Wish};
+use rondo_domain::{Command, CommandId, Country, NoticeId, PersonId, ReleaseId, Role, RoundId, Wish};
 
 use crate::interpreter::{command, wish};
 use crate::knowledge::RunKey;
@@ -18,7 +17,7 @@ use crate::{asking, late};
 pub(crate) type Commands = Vec<Option<Command>>;
 
 /// The text by which a contact is invited, which each of them gets once.
-const INVITATION: &str = "invitation";
+pub(crate) const INVITATION: &str = "invitation";
 
 /// A mail to be raised: its text, and to the holders of which roles.
 pub(crate) struct Mailing<'a> {
@@ -152,7 +151,7 @@ fn of_round(world: &World, key: &RunKey, occurrence: &Occurrence, wished: RoundC
     (vec![command(&cause, Wish::Round { round: key.0.clone(), command: wished })], ran(what))
 }
 
-fn of_country(key: &RunKey, cause: &[&str], wished: ParticipationCommand) -> Option<Command> {
+pub(crate) fn of_country(key: &RunKey, cause: &[&str], wished: ParticipationCommand) -> Option<Command> {
     let country = key.1.clone()?;
     command(cause, Wish::Participation { round: key.0.clone(), country, command: wished })
 }
@@ -336,57 +335,4 @@ fn waits_for(world: &World, key: &RunKey, release: &ReleaseId) -> Option<String>
         let part = world.participation(&key.0, &tables.country)?;
         release.unready(tables, part).map(|why| why.in_words(&tables.country))
     })
-}
-
-/// What the outcome of a notice or a release asks for.
-pub(crate) fn follow(world: &World, stream: &StreamId) -> Commands {
-    match stream.kind() {
-        StreamKind::Notice => vec![follow_notice(world, stream)],
-        StreamKind::Release => follow_release(world, stream),
-        _ => Vec::new(),
-    }
-}
-
-fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
-    let round = stream.round_id()?;
-    let id: NoticeId = stream.part(1)?.parse().ok()?;
-    let notice = world.notice(&round, &id)?;
-    let brief = notice.brief.as_ref()?;
-    let key = (round, brief.country.clone());
-    let part = world.participation(&key.0, brief.country.as_ref()?)?;
-    let person = brief.person.clone();
-    match &notice.state {
-        NoticeState::Sent if brief.kind == INVITATION && !part.invited.contains(&person) => {
-            of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
-        }
-        // A refusal of ours (a wrong password, a full server) says nothing about the contact.
-        NoticeState::Bounced { hard: true, .. }
-        | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
-            // Mail to one of us, or to a mailbox, that comes back says nothing about the country's contacts.
-            if Role::NATIONAL.contains(&brief.role) && !part.bounced.contains(&person) =>
-        {
-            let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
-            of_country(&key, &["bounced", id.as_str()], wished)
-        }
-        _ => None,
-    }
-}
-
-fn follow_release(world: &World, stream: &StreamId) -> Commands {
-    let release: Option<ReleaseId> = stream.part(0).and_then(|part| part.parse().ok());
-    let Some((id, state)) = release.and_then(|id| world.release(&id).map(|state| (id, state))) else {
-        return Vec::new();
-    };
-    let Some(round) = &state.round else { return Vec::new() };
-    let mut commands: Commands = state
-        .contents
-        .iter()
-        .map(|tables| {
-            let wished = ParticipationCommand::MarkPublished { release: id.clone() };
-            of_country(&(round.clone(), Some(tables.country.clone())), &["published", id.as_str()], wished)
-        })
-        .collect();
-    let wished = RoundCommand::MarkPublished { release: id.clone() };
-    commands.push(command(&["published", id.as_str()], Wish::Round { round: round.clone(), command: wished }));
-    commands
 }

@@ -13,7 +13,8 @@ use rondo_domain::{Command, Country, RoundId, Wish};
 use crate::ROLE;
 use crate::actions;
 use crate::definitions::{Definitions, Ready};
-use crate::knowledge::{Knowledge, RunKey};
+use crate::knowledge::{Happened, Knowledge, RunKey};
+use crate::outcomes;
 use crate::plan::PlanError;
 
 /// The commands that are due now, of the first kind that has any.
@@ -72,20 +73,30 @@ fn open_participations(knowledge: &mut Knowledge, _: &Definitions, _: Timestamp)
 }
 
 fn follow_outcomes(knowledge: &mut Knowledge, _: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
-    let outcomes = std::mem::take(&mut knowledge.outcomes);
-    outcomes.iter().flat_map(|stream| actions::follow(&knowledge.world, stream)).collect()
+    let mut commands = Vec::new();
+    for stream in std::mem::take(&mut knowledge.outcomes) {
+        if outcomes::comes_too_early(&knowledge.world, &stream) {
+            knowledge.outcomes.push(stream);
+            continue;
+        }
+        for command in outcomes::follow(&knowledge.world, &stream).into_iter().flatten() {
+            knowledge.follows(command.id, &stream);
+            commands.push(Some(command));
+        }
+    }
+    commands
 }
 
 fn plan_steps(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
-    let (mut commands, mut undated) = (Vec::new(), false);
-    for id in std::mem::take(&mut knowledge.replan) {
+    let (mut commands, mut undated) = (Vec::new(), Vec::new());
+    for id in knowledge.take_replan() {
         let Some(round) = knowledge.world.round(&id) else { continue };
         let live = !matches!(round.state, RoundState::Unplanned | RoundState::Planned | RoundState::Cancelled);
         if !live {
             continue;
         }
         let Some(ready) = ready(definitions, round) else {
-            undated = true;
+            undated.push(id);
             continue;
         };
         for step in &ready.definition.steps {
@@ -93,12 +104,15 @@ fn plan_steps(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp
                 let key = (id.clone(), country);
                 match plan_step(knowledge, &ready, round, step, &key) {
                     Ok(planned) => commands.extend(planned),
-                    Err(error) => undated |= told(&id, step, &error),
+                    Err(error) => {
+                        tell(&id, step, &error);
+                        undated.push(id.clone());
+                    }
                 }
             }
         }
     }
-    knowledge.undated |= undated;
+    undated.iter().for_each(|round| knowledge.undated(round));
     commands
 }
 
@@ -149,10 +163,8 @@ fn plan_step(
     })
 }
 
-/// Tells that a step has no date; what is told is true.
-fn told(round: &RoundId, step: &Step, error: &PlanError) -> bool {
+fn tell(round: &RoundId, step: &Step, error: &PlanError) {
     tracing::error!(%round, step = %step.id, "the step has no date: {error}");
-    true
 }
 
 /// The command that plans an occurrence, unless it is planned for that moment already, or has fired.
@@ -174,35 +186,54 @@ pub(crate) fn wish(key: &RunKey, command: RunCommand) -> Wish {
 }
 
 fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
-    let (mut commands, mut undated) = (Vec::new(), false);
+    let mut commands = Vec::new();
     for (key, happened) in std::mem::take(&mut knowledge.happened) {
         let Some(round) = knowledge.world.round(&key.0) else { continue };
         let Some(ready) = ready(definitions, round) else {
             knowledge.happened.insert(key, happened);
             continue;
         };
-        for event in &happened {
-            let waits =
-                |step: &&Step| matches!(&step.trigger, Trigger::Event { event: name, .. } if *name == event.event);
-            for step in ready.definition.steps.iter().filter(waits) {
-                let due = match ready.event_due(step, key.1.as_ref(), event.at) {
-                    Ok(Some(due)) => due,
-                    Ok(None) => continue,
-                    Err(error) => {
-                        undated |= told(&key.0, step, &error);
-                        continue;
-                    }
-                };
-                let of = format!("{}.{}", event.event, event.of);
-                let occurrence = Occurrence { step: step.id.clone(), of: of.into() };
-                if knowledge.stage(&key, &occurrence).is_none() {
-                    commands.extend(plan(knowledge, &key, occurrence, due));
+        let mut unplanned = Vec::new();
+        for event in happened {
+            match plan_event(knowledge, definitions, &ready, &key, &event) {
+                Ok(planned) => commands.extend(planned),
+                Err(error) => {
+                    tracing::error!(round = %key.0, "a step that {} brings has no date: {error}", event.event);
+                    unplanned.push(event);
                 }
             }
         }
+        unplanned.into_iter().for_each(|event| knowledge.unplanned(&key, event));
     }
-    knowledge.undated |= undated;
     commands
+}
+
+/// The commands that plan what waits for an event.
+fn plan_event(
+    knowledge: &Knowledge,
+    definitions: &Definitions,
+    ready: &Ready,
+    key: &RunKey,
+    happened: &Happened,
+) -> Result<Vec<Option<Command>>, PlanError> {
+    let mut commands = Vec::new();
+    let waits = |step: &&Step| matches!(&step.trigger, Trigger::Event { event: name, .. } if *name == happened.event);
+    // A step that another version of the workflow brought waits for what happens from then on.
+    let waited = |step: &&Step| {
+        knowledge.versions_since(&key.0, happened.at).all(|was| {
+            definitions.get(was).and_then(|ready| ready.definition.step(&step.id)).is_some_and(|old| waits(&old))
+        })
+    };
+    for step in ready.definition.steps.iter().filter(|step| waits(step) && waited(step)) {
+        let occurrence = Occurrence { step: step.id.clone(), of: format!("{}.{}", happened.event, happened.of).into() };
+        if knowledge.stage(key, &occurrence).is_some() {
+            continue;
+        }
+        if let Some(due) = ready.event_due(step, key.1.as_ref(), happened.at)? {
+            commands.extend(plan(knowledge, key, occurrence, due));
+        }
+    }
+    Ok(commands)
 }
 
 fn fire(knowledge: &mut Knowledge, _: &Definitions, now: Timestamp) -> Vec<Option<Command>> {

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use rondo_domain::calendar::Moment;
 use rondo_domain::event::Event;
 use rondo_domain::round::RoundEvent;
-use rondo_domain::run::{Occurrence, RunEvent, Stage};
+use rondo_domain::run::{Occurrence, RunCommand, RunEvent, Stage};
 use rondo_domain::stream::StreamKind;
 use rondo_domain::workflow::{Each, LESSON_CARRIED, TRIGGER_EVENTS};
 use rondo_domain::world::World;
-use rondo_domain::{CommandId, Country, FileHash, RoundId, StreamId};
+use rondo_domain::{Command, CommandId, Country, FileHash, RoundId, StreamId, Wish};
 use rondo_eventlog::Record;
 
 use crate::timers::Timers;
@@ -49,8 +49,14 @@ pub(crate) struct Knowledge {
     /// Lessons that a later round began with.
     carried: BTreeSet<(RoundId, usize)>,
     refused: BTreeMap<CommandId, String>,
-    /// Whether a step could not be planned, because its date could not be reckoned or its definition does not hold.
-    pub(crate) undated: bool,
+    /// The notice or release of whose outcome a command came that is not known to be taken.
+    followed: BTreeMap<CommandId, StreamId>,
+    /// Rounds of which steps could not be planned, because a date could not be reckoned or the definition does not hold.
+    undated: BTreeSet<RoundId>,
+    /// Events for which steps could not be planned, and why not.
+    unplanned: BTreeMap<RunKey, Vec<Happened>>,
+    /// By which versions of its workflow each round went before, and until when.
+    migrated: BTreeMap<RoundId, Vec<(Timestamp, FileHash)>>,
     next_unpaused: Option<Timestamp>,
     /// When a fired occurrence that waits has to be looked at again.
     pub(crate) wake: Option<Timestamp>,
@@ -68,7 +74,10 @@ impl Default for Knowledge {
             extended: BTreeMap::new(),
             carried: BTreeSet::new(),
             refused: BTreeMap::new(),
-            undated: false,
+            followed: BTreeMap::new(),
+            undated: BTreeSet::new(),
+            unplanned: BTreeMap::new(),
+            migrated: BTreeMap::new(),
             next_unpaused: None,
             wake: None,
         }
@@ -99,6 +108,11 @@ impl Knowledge {
             self.replan.insert(round.clone());
             // A refusal may have been about the state that has just changed.
             self.refused.clear();
+            self.outcomes.extend(std::mem::take(&mut self.followed).into_values());
+        }
+        if let Event::Round(RoundEvent::MigrationApproved { was, .. }) = &record.event {
+            let before = (record.recorded_at, was.bundle.clone());
+            self.migrated.entry(round.clone()).or_default().push(before);
         }
         if matches!(record.event, Event::Round(RoundEvent::RoundLaunched {})) {
             self.carry_lessons(&round, record.recorded_at);
@@ -162,9 +176,16 @@ impl Knowledge {
         }
     }
 
-    /// The bundles that rounds are pinned to.
+    /// The bundles that rounds are pinned to, and those that they were.
     pub(crate) fn pins(&self) -> BTreeSet<FileHash> {
-        self.world.rounds().into_iter().filter_map(|(_, round)| Some(round.pin.as_ref()?.bundle.clone())).collect()
+        let pins = self.world.rounds().into_iter().filter_map(|(_, round)| Some(round.pin.as_ref()?.bundle.clone()));
+        pins.chain(self.migrated.values().flatten().map(|(_, was)| was.clone())).collect()
+    }
+
+    /// By which versions of its workflow a round went at that instant or later, but does not go any more.
+    pub(crate) fn versions_since(&self, round: &RoundId, at: Timestamp) -> impl Iterator<Item = &FileHash> {
+        let all = self.migrated.get(round).into_iter().flatten();
+        all.filter(move |(until, _)| at <= *until).map(|(_, was)| was)
     }
 
     /// Occurrences due by now, earliest first, of rounds that are not held.
@@ -186,9 +207,44 @@ impl Knowledge {
         self.extended.get(key).is_some_and(|moved| was.at <= *moved && *moved < is.at)
     }
 
+    /// Remembers of which outcome a command comes.
+    pub(crate) fn follows(&mut self, id: CommandId, outcome: &StreamId) {
+        self.followed.insert(id, outcome.clone());
+    }
+
+    /// A command was taken.
+    pub(crate) fn taken(&mut self, id: CommandId) {
+        self.followed.remove(&id);
+    }
+
     /// Remembers that a command was refused, and why.
-    pub(crate) fn refused(&mut self, id: CommandId, why: String) {
-        self.refused.insert(id, why);
+    pub(crate) fn refused(&mut self, command: &Command, why: String) {
+        if let Wish::Run { round, command: RunCommand::Plan { .. }, .. } = &command.wish {
+            self.undated(round);
+        }
+        self.refused.insert(command.id, why);
+    }
+
+    /// Remembers that some steps of a round could not be planned.
+    pub(crate) fn undated(&mut self, round: &RoundId) {
+        self.undated.insert(round.clone());
+    }
+
+    /// Remembers that steps could not be planned for an event.
+    pub(crate) fn unplanned(&mut self, key: &RunKey, event: Happened) {
+        let all = self.unplanned.entry(key.clone()).or_default();
+        if !all.contains(&event) {
+            all.push(event);
+        }
+    }
+
+    /// The rounds to be planned again, each with what could not be planned before.
+    pub(crate) fn take_replan(&mut self) -> BTreeSet<RoundId> {
+        let rounds = std::mem::take(&mut self.replan);
+        self.undated.retain(|round| !rounds.contains(round));
+        let again = self.unplanned.extract_if(.., |key, _| rounds.contains(&key.0));
+        again.for_each(|(key, some)| self.happened.entry(key).or_default().extend(some));
+        rounds
     }
 
     /// Why a command was refused, if it was and nothing has changed since.

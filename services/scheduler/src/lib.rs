@@ -1,7 +1,7 @@
 //! The scheduler reads every event but those of figures.
 //! It sends commands: configure a round, open participations, plan, fire and complete steps, raise notices, open tasks, ask for
 //! checks, put releases together, note who was invited and whose mail came back.
-//! It knows the pinned definition of each round and what in it is due.
+//! It knows the pinned definition of each round and what in it is due, and keeps a savepoint of that, so that its start is quick.
 //! It must never act on an event twice, nor on a round that is paused.
 
 mod actions;
@@ -12,6 +12,7 @@ mod interpreter;
 mod knowledge;
 mod late;
 pub mod moves;
+mod outcomes;
 pub mod plan;
 mod resume;
 mod timers;
@@ -32,6 +33,7 @@ use rondo_runtime::subscription::Subscription;
 
 use definitions::Definitions;
 use knowledge::Knowledge;
+use resume::When;
 
 /// The name under which the scheduler acts.
 pub const ROLE: &str = "scheduler";
@@ -45,10 +47,12 @@ pub struct Scheduler {
     knowledge: Knowledge,
     definitions: Definitions,
     subscription: Subscription,
-    /// Whether all that was to be done was done when it looked last.
+    /// Whether nothing is on its way: what was to be done when it looked last was sent.
     rests: bool,
     /// Up to where the savepoint reaches.
-    saved: u64,
+    saved_to: u64,
+    /// How long it took to write.
+    took: Duration,
 }
 
 impl Scheduler {
@@ -59,8 +63,9 @@ impl Scheduler {
     }
 
     fn at(ledger: Arc<dyn Ledger>, subscription: Subscription, knowledge: Knowledge) -> Self {
-        let saved = subscription.position();
-        Self { ledger, knowledge, definitions: Definitions::default(), subscription, rests: false, saved }
+        let saved_to = subscription.position();
+        let (definitions, took) = (Definitions::default(), Duration::ZERO);
+        Self { ledger, knowledge, definitions, subscription, rests: false, saved_to, took }
     }
 
     /// Reads on, and sends what is due at that instant. When nothing was, says how far it has come and when something will be.
@@ -97,8 +102,8 @@ pub async fn run(
         None => Scheduler::new(ledger),
     };
     let ended = serve(&mut scheduler, &*clock, &*progress, savepoints.as_ref(), &mut stop).await;
-    if let Some(savepoints) = savepoints.filter(|_| stop.is_asked() && scheduler.is_worth_saving(true)) {
-        scheduler.saved(&savepoints).await;
+    if let Some(savepoints) = savepoints.filter(|_| stop.is_asked()) {
+        scheduler.keep_savepoint(&savepoints, When::AtEnd).await;
     }
     ended
 }
@@ -133,9 +138,8 @@ async fn serve(
             continue;
         };
         progress.idle(ROLE, idle);
-        let spare = resume::has_spare_time(clock.now(), idle.next);
-        if let Some(savepoints) = savepoints.filter(|_| spare && scheduler.is_worth_saving(false)) {
-            scheduler.saved(savepoints).await;
+        if let Some(savepoints) = savepoints {
+            scheduler.keep_savepoint(savepoints, When::until(clock.now(), idle.next)).await;
         }
         tokio::select! {
             nudged = scheduler.subscription.nudged() => nudged?,
@@ -165,14 +169,14 @@ async fn send(
             continue;
         }
         match ledger.submit(command.clone()).await {
-            Ok(_) => {}
+            Ok(_) => knowledge.taken(command.id),
             Err(SubmitError::Rejected(rejection)) => {
                 if passes(command) {
                     tracing::info!(code = rejection.code(), "a command is tried again: {rejection}");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 } else {
                     tracing::warn!(code = rejection.code(), "a command was refused: {rejection}");
-                    knowledge.refused(command.id, rejection.to_string());
+                    knowledge.refused(command, rejection.to_string());
                 }
                 // The rest of the same occurrence is reckoned again; others go on.
                 skipping = !ends(command) && commands[index..].iter().any(ends);

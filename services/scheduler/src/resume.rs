@@ -2,21 +2,24 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_eventlog::{Fault, Ledger};
+use rondo_runtime::clock::Stopwatch;
+use rondo_runtime::lifecycle::with_sources;
 use rondo_runtime::savepoint::{SavepointError, Savepoints};
 use rondo_runtime::subscription::Subscription;
 
 use crate::Scheduler;
 use crate::knowledge::Knowledge;
 
-/// Records read since the last savepoint that are worth another one, at the least; they are read in some 40 ms.
-const WORTH: u64 = 10_000;
-/// Of a long log they are this part of all: a savepoint costs as much as it saves.
+/// Of a long log so large a part is worth another savepoint, which costs as much as it saves.
 const PART: u64 = 16;
-/// A savepoint is written when nothing is due for so long.
-const SPARE: SignedDuration = SignedDuration::from_secs(5);
+/// A savepoint is written when nothing is due for so long, or for as long as it takes when that is more.
+const SPARE: Duration = Duration::from_secs(5);
+/// So many times what is worth a savepoint is not let come without one, whatever is due.
+const AT_MOST: u64 = 4;
 
 impl Scheduler {
     /// One that goes on from a savepoint. Where there is none that is whole and of this program and log, it has read nothing
@@ -25,34 +28,30 @@ impl Scheduler {
     /// # Errors
     /// The ledger's fault.
     pub async fn resume(ledger: Arc<dyn Ledger>, savepoints: &Savepoints) -> Result<Self, Fault> {
-        let passed = |error: &SavepointError| {
-            let path = savepoints.path().display();
-            // A new version of the program is no cause for alarm.
-            if matches!(error, SavepointError::OtherProgram) {
-                tracing::info!("the whole log is read: of the savepoint {path}, {error}");
-            } else {
-                tracing::warn!("the whole log is read, and not the savepoint {path}: {error}");
+        match Self::from_savepoint(&ledger, savepoints).await? {
+            Ok(scheduler) => Ok(scheduler.unwrap_or_else(|| Self::new(ledger))),
+            Err(error) => {
+                let (path, error) = (savepoints.path().display(), with_sources(&error));
+                tracing::info!("the whole log is read, and not the savepoint {path}: {error}");
+                Ok(Self::new(ledger))
             }
-        };
+        }
+    }
+
+    async fn from_savepoint(
+        ledger: &Arc<dyn Ledger>,
+        savepoints: &Savepoints,
+    ) -> Result<Result<Option<Self>, SavepointError>, Fault> {
         let mut reader = match savepoints.open() {
             Ok(Some(reader)) => reader,
-            Ok(None) => return Ok(Self::new(ledger)),
-            Err(error) => {
-                passed(&error);
-                return Ok(Self::new(ledger));
-            }
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return Ok(Err(error)),
         };
-        let Some(subscription) = Subscription::resume(Arc::clone(&ledger), reader.place()).await? else {
-            passed(&SavepointError::OtherLog);
-            return Ok(Self::new(ledger));
+        let Some(subscription) = Subscription::resume(Arc::clone(ledger), reader.reached()).await? else {
+            return Ok(Err(SavepointError::OtherLog));
         };
-        Ok(match blocking(move || Knowledge::restored(&mut reader)).await {
-            Ok(knowledge) => Self::at(ledger, subscription, knowledge),
-            Err(error) => {
-                passed(&error);
-                Self::new(ledger)
-            }
-        })
+        let knowledge = blocking(move || Knowledge::restored(&mut reader)).await;
+        Ok(knowledge.map(|knowledge| Some(Self::at(Arc::clone(ledger), subscription, knowledge))))
     }
 
     /// How many records it has read, or needs not read any more.
@@ -60,33 +59,39 @@ impl Scheduler {
         self.subscription.position()
     }
 
-    /// Writes a savepoint, unless something is left that a start has to try once more; whether it was written.
+    /// Whether another one has read as much, knows the same of it and would do the same.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.position() == other.position() && self.knowledge.agrees_with(&other.knowledge)
+    }
+
+    /// Writes a savepoint, if it rests: what it has read is then acted on; whether it was written.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn save(&mut self, savepoints: &Savepoints) -> io::Result<bool> {
-        if !self.is_settled() {
+        if !self.rests || self.position() == 0 {
             return Ok(false);
         }
+        let watch = Stopwatch::start();
         // One that cannot be written is not tried again before there is more to be saved.
-        self.saved = self.subscription.position();
-        savepoints.write(self.subscription.place(), |writer| self.knowledge.save(writer)).map(|()| true)
+        self.saved_to = self.position();
+        let written = savepoints.write(self.subscription.reached(), |writer| self.knowledge.save(writer));
+        self.took = watch.elapsed();
+        written.map(|()| true)
     }
 
-    fn is_settled(&self) -> bool {
-        self.rests && self.knowledge.is_settled() && self.subscription.position() > 0
-    }
-
-    /// Whether so much was read since the last savepoint that another one is worth its while; at the end of a process, whose
-    /// start is to be quick, it need not be a part of the whole.
-    pub(crate) fn is_worth_saving(&self, at_end: bool) -> bool {
-        let position = self.subscription.position();
-        self.is_settled() && position - self.saved >= if at_end { WORTH } else { WORTH.max(position / PART) }
-    }
-
-    /// Writes a savepoint where no other task waits for it. One that cannot be written costs time at the next start, and nothing
-    /// else.
-    pub(crate) async fn saved(&mut self, savepoints: &Savepoints) {
+    /// Writes a savepoint where one is worth its while and keeps nothing waiting, in a thread of its own. One that cannot be
+    /// written costs time at the next start, and nothing else.
+    pub(crate) async fn keep_savepoint(&mut self, savepoints: &Savepoints, when: When) {
+        let read = self.position() - self.saved_to;
+        let worth = savepoints.worth.max(self.position() / PART);
+        let is_time = match when {
+            When::AtEnd => read >= savepoints.worth,
+            When::UntilDue(spare) => read >= worth * AT_MOST || read >= worth && spare >= SPARE.max(self.took * 2),
+        };
+        if !is_time || !self.rests {
+            return;
+        }
         let (here, nobody) = (savepoints.clone(), Self::new(Arc::clone(&self.ledger)));
         let mut scheduler = std::mem::replace(self, nobody);
         let (scheduler, written) = blocking(move || {
@@ -96,22 +101,35 @@ impl Scheduler {
         .await;
         *self = scheduler;
         if let Err(error) = written {
-            let path = savepoints.path().display();
+            let (path, error) = (savepoints.path().display(), with_sources(&error));
             tracing::warn!("the savepoint {path} cannot be written; the next start takes longer: {error}");
         }
     }
 }
 
-/// Whether nothing is due for so long that a savepoint keeps nothing waiting.
-pub(crate) fn has_spare_time(now: Timestamp, next: Option<Timestamp>) -> bool {
-    next.is_none_or(|next| next.duration_since(now) >= SPARE)
+/// When a savepoint may be written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum When {
+    /// The process ends, and its next start is to be quick.
+    AtEnd,
+    /// Nothing is due for so long.
+    UntilDue(Duration),
+}
+
+impl When {
+    /// Until something is due.
+    pub(crate) fn until(now: Timestamp, next: Option<Timestamp>) -> Self {
+        let spare = next.map(|next| next.duration_since(now).max(SignedDuration::ZERO));
+        Self::UntilDue(spare.map_or(Duration::MAX, SignedDuration::unsigned_abs))
+    }
 }
 
 /// Does what keeps a thread busy where no other task waits for it.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await.map_err(tokio::task::JoinError::try_into_panic) {
         Ok(done) => done,
-        // It is never cancelled, so that it has panicked; so do we.
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The runtime is being shut down: nobody waits for this any more.
+        Err(Err(_)) => std::future::pending().await,
     }
 }

@@ -25,6 +25,14 @@ impl Timers {
         Self { runs, numbers, set: BTreeSet::from_iter(set) }
     }
 
+    /// Whether there is a timer for everything that waits.
+    pub(crate) fn has_all(&self, world: &World) -> bool {
+        world.runs().into_iter().all(|(round, country, run)| {
+            let number = self.numbers.get(&(round, country));
+            run.planned().all(|(_, due)| number.is_some_and(|number| self.set.contains(&(due.at, *number))))
+        })
+    }
+
     /// Something is planned in a run for that instant.
     pub(crate) fn set(&mut self, at: Timestamp, run: RunKey) {
         let number = self.numbers.get(&run).copied().unwrap_or_else(|| {

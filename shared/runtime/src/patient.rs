@@ -93,6 +93,10 @@ impl Ledger for Patient {
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        // Whoever is still far behind does not read to the end first.
+        if self.stop.is_asked() {
+            return Err(Fault::Stopped);
+        }
         patiently!(self, self.ledger.read(from, limit))
     }
 

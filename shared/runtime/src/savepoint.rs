@@ -4,20 +4,25 @@
 //! over, and the log is read from its beginning. It is lines of text: a head, lines of the service's own, and an end that has
 //! the number and the CRC-32C of those before it. Nobody but the program that wrote it reads it.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rondo_eventlog::merkle::Hash;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The longest line that is read, in bytes: a run with some million steps that wait.
-const MAX_LINE: u64 = 512 * 1024 * 1024;
+/// The longest line, in bytes: a run with some million steps that wait.
+const MAX_LINE: usize = 512 * 1024 * 1024;
 
-/// A place in a log: how many records were read, and the last one's leaf hash, so that another log is told from it.
+/// Records after which a savepoint is worth its while; they are read in some 40 ms.
+const WORTH: u64 = 10_000;
+
+/// How far a log was read: how many records were read, and the last one's leaf hash, so that another log is told from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Reached {
     /// How many records.
     pub position: u64,
     /// The last one's leaf hash (RFC 6962), in hexadecimal.
@@ -56,7 +61,7 @@ pub enum SavepointError {
 #[derive(Serialize, Deserialize)]
 struct Head {
     program: String,
-    place: Place,
+    reached: Reached,
 }
 
 /// Writes the lines of a savepoint.
@@ -76,6 +81,9 @@ impl Writer<'_> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, value)?;
         self.line.push(b'\n');
+        if self.line.len() > MAX_LINE {
+            return Err(io::Error::other(format!("a line of {} bytes is longer than is read", self.line.len())));
+        }
         self.crc = crc32c::crc32c_append(self.crc, &self.line);
         self.lines += 1;
         self.to.write_all(&self.line)
@@ -85,7 +93,7 @@ impl Writer<'_> {
 /// Reads the lines of a savepoint.
 pub struct Reader<R> {
     from: R,
-    place: Place,
+    reached: Reached,
     line: Vec<u8>,
     lines: u64,
     crc: u32,
@@ -93,19 +101,19 @@ pub struct Reader<R> {
 
 impl<R: BufRead> Reader<R> {
     fn begin(from: R, program: &str) -> Result<Self, SavepointError> {
-        let place = Place { position: 0, last: Hash::default() };
-        let mut reader = Self { from, place, line: Vec::new(), lines: 0, crc: 0 };
+        let reached = Reached { position: 0, last: Hash::default() };
+        let mut reader = Self { from, reached, line: Vec::new(), lines: 0, crc: 0 };
         let head: Head = reader.line()?.ok_or(SavepointError::CutOff(1))?;
         if head.program != program {
             return Err(SavepointError::OtherProgram);
         }
-        reader.place = head.place;
+        reader.reached = head.reached;
         Ok(reader)
     }
 
-    /// The place in the log up to which it reaches.
-    pub fn place(&self) -> &Place {
-        &self.place
+    /// Up to where in the log it reaches.
+    pub fn reached(&self) -> &Reached {
+        &self.reached
     }
 
     /// The next line; nothing at the end, once all lines are known to be those that were written.
@@ -115,10 +123,11 @@ impl<R: BufRead> Reader<R> {
     pub fn line<T: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<T>, SavepointError> {
         self.line.clear();
         let number = self.lines + 1;
-        (&mut self.from).take(MAX_LINE).read_until(b'\n', &mut self.line)?;
+        (&mut self.from).take(MAX_LINE as u64).read_until(b'\n', &mut self.line)?;
         let Some((b'\n', line)) = self.line.split_last() else { return Err(SavepointError::CutOff(number)) };
         if line.starts_with(b"end ") {
-            return if line == end(self.lines, self.crc).as_bytes() { Ok(None) } else { Err(SavepointError::Checksum) };
+            let is_last = line == end(self.lines, self.crc).as_bytes() && self.from.fill_buf()?.is_empty();
+            return if is_last { Ok(None) } else { Err(SavepointError::Checksum) };
         }
         let value =
             serde_json::from_slice(line).map_err(|source| SavepointError::Malformed { line: number, source })?;
@@ -137,6 +146,8 @@ fn end(lines: u64, crc: u32) -> String {
 pub struct Savepoints {
     path: PathBuf,
     program: String,
+    /// Records after which another one is worth its while.
+    pub worth: u64,
 }
 
 impl Savepoints {
@@ -146,9 +157,16 @@ impl Savepoints {
     /// # Errors
     /// When the program's file cannot be read.
     pub fn of(folder: &Path, service: &str) -> io::Result<Self> {
-        let mut hash = Sha256::new();
-        io::copy(&mut File::open(std::env::current_exe()?)?, &mut hash)?;
-        Ok(Self { path: folder.join(service), program: hex::encode(hash.finalize()) })
+        static PROGRAM: OnceLock<String> = OnceLock::new();
+        let program = match PROGRAM.get() {
+            Some(known) => known.clone(),
+            None => {
+                let mut hash = Sha256::new();
+                io::copy(&mut File::open(std::env::current_exe()?)?, &mut hash)?;
+                PROGRAM.get_or_init(|| hex::encode(hash.finalize())).clone()
+            }
+        };
+        Ok(Self { path: folder.join(service), program, worth: WORTH })
     }
 
     /// The file.
@@ -156,16 +174,20 @@ impl Savepoints {
         &self.path
     }
 
-    /// Writes a savepoint in the place of the one before, in a folder that is made where it is missing. It is not synced: one that a power cut damages is passed over.
+    /// Writes a savepoint in the place of the one before, in a folder that is made where it is missing. It is not synced: one that
+    /// a power cut damages is passed over.
     ///
     /// # Errors
     /// When it cannot be written; the one before stays.
-    pub fn write(&self, place: Place, lines: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> io::Result<()> {
-        self.path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    pub fn write(&self, reached: Reached, lines: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> io::Result<()> {
+        // People's ids and the words of their questions are in it, as they are in the log.
+        let folder = |folder: &Path| DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        self.path.parent().map_or(Ok(()), folder)?;
         let beside = self.path.with_extension("new");
-        let mut file = BufWriter::with_capacity(1 << 20, File::create(&beside)?);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        let mut file = BufWriter::with_capacity(1 << 20, file);
         let mut writer = Writer { to: &mut file, line: Vec::new(), lines: 0, crc: 0 };
-        writer.line(&Head { program: self.program.clone(), place })?;
+        writer.line(&Head { program: self.program.clone(), reached })?;
         lines(&mut writer)?;
         let end = end(writer.lines, writer.crc);
         writeln!(file, "{end}")?;
@@ -178,6 +200,11 @@ impl Savepoints {
     /// # Errors
     /// When it cannot be read, or another program wrote it.
     pub fn open(&self) -> Result<Option<Reader<impl BufRead + use<>>>, SavepointError> {
+        // Anything but a file may never answer.
+        match std::fs::metadata(&self.path) {
+            Ok(found) if !found.is_file() => return Err(io::Error::other("it is no file").into()),
+            _ => {}
+        }
         match File::open(&self.path) {
             Ok(file) => Reader::begin(BufReader::with_capacity(1 << 20, file), &self.program).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -193,9 +220,9 @@ mod tests {
     fn written(folder: &Path) -> (Savepoints, Vec<u8>) {
         let savepoints = Savepoints::of(folder, "reader").unwrap();
         assert!(savepoints.open().unwrap().is_none());
-        let place = Place { position: 7, last: [3; 32] };
+        let reached = Reached { position: 7, last: [3; 32] };
         let lines = |writer: &mut Writer<'_>| (0..3).try_for_each(|n| writer.line(&("line", n)));
-        savepoints.write(place, lines).unwrap();
+        savepoints.write(reached, lines).unwrap();
         let text = std::fs::read(savepoints.path()).unwrap();
         (savepoints, text)
     }
@@ -209,7 +236,7 @@ mod tests {
     fn what_was_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let (savepoints, _) = written(folder.path());
-        assert_eq!(savepoints.open().unwrap().unwrap().place(), &Place { position: 7, last: [3; 32] });
+        assert_eq!(savepoints.open().unwrap().unwrap().reached(), &Reached { position: 7, last: [3; 32] });
         assert_eq!(all(&savepoints).unwrap(), [0, 1, 2].map(|n| ("line".to_owned(), n)));
         let other = Savepoints { program: "another".to_owned(), ..savepoints };
         assert!(matches!(all(&other), Err(SavepointError::OtherProgram)));
@@ -227,5 +254,10 @@ mod tests {
             std::fs::write(savepoints.path(), &text[..at]).unwrap();
             assert!(all(&savepoints).is_err(), "cut off after {at}");
         }
+        std::fs::write(savepoints.path(), [&text[..], b"\n"].concat()).unwrap();
+        assert!(matches!(all(&savepoints), Err(SavepointError::Checksum)), "it goes on after its end");
+        std::fs::remove_file(savepoints.path()).unwrap();
+        std::fs::create_dir(savepoints.path()).unwrap();
+        assert!(matches!(all(&savepoints), Err(SavepointError::Io(_))), "a folder");
     }
 }

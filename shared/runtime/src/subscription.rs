@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rondo_eventlog::merkle::leaf_hash;
 use rondo_eventlog::{Fault, Ledger, Record};
 
-use crate::savepoint::Place;
+use crate::savepoint::Reached;
 
 /// Records taken at once.
 const BATCH: usize = 500;
@@ -25,20 +25,20 @@ impl Subscription {
         Self { ledger, position: 0, last: Bytes::new() }
     }
 
-    /// Reads on from a place where somebody was before; nothing, if this log has no such place.
+    /// Reads on from a place where somebody was before; nothing, if this log has no such reached.
     ///
     /// # Errors
     /// The ledger's fault.
-    pub async fn resume(ledger: Arc<dyn Ledger>, place: &Place) -> Result<Option<Self>, Fault> {
-        let Some(before) = place.position.checked_sub(1) else { return Ok(None) };
+    pub async fn resume(ledger: Arc<dyn Ledger>, reached: &Reached) -> Result<Option<Self>, Fault> {
+        let Some(before) = reached.position.checked_sub(1) else { return Ok(None) };
         let last = ledger.read(before, 1).await?.pop().map(|record| record.bytes).unwrap_or_default();
-        let same = leaf_hash(&last) == place.last;
-        Ok(same.then_some(Self { ledger, position: place.position, last }))
+        let same = leaf_hash(&last) == reached.last;
+        Ok(same.then_some(Self { ledger, position: reached.position, last }))
     }
 
-    /// Where this reader is, to be resumed there.
-    pub fn place(&self) -> Place {
-        Place { position: self.position, last: leaf_hash(&self.last) }
+    /// How far this reader is, to be resumed there.
+    pub fn reached(&self) -> Reached {
+        Reached { position: self.position, last: leaf_hash(&self.last) }
     }
 
     /// How many records were handed out.

@@ -1,7 +1,6 @@
-//! What a savepoint holds of the scheduler's knowledge: the folded states. What is due, and what has fired and is not done with,
-//! follows from them.
+//! What a savepoint holds of the scheduler's knowledge: the folded states, and what is still to be acted on. What is due, and what
+//! has fired and is not done with, follows from them.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 
@@ -10,44 +9,76 @@ use rondo_domain::event::Aggregate;
 use rondo_domain::network::Network;
 use rondo_domain::run::Stage;
 use rondo_domain::world::World;
-use rondo_domain::{RoundId, StreamId};
+use rondo_domain::{FileHash, RoundId, StreamId};
 use rondo_runtime::savepoint::{Reader, SavepointError, Writer};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Knowledge, RunKey};
+use super::{Happened, Knowledge, RunKey, TRIGGER_EVENTS};
 use crate::timers::Timers;
 
-/// The first line; each further one is a stream with its state.
+/// The first line; each further one is a stream with its state. What was refused or could not be planned is open: a start tries
+/// it again, as one does that reads the whole log.
 #[derive(Serialize, Deserialize)]
-struct First<'k> {
-    network: Cow<'k, Network>,
+struct First {
+    network: Network,
     extended: Vec<(RunKey, Timestamp)>,
-    carried: Cow<'k, BTreeSet<(RoundId, usize)>>,
+    carried: BTreeSet<(RoundId, usize)>,
+    migrated: BTreeMap<RoundId, Vec<(Timestamp, FileHash)>>,
+    happened: Vec<(RunKey, Vec<Happened>)>,
+    replan: BTreeSet<RoundId>,
+    outcomes: BTreeSet<StreamId>,
+}
+
+impl Serialize for Happened {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        (self.event, self.at, &self.of).serialize(writer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Happened {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let (event, at, of): (String, _, _) = Deserialize::deserialize(reader)?;
+        let unknown = || serde::de::Error::custom(format_args!("`{event}` is no event that steps wait for"));
+        let known = TRIGGER_EVENTS.iter().find(|known| known.word == event).ok_or_else(unknown)?;
+        Ok(Self { event: known.word, at, of })
+    }
 }
 
 impl Knowledge {
-    /// Whether everything heard of was acted upon. As long as something was refused, or could not be reckoned, there is no
-    /// savepoint: a start that reads the whole log tries it once more.
-    pub(crate) fn is_settled(&self) -> bool {
-        let Self { happened, replan, outcomes, refused, undated, .. } = self;
-        happened.is_empty() && replan.is_empty() && outcomes.is_empty() && refused.is_empty() && !undated
+    /// Events that steps may wait for and that were not planned for yet, or could not be.
+    fn open_events(&self) -> BTreeMap<RunKey, Vec<Happened>> {
+        let mut open = self.happened.clone();
+        self.unplanned.iter().for_each(|(key, some)| open.entry(key.clone()).or_default().extend(some.iter().cloned()));
+        open
     }
 
     /// Writes it down.
     pub(crate) fn save(&self, writer: &mut Writer<'_>) -> io::Result<()> {
-        let network = Cow::Borrowed(self.world.network());
-        let extended = self.extended.iter().map(|(key, at)| (key.clone(), *at)).collect();
-        writer.line(&First { network, extended, carried: Cow::Borrowed(&self.carried) })?;
+        writer.line(&First {
+            network: self.world.network().clone(),
+            extended: self.extended.clone().into_iter().collect(),
+            carried: self.carried.clone(),
+            migrated: self.migrated.clone(),
+            happened: self.open_events().into_iter().collect(),
+            replan: &self.replan | &self.undated,
+            outcomes: self.outcomes.iter().chain(self.followed.values()).cloned().collect(),
+        })?;
         self.world.states().try_for_each(|line| writer.line(&line))
     }
 
     /// Knows again what was written down.
     pub(crate) fn restored(reader: &mut Reader<impl BufRead>) -> Result<Self, SavepointError> {
-        let mut known = Self::default();
-        let Some(First { network, extended, carried }) = reader.line()? else { return Ok(known) };
-        known.world = World::restored(&World::WITHOUT_FIGURES, network.into_owned());
-        known.extended = BTreeMap::from_iter(extended);
-        known.carried = carried.into_owned();
+        let first: First = reader.line()?.ok_or(SavepointError::CutOff(2))?;
+        let mut known = Self {
+            world: World::restored(&World::WITHOUT_FIGURES, first.network),
+            extended: first.extended.into_iter().collect(),
+            carried: first.carried,
+            migrated: first.migrated,
+            happened: first.happened.into_iter().collect(),
+            replan: first.replan,
+            outcomes: first.outcomes.into_iter().collect(),
+            ..Self::default()
+        };
         let (mut runs, mut waiting) = (Vec::new(), Vec::new());
         while let Some((stream, state)) = reader.line::<(StreamId, Aggregate)>()? {
             if let (Aggregate::Run(run), Some(round)) = (&state, stream.round_id()) {
@@ -62,27 +93,56 @@ impl Knowledge {
         known.timers = Timers::of(runs, waiting);
         Ok(known)
     }
+
+    /// Whether another one knows the same and would do the same.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let outcomes =
+            |one: &Self| -> BTreeSet<StreamId> { one.outcomes.iter().chain(one.followed.values()).cloned().collect() };
+        self.world == other.world
+            && self.fired == other.fired
+            && (&self.extended, &self.carried, &self.migrated) == (&other.extended, &other.carried, &other.migrated)
+            && self.open_events() == other.open_events()
+            && &self.replan | &self.undated == &other.replan | &other.undated
+            && outcomes(self) == outcomes(other)
+            && [self, other].iter().all(|one| one.timers.has_all(&one.world))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use rondo_domain::CommandId;
+    use rondo_domain::release::ReleaseCommand;
+    use rondo_domain::{Command, Wish};
+    use rondo_runtime::savepoint::{Reached, Savepoints};
 
     use super::*;
 
     #[test]
-    fn what_a_start_has_to_try_again_is_not_settled() {
-        let all_done = Knowledge::default;
-        assert!(all_done().is_settled());
-        let mut refused = all_done();
-        refused.refused(CommandId::of(&["once"]), "not yet".to_owned());
+    fn a_start_tries_again_what_was_refused_or_could_not_be_planned() {
+        let folder = tempfile::tempdir().unwrap();
+        let savepoints = Savepoints::of(folder.path(), "scheduler").unwrap();
         let round: RoundId = "ilms-asean-2025".parse().unwrap();
-        let undated = Knowledge { undated: true, ..all_done() };
-        let unplanned = Knowledge { replan: BTreeSet::from([round.clone()]), ..all_done() };
-        let unheard = Knowledge { happened: BTreeMap::from([((round.clone(), None), Vec::new())]), ..all_done() };
-        let unfollowed = Knowledge { outcomes: vec![StreamId::round(&round)], ..all_done() };
-        for open in [refused, undated, unplanned, unheard, unfollowed] {
-            assert!(!open.is_settled(), "{open:?}");
-        }
+        let key = (round.clone(), Some("LAO".parse().unwrap()));
+        let happened = Happened { event: "query-opened", at: Timestamp::UNIX_EPOCH, of: "0123456789ab".to_owned() };
+        let wish = Wish::Release { release: "ilms-asean-2025.1".parse().unwrap(), command: ReleaseCommand::Approve };
+        let outcome = wish.stream();
+        let command = Command::of_service("scheduler", &["once"], wish).unwrap();
+        let mut known = Knowledge::default();
+        known.undated(&round);
+        known.unplanned(&key, happened.clone());
+        known.follows(command.id, &outcome);
+        known.refused(&command, "not yet".to_owned());
+        savepoints.write(Reached { position: 1, last: [0; 32] }, |writer| known.save(writer)).unwrap();
+        let again = Knowledge::restored(&mut savepoints.open().unwrap().unwrap()).unwrap();
+        assert!(again.agrees_with(&known));
+        assert!(again.refusal(command.id).is_none());
+        assert_eq!((&again.outcomes, &again.replan), (&vec![outcome.clone()], &BTreeSet::from([round.clone()])));
+        assert_eq!(again.happened, BTreeMap::from([(key.clone(), vec![happened.clone()])]));
+        // A command that was taken leaves nothing to be tried; what was planned with the round is not tried twice.
+        known.taken(command.id);
+        assert!(!again.agrees_with(&known));
+        known.replan.insert(round);
+        known.take_replan();
+        assert!(known.undated.is_empty() && known.unplanned.is_empty());
+        assert_eq!(known.happened, BTreeMap::from([(key, vec![happened])]));
     }
 }

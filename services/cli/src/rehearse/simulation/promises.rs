@@ -156,7 +156,7 @@ pub(super) fn broken(played: &Played) -> Vec<String> {
     if !story.published {
         broken.push("the round was not published".to_owned());
     }
-    if played.kept.as_ref().is_some_and(|[resumed, anew]| resumed != anew) {
+    if !played.agreed {
         broken.push("who went on from a savepoint knows something else than who read the whole log".to_owned());
     }
     if played.head.size != played.records.len() as u64 {

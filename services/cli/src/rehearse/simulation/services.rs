@@ -68,19 +68,21 @@ impl Services {
         }
     }
 
-    /// What two schedulers that came to rest would keep, of which one went on from the last savepoint and the other read the
-    /// whole log; nothing where something was refused, which a start has to try again.
-    pub(super) async fn kept(&self, ledger: &Arc<dyn Ledger>, now: Timestamp) -> Option<[Vec<u8>; 2]> {
-        let resumed = Scheduler::resume(Arc::clone(ledger), &self.savepoints).await.unwrap();
+    /// Whether two schedulers that came to rest agree, of which one went on from the last savepoint and the other read the whole
+    /// log.
+    pub(super) async fn agree(&self, ledger: &Arc<dyn Ledger>, now: Timestamp) -> bool {
+        let mut resumed = Scheduler::resume(Arc::clone(ledger), &self.savepoints).await.unwrap();
         assert!(resumed.position() > 0, "the savepoint was passed over");
-        let mut kept = Vec::new();
-        for mut scheduler in [resumed, Scheduler::new(Arc::clone(ledger))] {
-            while scheduler.turn(now).await.unwrap().is_none() {}
-            if scheduler.save(&self.savepoints).unwrap() {
-                kept.push(std::fs::read(self.savepoints.path()).unwrap());
-            }
+        let mut anew = Scheduler::new(Arc::clone(ledger));
+        let mut idle = Vec::new();
+        for scheduler in [&mut resumed, &mut anew] {
+            idle.push(loop {
+                if let Some(idle) = scheduler.turn(now).await.unwrap() {
+                    break (idle.position, idle.next);
+                }
+            });
         }
-        kept.try_into().ok()
+        idle[0] == idle[1] && resumed.agrees_with(&anew)
     }
 
     /// Lets a service act until it rests or dies; gives its place and when it has something to do, and nothing of one that died.
@@ -107,7 +109,10 @@ impl Services {
                     if let Running::Scheduler(scheduler) = running {
                         self.rests += 1;
                         if self.rests.is_multiple_of(SAVED_EVERY) {
-                            scheduler.save(&self.savepoints).unwrap();
+                            assert!(scheduler.save(&self.savepoints).unwrap());
+                            let ledger = (self.parts)().ledger;
+                            let again = Scheduler::resume(ledger, &self.savepoints).await.unwrap();
+                            assert!(again.agrees_with(scheduler), "the savepoint holds something else");
                         }
                     }
                     return Some((idle.position, idle.next));

@@ -1,0 +1,74 @@
+//! What the outcome of a notice or a release asks for: who was invited, whose mail came back, what is published.
+
+use rondo_domain::notice::{About, NoticeState, Refusal};
+use rondo_domain::participation::ParticipationCommand;
+use rondo_domain::round::RoundCommand;
+use rondo_domain::stream::StreamKind;
+use rondo_domain::world::World;
+use rondo_domain::{Command, NoticeId, ReleaseId, Role, StreamId, Wish};
+
+use crate::actions::{Commands, INVITATION, of_country};
+use crate::interpreter::command;
+
+/// Whether the outcome of a notice is about a country whose part in the round has not begun: mail may leave before the launch.
+pub(crate) fn comes_too_early(world: &World, stream: &StreamId) -> bool {
+    let about = || {
+        let (round, id) = (stream.round_id()?, stream.part(1)?.parse::<NoticeId>().ok()?);
+        let country = world.notice(&round, &id)?.brief.as_ref()?.country.as_ref()?;
+        Some(world.participation(&round, country).is_none())
+    };
+    stream.kind() == StreamKind::Notice && about().unwrap_or(false)
+}
+
+/// What the outcome of a notice or a release asks for.
+pub(crate) fn follow(world: &World, stream: &StreamId) -> Commands {
+    match stream.kind() {
+        StreamKind::Notice => vec![follow_notice(world, stream)],
+        StreamKind::Release => follow_release(world, stream),
+        _ => Vec::new(),
+    }
+}
+
+fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
+    let round = stream.round_id()?;
+    let id: NoticeId = stream.part(1)?.parse().ok()?;
+    let notice = world.notice(&round, &id)?;
+    let brief = notice.brief.as_ref()?;
+    let key = (round, brief.country.clone());
+    let part = world.participation(&key.0, brief.country.as_ref()?)?;
+    let person = brief.person.clone();
+    match &notice.state {
+        NoticeState::Sent if brief.kind == INVITATION && !part.invited.contains(&person) => {
+            of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
+        }
+        // A refusal of ours (a wrong password, a full server) says nothing about the contact.
+        NoticeState::Bounced { hard: true, .. }
+        | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
+            // Mail to one of us, or to a mailbox, that comes back says nothing about the country's contacts.
+            if Role::NATIONAL.contains(&brief.role) && !part.bounced.contains(&person) =>
+        {
+            let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
+            of_country(&key, &["bounced", id.as_str()], wished)
+        }
+        _ => None,
+    }
+}
+
+fn follow_release(world: &World, stream: &StreamId) -> Commands {
+    let release: Option<ReleaseId> = stream.part(0).and_then(|part| part.parse().ok());
+    let Some((id, state)) = release.and_then(|id| world.release(&id).map(|state| (id, state))) else {
+        return Vec::new();
+    };
+    let Some(round) = &state.round else { return Vec::new() };
+    let mut commands: Commands = state
+        .contents
+        .iter()
+        .map(|tables| {
+            let wished = ParticipationCommand::MarkPublished { release: id.clone() };
+            of_country(&(round.clone(), Some(tables.country.clone())), &["published", id.as_str()], wished)
+        })
+        .collect();
+    let wished = RoundCommand::MarkPublished { release: id.clone() };
+    commands.push(command(&["published", id.as_str()], Wish::Round { round: round.clone(), command: wished }));
+    commands
+}
