@@ -63,7 +63,7 @@ pub(crate) fn checked(bundle: &Bundle) -> Result<Checked, Failure> {
     let ready = rondo_scheduler::definitions::read(bundle)?;
     let questionnaire = rondo_questionnaire::read_questionnaire(bundle)?;
     let rules = rondo_rules::read_rules(bundle)?;
-    rondo_reminder::texts::check(bundle, &ready.definition)?;
+    rondo_reminder::check::texts(bundle, &ready.definition)?;
     const FILE: &str = "participants.toml";
     let text = bundle.text(FILE)?;
     for expected in &ready.definition.expected {

@@ -5,13 +5,16 @@ use rondo_domain::workflow::Problem;
 
 use crate::entry;
 use crate::facts::Facts;
-use crate::texts::Texts;
-
-/// The text that brings several messages to one person at once.
-pub(crate) const SEVERAL: &str = "several";
+use crate::texts::{SEVERAL, Texts};
 
 /// What every language falls back to.
 const ENGLISH: &str = "en";
+
+/// What filling a text in may cost, in instructions of its template; the digest of 190 countries takes a hundredth.
+const MOST_WORK: u64 = 1_000_000;
+
+/// The longest part of a mail, in bytes.
+const LONGEST: usize = 256 * 1024;
 
 /// Why a mail cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,16 @@ pub enum ComposeError {
     /// The message cannot be built.
     #[error("the message cannot be built")]
     Message(#[from] lettre::error::Error),
+}
+
+impl ComposeError {
+    /// The line of a text, from 1, at which it cannot be filled in, and why.
+    pub(crate) fn told(&self) -> (usize, String) {
+        let Self::Template { source, .. } = self else { return (1, self.to_string()) };
+        let beneath = std::error::Error::source(source).map(ToString::to_string);
+        let detail = beneath.or_else(|| source.detail().map(str::to_owned));
+        (source.line().unwrap_or(1), detail.unwrap_or_else(|| source.kind().to_string()))
+    }
 }
 
 /// A mail as people read it.
@@ -165,16 +178,38 @@ fn local(texts: &Texts, sections: &[Section], language: &str) -> Result<Option<L
     Ok(Some(Local { subject: subject.filter(|_| sections.len() == 1), body }))
 }
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn fill(name: &str, facts: &Facts, text: &str) -> Result<String, ComposeError> {
+pub(crate) fn fill(name: &str, facts: &Facts, text: &str) -> Result<String, ComposeError> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_keep_trailing_newline(true);
+    environment.set_fuel(Some(MOST_WORK));
     let failed = |source| ComposeError::Template { name: name.to_owned(), source };
-    environment.render_str(text, facts).map_err(failed)
+    let mut filled = Bounded(Vec::new());
+    let template = environment.template_from_str(text).map_err(failed)?;
+    template.render_captured_to(facts, &mut filled).map_err(failed)?;
+    // Texts and facts are UTF-8, and so is what is made of them.
+    Ok(String::from_utf8_lossy(&filled.0).into_owned())
+}
+
+/// What a text becomes, as long as that is a mail's length.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, some: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + some.len() > LONGEST {
+            return Err(std::io::Error::other(format!("it becomes longer than {LONGEST} bytes")));
+        }
+        self.0.extend_from_slice(some);
+        Ok(some.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The mail as HTML: made from the plain text, so that the two cannot say different things.

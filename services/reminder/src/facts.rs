@@ -35,6 +35,8 @@ pub(crate) struct Facts {
     was: Option<String>,
     /// When the release goes out.
     release: Option<String>,
+    /// When nothing is taken any more.
+    close: Option<String>,
     standing: Vec<String>,
     pub(crate) count: usize,
     /// To whom the mail goes of which this is a copy, as roles in words.
@@ -72,6 +74,10 @@ impl Facts {
         let base = mail.base_url.trim_end_matches('/');
         let place = country.map(|country| format!("/{country}")).unwrap_or_default();
         let moves = country.and_then(|country| round?.moves.get(country)).copied().unwrap_or(0);
+        let milestone = |id: &str| {
+            let (_, moment) = round?.milestones.iter().find(|(other, _)| other.as_str() == id)?;
+            Some(in_words(moment))
+        };
         Self {
             name: person.name.clone(),
             round: round.map(|round| round.title.clone()).unwrap_or_default(),
@@ -92,9 +98,8 @@ impl Facts {
                 Some(format!("{} ({})", local.strftime("%A %-d %B %Y, %H:%M"), calendar.zone_name))
             }),
             was: country.and_then(|country| Some(in_words(&round?.extensions.get(country)?.0))),
-            release: round
-                .and_then(|round| round.milestones.iter().find(|(id, _)| id.as_str() == "release"))
-                .map(|(_, moment)| in_words(moment)),
+            release: milestone("release"),
+            close: milestone("close"),
             standing: match (&brief.country, round) {
                 (None, Some(round)) => standing::lines(world, (id, round), brief.role, texts, now),
                 _ => Vec::new(),
@@ -104,6 +109,59 @@ impl Facts {
             due: participant.map(|participant| (participant.deadline.clone(), moves)),
             place: brief.country.clone(),
             now,
+        }
+    }
+
+    /// All that may be true at once, to try a text with.
+    pub(crate) fn full() -> Self {
+        let some = || Some("something".to_owned());
+        let filled = || "something".to_owned();
+        Self {
+            country: filled(),
+            deadline: filled(),
+            missing: filled(),
+            missing_count: 2,
+            owed: filled(),
+            years: filled(),
+            notice: filled(),
+            task: some(),
+            task_until: some(),
+            was: some(),
+            release: some(),
+            close: some(),
+            standing: vec![filled(), filled()],
+            count: 2,
+            ..Self::bare()
+        }
+    }
+
+    /// As little as may be true, to try a text with. What is copied names to whom it goes, in either case.
+    pub(crate) fn bare() -> Self {
+        let filled = || "something".to_owned();
+        Self {
+            name: filled(),
+            round: filled(),
+            country: String::new(),
+            deadline: String::new(),
+            missing: String::new(),
+            missing_count: 0,
+            owed: String::new(),
+            years: String::new(),
+            link: filled(),
+            contact: filled(),
+            notice: String::new(),
+            reason: filled(),
+            task: None,
+            task_until: None,
+            was: None,
+            release: None,
+            close: None,
+            standing: Vec::new(),
+            count: 1,
+            to: Some(filled()),
+            due: None,
+            place: None,
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! It knows the outbox: notices that are due and have no outcome yet.
 //! It must never send what is no longer true, nor send again what may have arrived without a stated rule.
 
+pub mod check;
 mod compose;
 mod delivery;
 mod entry;
@@ -13,7 +14,7 @@ mod outbox;
 mod preview;
 mod returned;
 mod standing;
-pub mod texts;
+mod texts;
 pub mod transport;
 
 use std::path::PathBuf;

@@ -1,16 +1,15 @@
-//! Mail texts of a workflow: read from its files, and tried before a round relies on them.
+//! Mail texts of a workflow, read from its files.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use minijinja::Environment;
 use rondo_domain::calendar::Calendars;
 use rondo_domain::round::Round;
-use rondo_domain::workflow::{Action, Bundle, Definition, Problem, Step, parse_toml, read_definition};
+use rondo_domain::workflow::{Bundle, Definition, Problem, parse_toml, read_definition};
 use serde::Deserialize;
 
 /// What a text may speak of.
-pub(crate) const VARIABLES: [&str; 18] = [
+pub(crate) const VARIABLES: [&str; 19] = [
     "name",
     "round",
     "country",
@@ -28,17 +27,21 @@ pub(crate) const VARIABLES: [&str; 18] = [
     "count",
     "was",
     "release",
+    "close",
     "notice",
 ];
 
 /// What the shell of a mail in HTML may speak of besides.
-const SHELL_VARIABLES: [&str; 4] = ["subject", "round", "body", "language"];
+pub(crate) const SHELL_VARIABLES: [&str; 4] = ["subject", "round", "body", "language"];
+
+/// The text that brings several messages to one person at once.
+pub(crate) const SEVERAL: &str = "several";
 
 /// The text that stands under every mail and has no subject.
-const FOOTER: &str = "mail/footer.en.txt";
+pub(crate) const FOOTER: &str = "mail/footer.en.txt";
 
 /// The shell of a mail in HTML, in MJML; without it mails are plain text alone.
-const SHELL: &str = "mail/shell.mjml";
+pub(crate) const SHELL: &str = "mail/shell.mjml";
 
 /// The sentences that every mail in a language begins with, whether or not its text is translated.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,6 +63,7 @@ pub(crate) struct Sentences {
 }
 
 /// A text as written: what its first lines say, and what follows.
+#[derive(Debug)]
 pub(crate) struct Text<'a> {
     pub(crate) subject: &'a str,
     /// Whether the deadline goes with it as an entry for people's calendars.
@@ -72,7 +76,7 @@ pub(crate) struct Texts {
     pub(crate) bundle: Bundle,
     pub(crate) definition: Definition,
     pub(crate) calendars: Calendars,
-    sentences: BTreeMap<String, Sentences>,
+    pub(crate) sentences: BTreeMap<String, Sentences>,
     /// The shell as HTML, in which the body is still to be filled in.
     pub(crate) shell: Option<String>,
 }
@@ -127,10 +131,10 @@ impl Texts {
         std::iter::once("en".to_owned()).chain(others).collect()
     }
 
-    /// The kinds of mail that have a text.
+    /// The kinds of mail that are sent.
     pub(crate) fn kinds(&self) -> BTreeSet<&str> {
-        let all = self.bundle.below("mail").filter_map(|(name, _)| name.strip_suffix(".en.txt"));
-        all.filter(|kind| *kind != "footer").collect()
+        let several = (self.definition.gather_minutes > 0).then_some(SEVERAL);
+        self.definition.steps.iter().filter_map(|step| step.action.mail()).chain(several).collect()
     }
 
     /// The text under every mail.
@@ -140,7 +144,7 @@ impl Texts {
 }
 
 /// Takes a text apart: `Subject: …`, perhaps `Calendar: deadline`, then what follows.
-fn written<'a>(file: &str, text: &'a str) -> Result<Text<'a>, Problem> {
+pub(crate) fn written<'a>(file: &str, text: &'a str) -> Result<Text<'a>, Problem> {
     let first = || Problem::of_file(file, "the first line of a mail is `Subject: …`");
     let (subject, rest) = text.strip_prefix("Subject: ").and_then(|rest| rest.split_once('\n')).ok_or_else(first)?;
     match rest.strip_prefix("Calendar: ") {
@@ -152,67 +156,6 @@ fn written<'a>(file: &str, text: &'a str) -> Result<Text<'a>, Problem> {
     }
 }
 
-/// Tries every mail text of a workflow.
-///
-/// # Errors
-/// The first problem, with file and line: a step's text that is missing, a text without a subject, a template that cannot be
-/// read, an unknown variable.
-pub fn check(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
-    let texts = Texts::read(bundle.clone())?;
-    for step in &definition.steps {
-        if let Some(text) = step.action.mail()
-            && texts.text(text, "en")?.is_none()
-        {
-            let message = format!("the step {} sends the mail `{text}`, but there is no mail/{text}.en.txt", step.id);
-            return Err(Problem::of_file("workflow.toml", message).suggest(text, texts.kinds()));
-        }
-    }
-    let known = texts.languages();
-    if let Some(expected) = definition.expected.iter().find(|expected| !known.contains(&expected.language)) {
-        let what = format!(
-            "{} is written to in `{}`, for which there is no mail/sentences file",
-            expected.country, expected.language
-        );
-        return Err(
-            Problem::of_file("participants.toml", what).suggest(&expected.language, known.iter().map(String::as_str))
-        );
-    }
-    let copies = |step: &&Step| matches!(&step.action, Action::Mail { copy, .. } if !copy.is_empty());
-    if let Some(step) = definition.steps.iter().find(copies)
-        && texts.sentences("en").is_none_or(|sentences| sentences.copy.is_empty())
-    {
-        let message = format!("the step {} sends copies: the sentence `copy` says above one what it is", step.id);
-        return Err(Problem::of_file("mail/sentences.en.toml", message));
-    }
-    if definition.gather_minutes > 0 && texts.text(crate::compose::SEVERAL, "en")?.is_none() {
-        let message = format!("mail is gathered, but there is no mail/{}.en.txt", crate::compose::SEVERAL);
-        return Err(Problem::of_file("workflow.toml", message));
-    }
-    template(FOOTER, texts.footer()?, &VARIABLES)?;
-    for (name, text) in bundle.below("mail") {
-        let file = format!("mail/{name}");
-        if name.ends_with(".txt") && file != FOOTER {
-            written(&file, text)?;
-            template(&file, text, &VARIABLES)?;
-        }
-    }
-    for (language, sentences) in &texts.sentences {
-        let file = format!("mail/sentences.{language}.toml");
-        let kinds = texts.kinds();
-        if let Some(unknown) = sentences.mail.keys().find(|kind| !kinds.contains(kind.as_str())) {
-            let text = bundle.text(&file)?;
-            let offset = text.find(unknown.as_str()).unwrap_or(0);
-            let message = format!("`{unknown}` is no kind of mail of this workflow");
-            return Err(Problem::at(&file, text, offset, message).suggest(unknown, kinds));
-        }
-        template(&file, &sentences.copy, &[&VARIABLES[..], &["to"]].concat())?;
-        for text in [&sentences.greeting, &sentences.below].into_iter().chain(sentences.mail.values()) {
-            template(&file, text, &VARIABLES)?;
-        }
-    }
-    texts.shell.as_ref().map_or(Ok(()), |html| template(SHELL, html, &SHELL_VARIABLES))
-}
-
 /// The shell as HTML.
 fn shell(text: &str) -> Result<String, Problem> {
     let wrong = |what: String| Problem::of_file(SHELL, format!("the shell is no MJML: {what}"));
@@ -220,36 +163,9 @@ fn shell(text: &str) -> Result<String, Problem> {
     parsed.element.render(&mrml::prelude::render::RenderOptions::default()).map_err(|e| wrong(e.to_string()))
 }
 
-/// Tries a template: it can be read, and speaks of nothing that a mail does not know.
-fn template(file: &str, text: &str, variables: &[&str]) -> Result<(), Problem> {
-    let environment = Environment::new();
-    let template = environment.template_from_str(text).map_err(|error| {
-        let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        Problem::on_line(file, error.line().unwrap_or(1), format!("the text cannot be filled in: {what}"))
-    })?;
-    let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
-    match used.iter().find(|variable| !variables.contains(&variable.as_str())) {
-        None => Ok(()),
-        Some(unknown) => {
-            let offset = text.find(unknown.as_str()).unwrap_or(0);
-            let message = format!("`{unknown}` is nothing a mail knows; it knows {}", variables.join(", "));
-            Err(Problem::at(file, text, offset, message).suggest(unknown, variables.iter().copied()))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_wrong_in_a_text_is_placed() {
-        let told = |text: &str| template("mail/x.en.txt", text, &VARIABLES).unwrap_err().to_string();
-        assert!(template("mail/x.en.txt", "Subject: {{ round }}\n\nDear {{ name }}", &VARIABLES).is_ok());
-        assert!(told("Subject: x\n\nDear {{ nmae }}").starts_with("mail/x.en.txt:3:9: `nmae`"));
-        assert!(told("Subject: x\n\nDear {{ nmae }}").contains("did you mean `name`?"));
-        assert!(told("Subject: x\n\nDear {{ name").starts_with("mail/x.en.txt:3:"));
-    }
 
     #[test]
     fn the_first_lines_say_subject_and_entry() {

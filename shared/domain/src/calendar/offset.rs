@@ -30,15 +30,25 @@ pub struct Offset {
     pub unit: Unit,
 }
 
+/// The most units an offset may count.
+const MOST: u32 = 1_000;
+
 /// A text that is not an offset.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an offset; write for example \"-10 working days\", \"+7 days\", \"2 weeks\" or \"1 month\"")]
-pub struct InvalidOffset(String);
+pub enum InvalidOffset {
+    /// It is none.
+    #[error("`{0}` is not an offset; write for example \"-10 working days\", \"+7 days\", \"2 weeks\" or \"1 month\"")]
+    Malformed(String),
+    /// It counts more than any does.
+    #[error("the offset `{0}` counts more than {MOST}, which no offset does")]
+    TooFar(String),
+}
 
 impl std::str::FromStr for Offset {
     type Err = InvalidOffset;
     fn from_str(text: &str) -> Result<Self, InvalidOffset> {
-        let invalid = || InvalidOffset(text.chars().take(60).collect());
+        let told = || text.chars().take(60).collect();
+        let invalid = || InvalidOffset::Malformed(told());
         let (count, unit) = text.trim().split_once(' ').ok_or_else(invalid)?;
         let count: i32 = count.parse().map_err(|_| invalid())?;
         let unit = match unit.trim() {
@@ -48,8 +58,8 @@ impl std::str::FromStr for Offset {
             "month" | "months" => Unit::Months,
             _ => return Err(invalid()),
         };
-        if count.unsigned_abs() > 1_000 {
-            return Err(invalid());
+        if count.unsigned_abs() > MOST {
+            return Err(InvalidOffset::TooFar(told()));
         }
         Ok(Self { count, unit })
     }
@@ -111,5 +121,6 @@ mod tests {
         for text in ["", "ten days", "5", "5 fortnights", "99999 days"] {
             assert!(text.parse::<Offset>().is_err(), "{text}");
         }
+        assert!("1001 days".parse::<Offset>().unwrap_err().to_string().contains("more than 1000"));
     }
 }

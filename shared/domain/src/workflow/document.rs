@@ -45,6 +45,15 @@ impl Problem {
     }
 }
 
+/// The line, from 1, on which a key of a TOML text stands first; the first line where it stands nowhere.
+pub fn line_of_key(text: &str, key: &str) -> usize {
+    let is_here = |line: &str| {
+        let rest = line.trim_start().trim_start_matches('"').strip_prefix(key);
+        rest.is_some_and(|rest| rest.trim_start_matches('"').trim_start().starts_with('='))
+    };
+    text.lines().position(is_here).map_or(1, |index| index + 1)
+}
+
 /// A longer text is no misspelt word, and comparing it costs more than it is worth.
 const LONGEST_WORD: usize = 160;
 

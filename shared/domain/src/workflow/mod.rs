@@ -12,7 +12,7 @@ pub use definition::{
     Action, Approval, Asked, Definition, Each, Expected, GUARDS, LESSON, LESSON_CARRIED, Late, MilestoneRule, Overlap,
     Question, Step, TRIGGER_EVENTS, Trigger, TriggerEvent,
 };
-pub use document::{Problem, nearest, parse_toml};
+pub use document::{Problem, line_of_key, nearest, parse_toml};
 pub use file::read_definition;
 pub use guard::{Guarded, OWES_TABLES, unmet};
 pub use needs::{Needed, needed, occurrence_of};

@@ -80,6 +80,11 @@ impl Reader<'_> {
             let message = "a step that waits needs `time-limit-hours`, after which it is given up".to_owned();
             return Err(self.problem(&entry.action.span(), message));
         }
+        for (name, roles) in [("to", &entry.to), ("copy", &entry.copy), ("owner", &entry.owner)] {
+            if let Some((_, twice)) = roles.iter().enumerate().find(|(index, role)| roles[..*index].contains(role)) {
+                return Err(self.problem(&entry.action.span(), format!("the role {twice} stands twice in `{name}`")));
+            }
+        }
         let text = self.mail_text(entry)?;
         Ok(match word {
             ActionWord::Launch => Action::Launch,

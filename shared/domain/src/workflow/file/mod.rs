@@ -298,7 +298,9 @@ fn participants(bundle: &Bundle) -> Result<Vec<Expected>, Problem> {
         }
         let mut tables: Vec<TableNo> = entry.tables.iter().map(|no| TableNo(*no)).collect();
         tables.sort_unstable();
-        tables.dedup();
+        if let Some([twice, _]) = tables.array_windows().find(|[one, next]| one == next) {
+            return Err(problem(format!("table {twice} of {country} stands twice")));
+        }
         expected.push(Expected { country, tables, member_from: entry.member_from, language: entry.language });
     }
     Ok(expected)

@@ -1,0 +1,189 @@
+//! Mail texts tried before a round relies on them: each is there, can be read, and can be filled in with whatever may be true.
+
+use std::collections::BTreeSet;
+
+use minijinja::Environment;
+use rondo_domain::workflow::{Action, Bundle, Definition, Problem, Step, line_of_key};
+
+use crate::compose::{fill, one_line};
+use crate::facts::Facts;
+use crate::texts::{FOOTER, SEVERAL, SHELL, SHELL_VARIABLES, Sentences, Texts, VARIABLES, written};
+
+/// Tries every mail text of a workflow.
+///
+/// # Errors
+/// The first problem, with file and line: a step's text that is missing, a text that no step sends or that is in no language
+/// there is, one without a subject, a template that cannot be read or filled in, an unknown variable.
+pub fn texts(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
+    let texts = Texts::read(bundle.clone())?;
+    are_there(&texts, definition)?;
+    languages(&texts, definition)?;
+    can_be_filled_in(FOOTER, 1, texts.footer()?, &VARIABLES)?;
+    for (name, text) in bundle.below("mail") {
+        let file = format!("mail/{name}");
+        if let Some(stem) = name.strip_suffix(".txt").filter(|_| file != FOOTER) {
+            is_sent(&texts, &file, stem)?;
+            text_of(&file, text)?;
+        }
+    }
+    for (language, sentences) in &texts.sentences {
+        sentences_of(&texts, &format!("mail/sentences.{language}.toml"), sentences)?;
+    }
+    texts.shell.as_ref().map_or(Ok(()), |html| known_variables(SHELL, html, &SHELL_VARIABLES))
+}
+
+/// Whether every mail that can be sent has a text.
+fn are_there(texts: &Texts, definition: &Definition) -> Result<(), Problem> {
+    for step in &definition.steps {
+        if let Some(text) = step.action.mail()
+            && texts.text(text, "en")?.is_none()
+        {
+            let message = format!("the step {} sends the mail `{text}`, but there is no mail/{text}.en.txt", step.id);
+            return Err(Problem::of_file("workflow.toml", message));
+        }
+    }
+    let copies = |step: &&Step| matches!(&step.action, Action::Mail { copy, .. } if !copy.is_empty());
+    if let Some(step) = definition.steps.iter().find(copies)
+        && texts.sentences("en").is_none_or(|sentences| sentences.copy.is_empty())
+    {
+        let message = format!("the step {} sends copies: the sentence `copy` says above one what it is", step.id);
+        return Err(Problem::of_file("mail/sentences.en.toml", message));
+    }
+    if definition.gather_minutes > 0 && texts.text(SEVERAL, "en")?.is_none() {
+        let text = texts.bundle.text("workflow.toml")?;
+        let message = format!("mail is gathered, but there is no mail/{SEVERAL}.en.txt");
+        return Err(Problem::on_line("workflow.toml", line_of_key(text, "gather-minutes"), message));
+    }
+    Ok(())
+}
+
+/// Whether there is something in the language of every country.
+fn languages(texts: &Texts, definition: &Definition) -> Result<(), Problem> {
+    const FILE: &str = "participants.toml";
+    let known = texts.languages();
+    let Some(expected) = definition.expected.iter().find(|expected| !known.contains(&expected.language)) else {
+        return Ok(());
+    };
+    let text = texts.bundle.text(FILE)?;
+    let offset = text.find(&format!("\"{}\"", expected.country)).unwrap_or(0);
+    let (country, language) = (&expected.country, &expected.language);
+    let message = format!("{country} is written to in `{language}`, for which there is no mail/sentences file");
+    Err(Problem::at(FILE, text, offset, message).suggest(language, known.iter().map(String::as_str)))
+}
+
+/// Whether a text is of a kind that is sent, in a language there is: one whose name is misspelt would never be used, and nobody
+/// would know.
+fn is_sent(texts: &Texts, file: &str, stem: &str) -> Result<(), Problem> {
+    let wrong = |message: String| Problem::of_file(file, message);
+    let Some((kind, language)) = stem.rsplit_once('.') else {
+        return Err(wrong("a text is named after its kind and language: mail/KIND.LANGUAGE.txt".to_owned()));
+    };
+    let kinds = texts.kinds();
+    if !kinds.contains(kind) {
+        let message = format!("no step sends a mail `{kind}`; name the text after one that is sent, or remove it");
+        return Err(wrong(message).suggest(kind, kinds));
+    }
+    let known = texts.languages();
+    if !known.iter().any(|known| known == language) {
+        let message = format!("nobody is written to in `{language}`: there is no mail/sentences.{language}.toml");
+        return Err(wrong(message).suggest(language, known.iter().map(String::as_str)));
+    }
+    Ok(())
+}
+
+fn text_of(file: &str, text: &str) -> Result<(), Problem> {
+    known_variables(file, text, &VARIABLES)?;
+    let parts = written(file, text)?;
+    let first = 1 + text.lines().count() - parts.body.lines().count();
+    can_be_filled_in(file, first, parts.body, &VARIABLES)?;
+    let subjects = can_be_filled_in(file, 1, parts.subject, &VARIABLES)?;
+    if subjects.iter().any(|subject| one_line(subject).is_empty()) {
+        return Err(Problem::of_file(file, "the subject may come out empty; say there what the mail is about"));
+    }
+    Ok(())
+}
+
+fn sentences_of(texts: &Texts, file: &str, sentences: &Sentences) -> Result<(), Problem> {
+    let toml = texts.bundle.text(file)?;
+    let kinds = texts.kinds();
+    if let Some(unknown) = sentences.mail.keys().find(|kind| !kinds.contains(kind.as_str())) {
+        let message = format!("no step sends a mail `{unknown}`");
+        return Err(Problem::on_line(file, line_of_key(toml, unknown), message).suggest(unknown, kinds));
+    }
+    let of_copies = [&VARIABLES[..], &["to"]].concat();
+    let all = [("greeting", &sentences.greeting), ("below", &sentences.below), ("copy", &sentences.copy)];
+    for (key, text) in all.into_iter().chain(sentences.mail.iter().map(|(kind, text)| (kind.as_str(), text))) {
+        let variables = if key == "copy" { &of_copies[..] } else { &VARIABLES };
+        can_be_filled_in(file, line_of_key(toml, key), text, variables)?;
+    }
+    Ok(())
+}
+
+/// Fills a text in, whose first line stands there in a file, with all that may be true at once and with as little as may be; gives
+/// what came out.
+fn can_be_filled_in(file: &str, line: usize, text: &str, variables: &[&str]) -> Result<[String; 2], Problem> {
+    let placed = |problem: Problem| Problem { line: problem.line + line - 1, ..problem };
+    known_variables(file, text, variables).map_err(placed)?;
+    let filled = |facts: Facts| {
+        fill(file, &facts, text).map_err(|error| {
+            let (at, what) = error.told();
+            placed(Problem::on_line(file, at, format!("the text cannot be filled in: {what}")))
+        })
+    };
+    Ok([filled(Facts::full())?, filled(Facts::bare())?])
+}
+
+/// Tries a template: it can be read, and speaks of nothing that a mail does not know.
+fn known_variables(file: &str, text: &str, variables: &[&str]) -> Result<(), Problem> {
+    let environment = Environment::empty();
+    let template = environment.template_from_str(text).map_err(|error| {
+        let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        Problem::on_line(file, error.line().unwrap_or(1), format!("the text cannot be filled in: {what}"))
+    })?;
+    let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
+    match used.iter().find(|variable| !variables.contains(&variable.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let offset = text.find(unknown.as_str()).unwrap_or(0);
+            let message = format!("`{unknown}` is nothing a mail knows; it knows {}", variables.join(", "));
+            Err(Problem::at(file, text, offset, message).suggest(unknown, variables.iter().copied()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        text_of("mail/x.en.txt", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_text_is_placed() {
+        assert!(text_of("mail/x.en.txt", "Subject: {{ round }}\n\nDear {{ name }}").is_ok());
+        assert!(told("Subject: x\n\nDear {{ nmae }}").starts_with("mail/x.en.txt:3:9: `nmae`"));
+        assert!(told("Subject: x\n\nDear {{ nmae }}").contains("did you mean `name`?"));
+        assert!(told("Subject: x\n\nDear {{ name").starts_with("mail/x.en.txt:3:"));
+    }
+
+    #[test]
+    fn what_only_fails_when_it_is_filled_in_fails_before() {
+        for (body, line, what) in [
+            ("\nDear {{ name + 1 }}", 3, "operator"),
+            ("one\ntwo {{ name|upper }}", 3, "upper"),
+            ("{% for a in range(9) %}{{ a }}{% endfor %}", 2, "range"),
+            ("\n\n{{ standing[0].day.month }}", 4, "undefined"),
+            ("{% for a in standing * 4000000 %}{% endfor %}", 2, "fuel"),
+            ("{% for a in standing * 4000 %}{{ 'mail' * 20000 }}{% endfor %}", 2, "longer"),
+        ] {
+            let told = told(&format!("Subject: x\n{body}"));
+            assert!(told.starts_with(&format!("mail/x.en.txt:{line}:")) && told.contains(what), "{told}");
+        }
+        assert!(told("Subject: x\nCalendar: deadline\n\n{{ name + 1 }}").starts_with("mail/x.en.txt:4:"));
+        assert!(told("Subject: {{ name + 1 }}\n\nx").starts_with("mail/x.en.txt:1:"));
+        for empty in [" ", "{% if task %}x{% endif %}", "{# nothing #}"] {
+            assert!(told(&format!("Subject: {empty}\n\nx")).contains("may come out empty"), "{empty}");
+        }
+    }
+}
