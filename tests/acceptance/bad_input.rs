@@ -167,6 +167,64 @@ fn copies_languages_and_milestones_that_do_not_fit() {
 }
 
 #[test]
+fn texts_that_would_fail_when_they_are_filled_in_or_never_be_sent() {
+    let text = "mail/invitation.en.txt";
+    broken(text, "{{ owed }}", "{{ owed + 1 }}", &["mail/invitation.en.txt:4:", "cannot be filled in"]);
+    broken(text, "{{ owed }}", "{{ owed|upper }}", &["mail/invitation.en.txt:4:", "upper"]);
+    broken(text, "{{ owed }}", "{% set a = 1 %}", &["mail/invitation.en.txt:4:", "does not know `set`"]);
+    broken(text, "{{ owed }}", "{{ owed * 9 }}", &["mail/invitation.en.txt:4:", "does not multiply"]);
+    let subject = "Subject: {{ round }} · {% if country %}{{ country }} · {% endif %}Invitation: please send your tables by {{ deadline }}";
+    broken(text, subject, "Subject: {% if task %}x{% endif %}", &["mail/invitation.en.txt:1:", "may come out empty"]);
+    broken(text, "\n", "\r\n", &["mail/invitation.en.txt:1:", "as on Windows"]);
+    broken(
+        "mail/sentences.lo.toml",
+        "{{ name }}",
+        "{{ nmae }}",
+        &["mail/sentences.lo.toml:3:", "did you mean `name`?"],
+    );
+    broken("mail/shell.mjml", "{{ body }}", "", &["mail/shell.mjml", "stands nowhere"]);
+    let folder = tempfile::tempdir().unwrap();
+    let workflow = folder.path().join("mine").display().to_string();
+    let done = rondo(&["workflow", "copy", "ilms-asean", &workflow]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(rondo(&["workflow", "check", &workflow, "--year", "2026"]).status.success(), "a copy is whole");
+    refused(&["workflow", "copy", "ilms-asean", &workflow], 6, &["is not empty; nothing was written"]);
+    let misspelt = |name: &str, words: &[&str]| {
+        let path = Path::new(&workflow).join("mail").join(name);
+        std::fs::write(&path, "Subject: x\n\nx\n").unwrap();
+        refused(&["workflow", "check", &workflow], 2, words);
+        std::fs::write(&path, b"Subject: x\n\nx \xff\n").unwrap();
+        refused(&["workflow", "check", &workflow], 2, &[name, ":3:3: this is not UTF-8"]);
+        std::fs::remove_file(&path).unwrap();
+    };
+    misspelt("invitaton.lo.txt", &["no step sends a mail `invitaton`", "did you mean `invitation`?"]);
+    misspelt("invitation.xx.txt", &["nobody is written to in `xx`"]);
+}
+
+#[test]
+fn what_stands_twice_or_says_nothing_in_a_workflow() {
+    broken(
+        "workflow.toml",
+        "to = [\"focal-point\"",
+        "to = [\"focal-point\", \"focal-point\"",
+        &["stands twice in `to`"],
+    );
+    broken("workflow.toml", "time-limit-hours = 168", "time-limit-hours = 0", &["gives the step up"]);
+    broken("workflow.toml", "ASEAN {year}", "ASEAN {yaer}", &["workflow.toml:6:24", "only {year} is filled in here"]);
+    broken("workflow.toml", "offset = \"+7 days\"", "offset = \"+7000 days\"", &["counts more than 1000"]);
+    broken("participants.toml", "tables = [17]", "tables = [17, 17]", &["table 17 of LAO stands twice"]);
+    let countries = "calendar/countries.toml";
+    broken(countries, "code = \"LAO\"", "code = \"THA\"", &["calendar/countries.toml:", "THA stands twice"]);
+    broken(countries, "\"Friday\", \"Sunday\"", "\"Friday\", \"Friday\"", &["a day of rest stands twice"]);
+    broken(
+        countries,
+        "{ rest = [\"Friday\"",
+        "{ from = \"2030-01-01\", rest = [\"Friday\"",
+        &["no week to begin with"],
+    );
+}
+
+#[test]
 fn mail_that_there_is_not_is_not_paused_and_another_workflow_is_no_version() {
     let data = played().display().to_string();
     let pause = |what: &[&str], words: &[&str]| {

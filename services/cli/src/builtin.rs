@@ -98,7 +98,11 @@ fn read(top: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Resu
             if files.len() == MAX_FILES {
                 return Err(Failure::usage(format!("{} has more than {MAX_FILES} files", top.display())));
             }
-            let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+            let bytes = std::fs::read(&path).map_err(failed(&path))?;
+            let text = String::from_utf8(bytes).map_err(|error| {
+                let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+                Problem::at(&name, &good, good.len(), "this is not UTF-8; save the file as UTF-8 text")
+            })?;
             files.insert(name, text);
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use minijinja::Environment;
 use rondo_domain::workflow::{Action, Bundle, Definition, Problem, Step, line_of_key};
 
+use crate::bounds;
 use crate::compose::{fill, one_line};
 use crate::facts::Facts;
 use crate::texts::{FOOTER, SEVERAL, SHELL, SHELL_VARIABLES, Sentences, Texts, VARIABLES, written};
@@ -29,7 +30,12 @@ pub fn texts(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
     for (language, sentences) in &texts.sentences {
         sentences_of(&texts, &format!("mail/sentences.{language}.toml"), sentences)?;
     }
-    texts.shell.as_ref().map_or(Ok(()), |html| known_variables(SHELL, html, &SHELL_VARIABLES))
+    let Some(html) = &texts.shell else { return Ok(()) };
+    known_variables(SHELL, html, &SHELL_VARIABLES)?;
+    if html.contains("{{ body }}") {
+        return Ok(());
+    }
+    Err(Problem::of_file(SHELL, "the mail itself stands nowhere: the shell has no `{{ body }}`"))
 }
 
 /// Whether every mail that can be sent has a text.
@@ -92,6 +98,7 @@ fn is_sent(texts: &Texts, file: &str, stem: &str) -> Result<(), Problem> {
 }
 
 fn text_of(file: &str, text: &str) -> Result<(), Problem> {
+    bounds::hold(file, text)?;
     known_variables(file, text, &VARIABLES)?;
     let parts = written(file, text)?;
     let first = 1 + text.lines().count() - parts.body.lines().count();
@@ -99,6 +106,9 @@ fn text_of(file: &str, text: &str) -> Result<(), Problem> {
     let subjects = can_be_filled_in(file, 1, parts.subject, &VARIABLES)?;
     if subjects.iter().any(|subject| one_line(subject).is_empty()) {
         return Err(Problem::of_file(file, "the subject may come out empty; say there what the mail is about"));
+    }
+    if parts.body.trim().is_empty() {
+        return Err(Problem::on_line(file, first, "the mail says nothing: its text is missing after the subject"));
     }
     Ok(())
 }
@@ -123,7 +133,7 @@ fn sentences_of(texts: &Texts, file: &str, sentences: &Sentences) -> Result<(), 
 /// what came out.
 fn can_be_filled_in(file: &str, line: usize, text: &str, variables: &[&str]) -> Result<[String; 2], Problem> {
     let placed = |problem: Problem| Problem { line: problem.line + line - 1, ..problem };
-    known_variables(file, text, variables).map_err(placed)?;
+    bounds::hold(file, text).and_then(|()| known_variables(file, text, variables)).map_err(placed)?;
     let filled = |facts: Facts| {
         fill(file, &facts, text).map_err(|error| {
             let (at, what) = error.told();
@@ -167,6 +177,12 @@ mod tests {
         assert!(told("Subject: x\n\nDear {{ name").starts_with("mail/x.en.txt:3:"));
     }
 
+    /// So many loops in one another, each over more than the one around it.
+    fn nested(loops: usize, within: &str) -> String {
+        let list = "{% for a in [1,2,3,4,5,6,7,8] %}";
+        format!("{}{within}{}", list.repeat(loops), "{% endfor %}".repeat(loops))
+    }
+
     #[test]
     fn what_only_fails_when_it_is_filled_in_fails_before() {
         for (body, line, what) in [
@@ -174,8 +190,9 @@ mod tests {
             ("one\ntwo {{ name|upper }}", 3, "upper"),
             ("{% for a in range(9) %}{{ a }}{% endfor %}", 2, "range"),
             ("\n\n{{ standing[0].day.month }}", 4, "undefined"),
-            ("{% for a in standing * 4000000 %}{% endfor %}", 2, "fuel"),
-            ("{% for a in standing * 4000 %}{{ 'mail' * 20000 }}{% endfor %}", 2, "longer"),
+            ("{{ 'a' * 20000 }}", 2, "multiply"),
+            (&nested(12, ""), 2, "fuel"),
+            (&nested(7, &"long ".repeat(1_000)), 2, "longer"),
         ] {
             let told = told(&format!("Subject: x\n{body}"));
             assert!(told.starts_with(&format!("mail/x.en.txt:{line}:")) && told.contains(what), "{told}");

@@ -3,6 +3,7 @@
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use rondo_domain::workflow::Problem;
 
+use crate::bounds;
 use crate::entry;
 use crate::facts::Facts;
 use crate::texts::{SEVERAL, Texts};
@@ -183,6 +184,8 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 pub(crate) fn fill(name: &str, facts: &Facts, text: &str) -> Result<String, ComposeError> {
+    // A round goes by the texts it was planned with, whatever the check of that time took.
+    bounds::hold(name, text)?;
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_keep_trailing_newline(true);

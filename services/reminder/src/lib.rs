@@ -3,6 +3,7 @@
 //! It knows the outbox: notices that are due and have no outcome yet.
 //! It must never send what is no longer true, nor send again what may have arrived without a stated rule.
 
+mod bounds;
 pub mod check;
 mod compose;
 mod delivery;

@@ -8,6 +8,8 @@ use rondo_domain::round::Round;
 use rondo_domain::workflow::{Bundle, Definition, Problem, parse_toml, read_definition};
 use serde::Deserialize;
 
+use crate::bounds::LONGEST_TEXT;
+
 /// What a text may speak of.
 pub(crate) const VARIABLES: [&str; 19] = [
     "name",
@@ -159,6 +161,10 @@ pub(crate) fn written<'a>(file: &str, text: &'a str) -> Result<Text<'a>, Problem
 /// The shell as HTML.
 fn shell(text: &str) -> Result<String, Problem> {
     let wrong = |what: String| Problem::of_file(SHELL, format!("the shell is no MJML: {what}"));
+    // Deeper than that allows, it would not be read but break the program.
+    if text.len() > LONGEST_TEXT {
+        return Err(wrong(format!("it has {} bytes, and {LONGEST_TEXT} at the most are read", text.len())));
+    }
     let parsed = mrml::parse(text).map_err(|e| wrong(e.to_string()))?;
     parsed.element.render(&mrml::prelude::render::RenderOptions::default()).map_err(|e| wrong(e.to_string()))
 }

@@ -24,6 +24,9 @@ pub enum CronError {
     /// Weekdays are written by name, because 1 is Sunday for some and Monday for others.
     #[error("`{0}`: write days of the week by name, such as MON or MON-FRI")]
     NumberedWeekday(String),
+    /// It comes more often than anybody wants a step of a round.
+    #[error("`{0}` comes more than once an hour")]
+    TooOften(String),
     /// It never comes.
     #[error("`{0}` has no occurrence: there is no such date")]
     Never(String),
@@ -66,6 +69,19 @@ impl Schedule {
         Some(TimeZone::UTC.to_datetime(instant))
     }
 
+    /// Whether there is an hour between any two occurrences; the first of them show it, as each hour has the same minutes.
+    fn is_hourly_at_most(&self) -> bool {
+        let mut at = DateTime::constant(2000, 1, 1, 0, 0, 0, 0);
+        for _ in 0..3 {
+            let Some(next) = self.after(at) else { return true };
+            if self.after(next).is_some_and(|other| other.duration_since(next).as_mins() < 60) {
+                return false;
+            }
+            at = next;
+        }
+        true
+    }
+
     /// The first occurrence in a year.
     pub fn first_in(&self, year: i16) -> Option<DateTime> {
         let before = Date::new(year - 1, 12, 31).ok()?.at(23, 59, 59, 0);
@@ -103,7 +119,11 @@ pub fn check(definition: &Definition, text: &str) -> Result<(), Problem> {
     });
     for (name, expression) in milestones.chain(steps) {
         let offset = text.find(&format!("\"{expression}\"")).unwrap_or(0);
+        let hourly = |schedule: Schedule| {
+            if schedule.is_hourly_at_most() { Ok(()) } else { Err(CronError::TooOften(expression.clone())) }
+        };
         Schedule::from_str(expression)
+            .and_then(hourly)
             .map_err(|e| Problem::at("workflow.toml", text, offset, format!("in `{name}`: {e}")))?;
     }
     Ok(())
@@ -127,6 +147,9 @@ mod tests {
         assert_eq!(Schedule::from_str("0 9 30 2 *").unwrap_err(), CronError::Never("0 9 30 2 *".to_owned()));
         assert!(matches!(Schedule::from_str("0 9 * * 1"), Err(CronError::NumberedWeekday(_))));
         assert!(matches!(Schedule::from_str("0 9 * *"), Err(CronError::Malformed { .. })));
+        let often = |text: &str| !Schedule::from_str(text).unwrap().is_hourly_at_most();
+        assert!(["* * * * *", "0,30 9 * * MON", "*/59 9 1 1 *"].iter().all(|text| often(text)));
+        assert!(!["0 * * * *", "59 9 15-21 9 MON"].iter().any(|text| often(text)));
         assert!(matches!(Schedule::from_str("99 9 * * MON"), Err(CronError::Malformed { .. })));
     }
 

@@ -358,6 +358,14 @@ pub(crate) enum WorkflowVerb {
         was: String,
         is: String,
     },
+    /// Write the files of a workflow of this program into a new folder, to be changed there.
+    #[command(after_help = "Example: rondo workflow copy ilms-asean my-round")]
+    Copy {
+        /// A workflow of this program.
+        workflow: String,
+        /// The folder, which is not there yet or is empty.
+        to: std::path::PathBuf,
+    },
     /// Read a workflow and say what is wrong in it.
     #[command(after_help = "Example: rondo workflow check workflows/ilms-asean --year 2026")]
     Check {

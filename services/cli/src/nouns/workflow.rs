@@ -1,5 +1,7 @@
 //! `rondo workflow`.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::args::WorkflowVerb;
@@ -10,6 +12,7 @@ use crate::output::{Form, document};
 pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
     let (workflow, year) = match verb {
         WorkflowVerb::Diff { was, is } => return super::migration::diff(was, is, form),
+        WorkflowVerb::Copy { workflow, to } => return copy(workflow, to, form),
         WorkflowVerb::Check { workflow, year } => (workflow, year),
     };
     let bundle = builtin::bundle(workflow)?;
@@ -47,4 +50,24 @@ pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
         "workflow": definition.id, "definition": bundle.hash(), "steps": definition.steps.len(), "plan": plan,
     });
     document(form, value, &told)
+}
+
+/// Writes a workflow's files into a folder that holds nothing yet.
+fn copy(workflow: &str, to: &Path, form: Form) -> Result<(), Failure> {
+    let bundle = builtin::packed(workflow)?;
+    let failed = |path: &Path, e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
+    std::fs::create_dir_all(to).map_err(|e| failed(to, e))?;
+    if std::fs::read_dir(to).map_err(|e| failed(to, e))?.next().is_some() {
+        return Err(Failure::conflict(format!("{} is not empty; nothing was written", to.display())));
+    }
+    for (name, text) in bundle.files() {
+        let path = to.join(name);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|e| failed(&path, e))?;
+        std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
+    }
+    let files = bundle.files().count();
+    let folder = to.display();
+    let told =
+        format!("{files} files of {workflow} are in {folder}; change them, then: rondo workflow check {folder}\n");
+    document(form, json!({"workflow": workflow, "folder": to, "files": files}), &told)
 }

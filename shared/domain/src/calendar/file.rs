@@ -75,8 +75,9 @@ impl Here<'_> {
         })
     }
 
-    fn weeks(&self, entries: Vec<WeekEntry>) -> Result<Vec<WorkingWeek>, Problem> {
-        let mut weeks = Vec::new();
+    /// The working weeks of a country or place, whose code stands there.
+    fn weeks(&self, of: &toml::Spanned<String>, entries: Vec<WeekEntry>) -> Result<Vec<WorkingWeek>, Problem> {
+        let mut weeks: Vec<WorkingWeek> = Vec::new();
         for week in entries {
             let rest = week.rest.iter().map(|day| {
                 day.get_ref()
@@ -89,9 +90,20 @@ impl Here<'_> {
                 let span = week.rest.first().map_or(0..0, toml::Spanned::span);
                 return Err(self.at(&span, "a week has at least one day of work".to_owned()));
             }
-            weeks.push(WorkingWeek { from: week.from.unwrap_or(Date::MIN), rest });
+            let days: BTreeSet<_> = rest.iter().map(|day| day.to_monday_zero_offset()).collect();
+            let from = week.from.unwrap_or(Date::MIN);
+            if days.len() < rest.len() || weeks.iter().any(|other| other.from == from) {
+                let what = if days.len() < rest.len() { "a day of rest" } else { "a week of the same beginning" };
+                let span = week.rest.first().map_or(of.span(), toml::Spanned::span);
+                return Err(self.at(&span, format!("{what} stands twice")));
+            }
+            weeks.push(WorkingWeek { from, rest });
         }
         weeks.sort_by_key(|week| week.from);
+        if weeks.first().is_none_or(|week| week.from != Date::MIN) {
+            let message = format!("{} has no week to begin with: one without `from`", of.get_ref());
+            return Err(self.at(&of.span(), message));
+        }
         Ok(weeks)
     }
 }
@@ -126,13 +138,15 @@ impl Calendars {
                 name: entry.name,
                 zone: here.zone(&entry.zone)?,
                 zone_name: entry.zone.into_inner(),
-                weeks: here.weeks(entry.week)?,
+                weeks: here.weeks(&entry.code, entry.week)?,
                 holidays: BTreeMap::new(),
                 working: BTreeMap::new(),
                 covered: BTreeSet::new(),
                 version: file.version.clone(),
             };
-            calendars.countries.insert(country, calendar);
+            if calendars.countries.insert(country, calendar).is_some() {
+                return Err(here.at(&entry.code.span(), format!("{} stands twice", entry.code.get_ref())));
+            }
         }
         let (of_places, of_countries) = (days(HOLIDAYS, holidays, true)?, days(HOLIDAYS, holidays, false)?);
         let worked = working_days.unwrap_or("ref_area,date,name\n");
@@ -162,9 +176,11 @@ impl Calendars {
             calendar.zone_name = zone.into_inner();
         }
         if let Some(week) = entry.week {
-            calendar.weeks = here.weeks(week)?;
+            calendar.weeks = here.weeks(&entry.code, week)?;
         }
-        self.places.insert(place, calendar);
+        if self.places.insert(place, calendar).is_some() {
+            return Err(here.at(&entry.code.span(), format!("{} stands twice", entry.code.get_ref())));
+        }
         Ok(())
     }
 
@@ -221,6 +237,9 @@ fn days(file: &'static str, text: &str, of_places: bool) -> Result<Vec<Day>, Pro
             row.ref_area.parse::<Country>().map(|_| ())
         };
         known.map_err(|e| problem(e.to_string()))?;
+        if !row.name.chars().any(char::is_alphanumeric) {
+            return Err(problem(format!("the day {} of {} has no name", row.date, row.ref_area)));
+        }
         let date = row.date.parse().map_err(|_| problem(format!("`{}` is not a date", row.date)))?;
         let estimated = match row.date_is_estimated.as_deref() {
             Some("Y") => true,

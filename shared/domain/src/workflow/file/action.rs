@@ -6,7 +6,7 @@ use toml::Spanned;
 use super::{Reader, StepEntry};
 use crate::run::Decision;
 use crate::workflow::Problem;
-use crate::workflow::definition::{Action, Approval, Asked, Each, Step, Trigger};
+use crate::workflow::definition::{Action, Approval, Asked, Each, LESSON, Step, Trigger};
 use crate::{Role, StepId};
 
 /// The most people whose consent one step may need.
@@ -74,9 +74,13 @@ impl Reader<'_> {
                 return Err(self.problem(&entry.action.span(), format!("this `do` needs `{name}`")));
             }
         }
+        if entry.time_limit_hours == Some(0) {
+            let message = "`time-limit-hours = 0` gives the step up as soon as it comes".to_owned();
+            return Err(self.problem(&entry.action.span(), message));
+        }
         let waits = !entry.needs.is_empty()
             || matches!(word, ActionWord::WaitForPerson | ActionWord::Approve | ActionWord::Escalate);
-        if waits && entry.time_limit_hours.is_none_or(|hours| hours == 0) {
+        if waits && entry.time_limit_hours.is_none() {
             let message = "a step that waits needs `time-limit-hours`, after which it is given up".to_owned();
             return Err(self.problem(&entry.action.span(), message));
         }
@@ -125,7 +129,7 @@ impl Reader<'_> {
 
     fn asked(&self, entry: &StepEntry, mail: Option<String>) -> Result<Asked, Problem> {
         let task = match &entry.task {
-            Some(task) => self.sentence(task)?,
+            Some(task) => self.sentence(task, Some(LESSON))?,
             None => String::new(),
         };
         self.owners(entry, &entry.owner)?;

@@ -85,7 +85,7 @@ pub fn read_definition(bundle: &Bundle) -> Result<Definition, Problem> {
     Ok(Definition {
         id: reader.parsed(&head.id)?,
         questions: reader.questions.clone(),
-        title: reader.sentence(&head.title)?,
+        title: reader.sentence(&head.title, Some("{year}"))?,
         home: reader.parsed(&head.home)?,
         reference_years: years,
         retries: head.retries,
@@ -107,9 +107,15 @@ impl Reader<'_> {
         value.get_ref().parse().map_err(|e: T::Err| self.problem(&value.span(), e.to_string()))
     }
 
-    /// A sentence that people will read.
-    fn sentence(&self, written: &Spanned<String>) -> Result<String, Problem> {
+    /// A sentence that people will read, in which one thing at the most is filled in.
+    fn sentence(&self, written: &Spanned<String>, filled_in: Option<&str>) -> Result<String, Problem> {
         let text = written.get_ref();
+        let rest = filled_in.map_or(text.clone(), |known| text.replace(known, ""));
+        if let Some((before, _)) = rest.split_once(['{', '}']) {
+            let known = filled_in.map_or("nothing is".to_owned(), |known| format!("only {known} is"));
+            let offset = written.span().start + 1 + text.find(before).map_or(0, |at| at + before.len());
+            return Err(Problem::at(FILE, self.text, offset, format!("{known} filled in here")));
+        }
         let length = text.chars().count();
         if !text.chars().any(char::is_alphanumeric) || length > MAX_SENTENCE || text.chars().any(is_hidden) {
             let message = format!("this is no sentence: between 1 and {MAX_SENTENCE} characters, none of them hidden");
@@ -193,7 +199,7 @@ impl Reader<'_> {
             late: self.late(entry)?,
             overlap: entry.overlap,
             retries: entry.retries.unwrap_or(retries),
-            why: self.sentence(&entry.why)?,
+            why: self.sentence(&entry.why, None)?,
         })
     }
 
@@ -227,7 +233,7 @@ impl Reader<'_> {
             return Err(self.problem(&entry.key.span(), format!("the question `{}` stands twice", entry.key.get_ref())));
         }
         let (key, choices) = (entry.key.get_ref().clone(), entry.choices.get_ref().clone());
-        Ok(Question { key, text: self.sentence(&entry.text)?, choices })
+        Ok(Question { key, text: self.sentence(&entry.text, None)?, choices })
     }
 
     /// A schedule catches up once unless it says otherwise. Whether a step that asks people anyway is carried out late is
