@@ -216,6 +216,17 @@ fn what_stands_twice_or_says_nothing_in_a_workflow() {
     let countries = "calendar/countries.toml";
     broken(countries, "code = \"LAO\"", "code = \"THA\"", &["calendar/countries.toml:", "THA stands twice"]);
     broken(countries, "\"Friday\", \"Sunday\"", "\"Friday\", \"Friday\"", &["a day of rest stands twice"]);
+    let few = "calendar/holidays.csv";
+    let first = "ref_area,date,name,date_is_estimated\n";
+    let lonely = format!("{first}LAO,2100-03-03,A day,N\n");
+    broken(
+        few,
+        first,
+        &lonely,
+        &["calendar/holidays.csv:2:", "LAO has 1 of its days off in 2100", "give the year whole"],
+    );
+    broken("workflow.toml", "at = \"09:00\"", "at = \"9\"", &["workflow.toml:", "a time of day such as \"09:00\""]);
+    broken("workflow.toml", "cron = \"0 9 15-21 9 MON\"", "cron = \"61 9 15 9 *\"", &["a field is out of its range"]);
     broken(
         countries,
         "{ rest = [\"Friday\"",

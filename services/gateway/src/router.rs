@@ -13,6 +13,9 @@ use axum::{Router, middleware};
 use futures::{Stream, StreamExt, stream};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rondo_domain::coming;
+use rondo_domain::notice::{About, NoticeState};
+use rondo_domain::round::RoundState;
+use rondo_domain::world::World;
 use rondo_eventlog::Ledger;
 use rondo_eventlog::files::PART;
 use rondo_runtime::clock::Clock;
@@ -90,7 +93,7 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         .with_state(shared))
 }
 
-/// What keeps steps from firing, in sentences; nothing while all is well.
+/// What keeps steps from firing or mail from arriving, in sentences; nothing while all is well.
 pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
     let suspended = shared.board.suspended().into_iter().map(|(role, why)| format!("The {role} waits: {why}."));
     let silence = shared.projection.with(|world| coming::silence(world, shared.clock.now())).map(|(count, first)| {
@@ -101,7 +104,28 @@ pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
             first.reckoned.zone
         )
     });
-    suspended.chain(silence).collect()
+    suspended.chain(silence).chain(shared.projection.with(stuck_mail)).collect()
+}
+
+/// Rounds at work with mail that a person has to look at: it was refused for what it is, or nobody knows whether it arrived. What a
+/// recipient's server refused is about the contact, and has a task of its own.
+fn stuck_mail(world: &World) -> Vec<String> {
+    let mut told = Vec::new();
+    for (id, round) in world.rounds() {
+        if matches!(round.state, RoundState::Published | RoundState::Cancelled) {
+            continue;
+        }
+        let stuck = world.notices(&id).into_iter().filter(|(_, notice)| match &notice.state {
+            NoticeState::Refused { refusal } => refusal.about != About::Recipient,
+            state => *state == NoticeState::Unknown,
+        });
+        match stuck.count() {
+            0 => {}
+            1 => told.push(format!("A mail of {id} did not leave, or may not have: see its mail log.")),
+            many => told.push(format!("{many} mails of {id} did not leave, or may not have: see its mail log.")),
+        }
+    }
+    told
 }
 
 async fn health(State(shared): State<Shared>) -> impl IntoResponse {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rondo_domain::notice::{NoticeBrief, TaskBrief};
 use rondo_domain::run::Occurrence;
+use rondo_domain::workflow::{Action, Each, Step};
 use rondo_domain::world::World;
 use rondo_domain::{Country, FileHash, PersonId, Role, RoundId};
 use rondo_eventlog::{Fault, Ledger};
@@ -15,6 +16,7 @@ use crate::compose::{self, ComposeError, Draft, Section};
 use crate::delivery;
 use crate::facts::Facts;
 use crate::letter;
+use crate::texts::Texts;
 
 /// A mail as it would look.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct Preview {
     pub named: String,
     /// Whether its text is translated, or only the sentences around it.
     pub is_translated: bool,
+    /// Who gets it as a copy for information, where it is one.
+    pub copy: Option<Role>,
     /// The mail.
     pub draft: Draft,
 }
@@ -58,8 +62,8 @@ pub enum PreviewError {
     },
 }
 
-/// The mails of a round as they would look to the holder of their first role, of every kind and in every language unless one is
-/// named.
+/// The mails of a round as they would look to whom they are for, and those that go to others as a copy as these would see them, of
+/// every kind and in every language unless one is named.
 ///
 /// # Errors
 /// When there is no such kind or language, or a text cannot be filled in.
@@ -84,35 +88,67 @@ pub async fn previews(
     let mut all = Vec::new();
     for text in known.iter().filter(|text| kind.is_none_or(|kind| kind == **text)) {
         let Some((_, step)) = steps.clone().find(|(other, _)| other == text) else { continue };
-        let of_country = step.each == rondo_domain::workflow::Each::Country;
+        let copies = match &step.action {
+            Action::Mail { copy, .. } => copy.first().copied(),
+            _ => None,
+        };
         for language in languages.iter().filter(|own| language.is_none_or(|asked| asked == own.as_str())) {
-            let person = Person {
-                name: "Name of the recipient".to_owned(),
-                email: "recipient@example.org".to_owned(),
-                language: language.clone(),
-                phone: None,
-            };
-            let brief = NoticeBrief {
-                kind: (*text).to_owned(),
-                country: of_country.then(|| country.clone()),
-                person: reader.clone(),
-                role: Role::FocalPoint,
-                step: step.id.clone(),
-                due_at: now,
-                reason: step.why.clone(),
-                task: texts.definition.task(step).map(|what| TaskBrief {
-                    occurrence: Occurrence { step: step.id.clone(), of: "preview".into() },
-                    what: what.to_owned(),
-                }),
-                guards: Vec::new(),
-            };
-            let facts = Facts::of(world, round, &brief, &person, (&texts, mail), now);
-            let sections = [Section { kind: brief.kind, facts }];
-            let draft = compose::draft(&texts, &sections, language, letter::domain(mail))?;
-            let is_translated = texts.text(text, language).map_err(ComposeError::from)?.is_some();
-            let named = texts.sentences(language).map_or("English", |sentences| sentences.language.as_str()).to_owned();
-            all.push(Preview { kind: (*text).to_owned(), language: language.clone(), named, is_translated, draft });
+            for copy in [None].into_iter().chain(copies.map(Some)) {
+                let sample = Sample { texts: &texts, step, text, language, copy };
+                all.extend(sample.preview(world, round, country, (reader, mail, now))?);
+            }
         }
     }
     Ok(all)
+}
+
+/// A mail to be shown: of a step, in a language, as it goes to whom it is for or to somebody as a copy.
+struct Sample<'t> {
+    texts: &'t Texts,
+    step: &'t Step,
+    text: &'t str,
+    language: &'t str,
+    copy: Option<Role>,
+}
+
+impl Sample<'_> {
+    /// The mail; nothing for a copy while nobody holds a role whose mail it would be a copy of.
+    fn preview(
+        &self,
+        world: &World,
+        round: &RoundId,
+        country: &Country,
+        (reader, mail, now): (&PersonId, &MailSection, Timestamp),
+    ) -> Result<Option<Preview>, ComposeError> {
+        let Self { texts, step, text, language, copy } = *self;
+        let person = Person {
+            name: "Name of the recipient".to_owned(),
+            email: "recipient@example.org".to_owned(),
+            language: language.to_owned(),
+            phone: None,
+        };
+        let brief = NoticeBrief {
+            kind: text.to_owned(),
+            country: (step.each == Each::Country).then(|| country.clone()),
+            person: reader.clone(),
+            role: copy.unwrap_or(Role::FocalPoint),
+            step: step.id.clone(),
+            due_at: now,
+            reason: step.why.clone(),
+            task: texts.definition.task(step).map(|what| TaskBrief {
+                occurrence: Occurrence { step: step.id.clone(), of: "preview".into() },
+                what: what.to_owned(),
+            }),
+            guards: Vec::new(),
+        };
+        let facts = Facts::of(world, round, &brief, &person, (texts, mail), now);
+        if copy.is_some() && facts.to.is_none() {
+            return Ok(None);
+        }
+        let sections = [Section { kind: brief.kind, facts }];
+        let draft = compose::draft(texts, &sections, language, letter::domain(mail))?;
+        let is_translated = texts.text(text, language)?.is_some();
+        let named = texts.sentences(language).map_or("English", |sentences| sentences.language.as_str()).to_owned();
+        Ok(Some(Preview { kind: text.to_owned(), language: language.to_owned(), named, is_translated, copy, draft }))
+    }
 }

@@ -48,8 +48,13 @@ impl FromStr for Schedule {
             return Err(CronError::NumberedWeekday(text.to_owned()));
         }
         // What the library says goes over several lines, with a mark below a text that is not the one written here.
-        let first_line = |e: cron::error::Error| malformed(e.to_string().lines().next().unwrap_or_default().to_owned());
-        let schedule = cron::Schedule::from_str(&format!("0 {text}")).map_err(first_line)?;
+        let with_seconds = format!("0 {text}");
+        let first_line = |e: cron::error::Error| {
+            let told = e.to_string().lines().next().unwrap_or_default().to_owned();
+            // It repeats what it was given when it has nothing else to say.
+            malformed(if told == with_seconds { "a field is out of its range".to_owned() } else { told })
+        };
+        let schedule = cron::Schedule::from_str(&with_seconds).map_err(first_line)?;
         let schedule = Self(schedule);
         if schedule.after(DateTime::constant(2000, 1, 1, 0, 0, 0, 0)).is_none() {
             return Err(CronError::Never(text.to_owned()));

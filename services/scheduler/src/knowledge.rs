@@ -85,6 +85,11 @@ impl Default for Knowledge {
 }
 
 impl Knowledge {
+    #[cfg(test)]
+    pub(crate) fn with(world: World, timers: Timers) -> Self {
+        Self { world, timers, ..Self::default() }
+    }
+
     /// Takes in a record.
     pub(crate) fn take(&mut self, record: &Record) {
         if let Event::Run(event) = &record.event {

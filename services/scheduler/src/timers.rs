@@ -82,3 +82,58 @@ impl Timers {
         (due, next)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use rondo_domain::calendar::{Moment, Reckoning};
+    use rondo_domain::event::{Event, Stamp};
+    use rondo_domain::network::Network;
+    use rondo_domain::round::RoundEvent;
+    use rondo_domain::run::RunEvent;
+    use rondo_domain::{RoundId, StreamId};
+
+    use super::*;
+
+    /// A round with so many steps that were due in 1970, and all their timers.
+    fn waiting(count: usize) -> (World, Timers, RoundId) {
+        let (mut world, mut timers) = (World::of(&World::WITHOUT_FIGURES), Timers::default());
+        let round: RoundId = "ilms-asean-2025".parse().unwrap();
+        happens(&mut world, &StreamId::round(&round), Event::Round(RoundEvent::RoundLaunched {}));
+        for n in 0..count {
+            let occurrence = Occurrence { step: "remind".parse().unwrap(), of: n.to_string().into() };
+            let reckoning =
+                Reckoning { zone: "UTC".to_owned(), calendar: String::new(), moved: Vec::new(), rule: String::new() };
+            let due = Moment::new(Timestamp::UNIX_EPOCH, date(1970, 1, 1).at(0, 0, 0, 0), reckoning);
+            timers.set(due.at, (round.clone(), None));
+            let planned = Event::Run(RunEvent::StepPlanned { occurrence, due });
+            happens(&mut world, &StreamId::run(&round, None), planned);
+        }
+        (world, timers, round)
+    }
+
+    fn happens(world: &mut World, stream: &StreamId, event: Event) {
+        let actor = Network::default().actor(&"scheduler".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
+        let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
+        world.apply(stream, &event, &stamp);
+    }
+
+    #[test]
+    fn timers_of_a_cancelled_round_are_let_go_and_those_of_a_paused_one_kept() {
+        let (mut world, mut timers, round) = waiting(3);
+        let stream = StreamId::round(&round);
+        happens(&mut world, &stream, Event::Round(RoundEvent::RoundPaused { reason: "wait".to_owned() }));
+        assert_eq!(timers.due(&world, Timestamp::UNIX_EPOCH), (Vec::new(), None));
+        happens(&mut world, &stream, Event::Round(RoundEvent::RoundResumed { reason: "go on".to_owned() }));
+        assert_eq!(timers.due(&world, Timestamp::UNIX_EPOCH).0.len(), 3);
+        happens(&mut world, &stream, Event::Round(RoundEvent::RoundCancelled { reason: "no more".to_owned() }));
+        assert_eq!((timers.due(&world, Timestamp::UNIX_EPOCH), timers.set.len()), ((Vec::new(), None), 0));
+    }
+
+    #[test]
+    fn a_turn_takes_a_part_of_what_is_due_and_the_next_ones_the_rest() {
+        let (world, timers, _) = waiting(2_500);
+        let mut known = crate::knowledge::Knowledge::with(world, timers);
+        assert_eq!(known.due(Timestamp::UNIX_EPOCH).len(), 1_000);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rondo_domain::calendar::Calendars;
 use rondo_domain::network::{Grant, NetworkCommand, Term};
 use rondo_domain::{Country, InstitutionId, PersonId, Role, Wish};
 use rondo_runtime::config::Config;
@@ -9,6 +10,7 @@ use rondo_runtime::people::{People, Person};
 use serde_json::json;
 
 use crate::args::PersonVerb;
+use crate::builtin;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, line};
@@ -41,6 +43,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
                 (Some(from), Some(until)) => format!(" from {from} until {until}"),
             };
             line(&format!("{person} holds the role {role}{term}."))?;
+            unknown_country(country.as_ref());
             not_registered(person, config);
             Ok(())
         }
@@ -60,6 +63,17 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             Ok(())
         }
         PersonVerb::Handover { who, out } => super::handover::run(who, out.as_deref(), desk, form).await,
+    }
+}
+
+/// Says so where no workflow of this program has a calendar of that country: it may be misspelt.
+fn unknown_country(country: Option<&Country>) {
+    let Some(country) = country else { return };
+    let calendars = builtin::packed("ilms-asean").ok().and_then(|bundle| Calendars::read(&bundle).ok());
+    if calendars.is_some_and(|calendars| calendars.get(country).is_none()) {
+        hint(&format!(
+            "{country} is no country of ilms-asean; if it is misspelt, end the role with `rondo person end`."
+        ));
     }
 }
 

@@ -204,19 +204,28 @@ async fn preview(
         .iter()
         .map(|one| {
             json!({
-                "kind": one.kind, "language": one.language, "translated": one.is_translated,
+                "kind": one.kind, "language": one.language, "translated": one.is_translated, "copy": one.copy,
                 "subject": one.draft.subject, "text": one.draft.plain, "html": one.draft.html, "entry": one.draft.entry,
             })
         })
         .collect();
-    let columns =
-        &[("/kind", "Kind"), ("/language", "Language"), ("/translated", "Translated"), ("/subject", "Subject")];
+    let columns = &[
+        ("/kind", "Kind"),
+        ("/language", "Language"),
+        ("/translated", "Translated"),
+        ("/copy", "Copy for"),
+        ("/subject", "Subject"),
+    ];
     Listing { name: "previews", columns, entries, empty: "No step of this workflow sends mail." }.print(form)
 }
 
 fn told(one: &Preview) -> Result<(), Failure> {
     let state = if one.is_translated { "" } else { ", not translated" };
-    line(&format!("==== {} in {}{state}\nSubject: {}\n\n{}", one.kind, one.named, one.draft.subject, one.draft.plain))
+    let copy = one.copy.map(|role| format!(", as the copy for a {role}")).unwrap_or_default();
+    line(&format!(
+        "==== {} in {}{state}{copy}\nSubject: {}\n\n{}",
+        one.kind, one.named, one.draft.subject, one.draft.plain
+    ))
 }
 
 /// Writes previews as pages and calendar entries.
@@ -224,7 +233,8 @@ fn written(all: &[Preview], folder: &Path) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::failed(format!("cannot write into {}: {e}", folder.display()));
     std::fs::create_dir_all(folder).map_err(failed)?;
     for one in all {
-        let stem = format!("{}.{}", one.kind, one.language);
+        let copy = one.copy.map_or("", |_| ".copy");
+        let stem = format!("{}.{}{copy}", one.kind, one.language);
         let (kind, text) = match &one.draft.html {
             Some(html) => ("html", html),
             None => ("txt", &one.draft.plain),

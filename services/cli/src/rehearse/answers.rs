@@ -57,15 +57,14 @@ impl FromStr for Answer {
 /// The behaviour of every country.
 #[derive(Debug, Clone)]
 pub(super) struct Answers {
-    usual: Answer,
+    usual: Option<Answer>,
     country: BTreeMap<Country, Answer>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default = "in_time")]
-    usual: toml::Spanned<String>,
+    usual: Option<toml::Spanned<String>>,
     #[serde(default)]
     country: BTreeMap<Country, toml::Spanned<String>>,
 }
@@ -73,11 +72,8 @@ struct File {
 /// The most bytes of a file of answers that are read.
 const MAX_FILE: u64 = 256 * 1024;
 
-const IN_TIME: &str = "-3 working days";
-
-fn in_time() -> toml::Spanned<String> {
-    toml::Spanned::new(0..0, IN_TIME.to_owned())
-}
+/// What a country does of which nothing is said.
+const IN_TIME: Answer = Answer::At(Offset { count: -3, unit: Unit::WorkingDays }, Quality::Good);
 
 impl Answers {
     /// The behaviour that a file gives; without one everybody answers three working days before the deadline.
@@ -99,7 +95,13 @@ impl Answers {
             spanned.get_ref().parse().map_err(|why: String| Problem::at(name, text, spanned.span().start, why))
         };
         let country = file.country.iter().map(|(country, told)| Ok((country.clone(), answer(told)?)));
-        Ok(Self { usual: answer(&file.usual)?, country: country.collect::<Result<_, Problem>>()? })
+        let usual = file.usual.as_ref().map(answer).transpose()?;
+        Ok(Self { usual, country: country.collect::<Result<_, Problem>>()? })
+    }
+
+    /// Whether it is said what countries do of which nothing else is.
+    pub(super) fn has_usual(&self) -> bool {
+        self.usual.is_some()
     }
 
     /// Draws an answer for every country that has none of its own: one in eight never answers, the others at any time from four
@@ -133,7 +135,7 @@ impl Answers {
     }
 
     pub(super) fn of(&self, country: &Country) -> Answer {
-        self.country.get(country).copied().unwrap_or(self.usual)
+        self.country.get(country).copied().or(self.usual).unwrap_or(IN_TIME)
     }
 }
 

@@ -101,6 +101,11 @@ async fn play(
 ) -> Result<Vec<Told>, Failure> {
     let mut answers = Answers::read(args.answers.as_deref())?;
     let plan = stage.ready.round_plan(stage.year).map_err(|e| Failure::usage(e.to_string()))?;
+    if args.seed.is_some() && answers.has_usual() {
+        let told =
+            "`usual` and --seed both say what the countries do that have no line of their own: leave one of them out";
+        return Err(Failure::usage(told));
+    }
     if let Some(seed) = args.seed {
         let countries = plan.participants.iter().map(|participant| &participant.country);
         answers.draw(countries, &mut fastrand::Rng::with_seed(seed));

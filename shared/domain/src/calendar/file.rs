@@ -149,6 +149,7 @@ impl Calendars {
             }
         }
         let (of_places, of_countries) = (days(HOLIDAYS, holidays, true)?, days(HOLIDAYS, holidays, false)?);
+        years_are_whole(&of_countries)?;
         let worked = working_days.unwrap_or("ref_area,date,name\n");
         calendars.add(of_countries, Kind::Off)?;
         calendars.add(days(WORKING_DAYS, worked, false)?, Kind::Worked)?;
@@ -251,6 +252,26 @@ fn days(file: &'static str, text: &str, of_places: bool) -> Result<Vec<Day>, Pro
         }
     }
     Ok(days)
+}
+
+/// Whether no year of a country has but a few of the days off that its other years have: a date in it would be reckoned as if the
+/// rest were worked.
+fn years_are_whole(days: &[Day]) -> Result<(), Problem> {
+    let mut years: BTreeMap<(&str, i16), (usize, usize)> = BTreeMap::new();
+    for day in days {
+        let (count, _) = years.entry((&day.area, day.date.year())).or_insert((0, day.line));
+        *count += 1;
+    }
+    for ((area, year), (count, line)) in &years {
+        let most = years.range((*area, i16::MIN)..=(*area, i16::MAX)).map(|(_, (count, _))| *count).max().unwrap_or(0);
+        if count * 3 < most {
+            let message = format!(
+                "{area} has {count} of its days off in {year} and {most} in another year: give the year whole, or not at all"
+            );
+            return Err(Problem::on_line(HOLIDAYS, *line, message));
+        }
+    }
+    Ok(())
 }
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];

@@ -183,6 +183,12 @@ impl Reader<'_> {
     }
 
     fn step(&self, entry: &StepEntry, retries: u32) -> Result<Step, Problem> {
+        for words in [&entry.guards, &entry.needs] {
+            let earlier = |index: usize, word: &str| words[..index].iter().any(|other| other.get_ref() == word);
+            if let Some((_, twice)) = words.iter().enumerate().find(|(index, word)| earlier(*index, word.get_ref())) {
+                return Err(self.problem(&twice.span(), format!("`{}` stands twice", twice.get_ref())));
+            }
+        }
         let guards = entry.guards.iter().map(|guard| self.guard(guard));
         Ok(Step {
             id: self.parsed(&entry.id)?,
@@ -252,7 +258,11 @@ impl Reader<'_> {
     fn trigger(&self, when: &Spanned<WhenEntry>, each: &EachWord) -> Result<Trigger, Problem> {
         let entry = when.get_ref();
         let offset = entry.offset.as_ref().map(|o| self.parsed::<Offset>(o)).transpose()?;
-        let at = entry.at.as_ref().map(|time| self.parsed::<Time>(time)).transpose()?;
+        let time = |written: &Spanned<String>| {
+            let told = format!("`at` is a time of day such as \"09:00\", and not `{}`", written.get_ref());
+            written.get_ref().parse::<Time>().map_err(|_| self.problem(&written.span(), told))
+        };
+        let at = entry.at.as_ref().map(time).transpose()?;
         match (&entry.cron, &entry.milestone, &entry.event) {
             (Some(expression), None, None) => {
                 let (Some(from), Some(until)) = (&entry.from, &entry.until) else {
