@@ -99,7 +99,7 @@ mod tests {
     fn waiting(count: usize) -> (World, Timers, RoundId) {
         let (mut world, mut timers) = (World::of(&World::WITHOUT_FIGURES), Timers::default());
         let round: RoundId = "ilms-asean-2025".parse().unwrap();
-        happens(&mut world, &StreamId::round(&round), Event::Round(RoundEvent::RoundLaunched {}));
+        happens(&mut world, &StreamId::round(&round), &Event::Round(RoundEvent::RoundLaunched {}));
         for n in 0..count {
             let occurrence = Occurrence { step: "remind".parse().unwrap(), of: n.to_string().into() };
             let reckoning =
@@ -107,26 +107,26 @@ mod tests {
             let due = Moment::new(Timestamp::UNIX_EPOCH, date(1970, 1, 1).at(0, 0, 0, 0), reckoning);
             timers.set(due.at, (round.clone(), None));
             let planned = Event::Run(RunEvent::StepPlanned { occurrence, due });
-            happens(&mut world, &StreamId::run(&round, None), planned);
+            happens(&mut world, &StreamId::run(&round, None), &planned);
         }
         (world, timers, round)
     }
 
-    fn happens(world: &mut World, stream: &StreamId, event: Event) {
+    fn happens(world: &mut World, stream: &StreamId, event: &Event) {
         let actor = Network::default().actor(&"scheduler".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
         let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
-        world.apply(stream, &event, &stamp);
+        world.apply(stream, event, &stamp);
     }
 
     #[test]
     fn timers_of_a_cancelled_round_are_let_go_and_those_of_a_paused_one_kept() {
         let (mut world, mut timers, round) = waiting(3);
         let stream = StreamId::round(&round);
-        happens(&mut world, &stream, Event::Round(RoundEvent::RoundPaused { reason: "wait".to_owned() }));
+        happens(&mut world, &stream, &Event::Round(RoundEvent::RoundPaused { reason: "wait".to_owned() }));
         assert_eq!(timers.due(&world, Timestamp::UNIX_EPOCH), (Vec::new(), None));
-        happens(&mut world, &stream, Event::Round(RoundEvent::RoundResumed { reason: "go on".to_owned() }));
+        happens(&mut world, &stream, &Event::Round(RoundEvent::RoundResumed { reason: "go on".to_owned() }));
         assert_eq!(timers.due(&world, Timestamp::UNIX_EPOCH).0.len(), 3);
-        happens(&mut world, &stream, Event::Round(RoundEvent::RoundCancelled { reason: "no more".to_owned() }));
+        happens(&mut world, &stream, &Event::Round(RoundEvent::RoundCancelled { reason: "no more".to_owned() }));
         assert_eq!((timers.due(&world, Timestamp::UNIX_EPOCH), timers.set.len()), ((Vec::new(), None), 0));
     }
 

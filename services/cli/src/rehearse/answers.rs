@@ -153,7 +153,7 @@ mod tests {
         for wrong in ["-1 working day,", "-1 working day, with", "never, with findings", ""] {
             assert!(wrong.parse::<Answer>().is_err(), "{wrong}");
         }
-        assert_eq!(Answers::parse("a.toml", "").unwrap().of(&"LAO".parse().unwrap()), IN_TIME.parse().unwrap());
+        assert_eq!(Answers::parse("a.toml", "").unwrap().of(&"LAO".parse().unwrap()), IN_TIME);
         let wrong = Answers::parse("a.toml", "[country]\nMMR = \"later\"\n").unwrap_err().to_string();
         assert!(wrong.contains("a.toml") && wrong.contains('2') && wrong.contains("`later` is no answer"), "{wrong}");
         assert!(Answers::parse("a.toml", "usally = \"never\"").is_err());
