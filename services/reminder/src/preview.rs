@@ -87,13 +87,14 @@ pub async fn previews(
     }
     let mut all = Vec::new();
     for text in known.iter().filter(|text| kind.is_none_or(|kind| kind == **text)) {
-        let Some((_, step)) = steps.clone().find(|(other, _)| other == text) else { continue };
-        let copies = match &step.action {
-            Action::Mail { copy, .. } => copy.first().copied(),
+        let mine = steps.clone().filter(|(other, _)| other == text).map(|(_, step)| step);
+        let first = mine.clone().next().map(|step| (step, None));
+        let copied = mine.clone().find_map(|step| match &step.action {
+            Action::Mail { copy, .. } => copy.first().map(|role| (step, Some(*role))),
             _ => None,
-        };
+        });
         for language in languages.iter().filter(|own| language.is_none_or(|asked| asked == own.as_str())) {
-            for copy in [None].into_iter().chain(copies.map(Some)) {
+            for (step, copy) in first.into_iter().chain(copied) {
                 let sample = Sample { texts: &texts, step, text, language, copy };
                 all.extend(sample.preview(world, round, country, (reader, mail, now))?);
             }

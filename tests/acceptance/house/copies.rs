@@ -3,9 +3,11 @@
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::notice::NoticeState;
 use rondo_domain::{Role, Wish};
+use rondo_reminder::previews;
+use rondo_runtime::clock::Clock;
 use rondo_runtime::config::MailSection;
 
-use crate::fixture::{House, lao, person};
+use crate::fixture::{House, lao, person, round};
 
 /// The people to whom a step's mail left, and the roles in which they got it.
 async fn got(house: &House, step: &str) -> Vec<(String, Role)> {
@@ -58,5 +60,16 @@ async fn each_reminder_goes_to_more_people_and_the_last_one_also_as_a_copy() {
     let one_line = copy.replace("=\r\n", "").replace("\r\n", " ");
     let told = "goes to the focal point, the national coordinator and the head of agency of Lao";
     assert!(one_line.contains(told), "{copy}");
+    // It can be seen before it leaves, beside the mail itself.
+    let world = house.world().await;
+    let pin = world.round(&round()).unwrap().pin.as_ref().unwrap().bundle.clone();
+    let (mail, which) = (MailSection::default(), (Some("reminder-after"), Some("en")));
+    let reader = person("coordinator");
+    let seen = (&reader, &mail, house.clock.now());
+    let shown = previews(&*house.ledger, (&world, &round(), &pin), &lao(), which, seen).await.unwrap();
+    let [itself, as_copy] = &shown[..] else { panic!("two mails, not {}", shown.len()) };
+    assert_eq!((itself.copy, as_copy.copy), (None, Some(Role::CountryOffice)));
+    assert!(as_copy.draft.subject.starts_with("Copy: ") && as_copy.draft.plain.contains("A copy for your information"));
+    assert!(!itself.draft.plain.contains("A copy for your information"));
     house.close().await;
 }

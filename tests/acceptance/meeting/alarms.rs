@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rondo_domain::coming::{SILENCE, silence};
+use rondo_domain::notice::{About, NoticeCommand, Refusal};
 use rondo_domain::round::RoundCommand;
 use rondo_domain::{Role, Wish};
 use rondo_runtime::clock::Clock;
@@ -97,7 +98,8 @@ async fn asked(address: std::net::SocketAddr, path: &str) -> String {
 async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number() {
     let mut office = Office::new("2026-03-01T00:00:00Z");
     office.grant("coordinator", Role::RegionalCoordinator, None).await;
-    office.plan("technical-meeting", 2026).await;
+    office.grant("lao-focal", Role::FocalPoint, Some("LAO")).await;
+    let meeting = office.plan("technical-meeting", 2026).await;
     office.move_to("2026-03-02T00:00:00Z").await;
     let (mut lifecycle, board) = (Lifecycle::default(), Board::default());
     let bound = rondo_gateway::bind("127.0.0.1:0").await.unwrap();
@@ -139,7 +141,7 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
     assert!(told.contains(silent) && told.contains(waits), "{told}");
 
     // It runs again.
-    office.move_to("2026-03-16T02:16:00Z").await;
+    office.move_to("2026-03-18T00:00:00Z").await;
     Progress::suspended(&board, "scheduler", None);
     let size = office.ledger.head().await.unwrap().size;
     for _ in 0..500 {
@@ -150,6 +152,25 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
     }
     assert_eq!(health().await["alarms"], serde_json::json!([]));
     assert!(!asked(address, page).await.contains("The scheduler"), "all is well again");
+
+    // The mail server refuses the invitation for what it is.
+    let notices = office.world().await.notices(&meeting).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    let [notice] = &notices[..] else { panic!("one mail is due, not {notices:?}") };
+    let refusal = Refusal::new(About::Mail, 552, "too large");
+    let attempt = NoticeCommand::Attempt { attempt: 1, message_id: "one@example.org".to_owned() };
+    for command in [attempt, NoticeCommand::Refuse { attempt: 1, refusal }] {
+        let wish = Wish::Notice { round: meeting.clone(), notice: notice.clone(), command };
+        office.act("reminder", wish).await.unwrap();
+    }
+    let stuck = "A mail of technical-meeting-2026 did not leave, or may not have: see its mail log.";
+    for _ in 0..500 {
+        if health().await["alarms"] == serde_json::json!([stuck]) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(health().await["alarms"], serde_json::json!([stuck]));
+    assert!(asked(address, page).await.contains(stuck));
     done.send(()).unwrap();
     lives.await.unwrap().unwrap();
 }
