@@ -127,8 +127,10 @@ async fn play(
     }
     let mut players = Players::new(round, answers, &rehearsal.ready);
     if let Some((_, records)) = &stage.live {
-        let world = crate::desk::world(&*rehearsal.ledger, &["network", "round/", "participation/", "run/"]).await?;
+        let all = ["network", "round/", "participation/", "run/", "release/"];
+        let world = crate::desk::world(&*rehearsal.ledger, &all).await?;
         players.go_on(&world, &rehearsal.ready, stage.begin, records.len())?;
+        players.take_up(&rehearsal.ledger, &world).await?;
     }
     rehearsal.play(&mut players, stage.end).await?;
     let before = stage.live.as_ref().map_or(0, |(_, records)| records.len());
@@ -259,6 +261,40 @@ impl Rehearsal {
                     .min());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_is_being_read_when_the_log_is_taken_is_read_in_the_rehearsal() {
+        let cli = crate::args::Cli::parse_from(["rondo", "rehearse", "--round", "ilms-asean-2026"]);
+        let crate::args::Command::Rehearse(args) = cli.command else { panic!("another command") };
+        let (bundle, config) = (builtin::packed("ilms-asean").unwrap(), Config::default());
+        let ready = builtin::checked(&bundle).unwrap().ready;
+        let plan = ready.round_plan(2026).unwrap();
+        let of = |id: &str| plan.milestones.iter().find(|(other, _)| other.as_str() == id).unwrap().1.at;
+        let (begin, end) = (of("launch") - SignedDuration::from_hours(24), of("release") + AFTER);
+        let mut stage = Stage { bundle, ready, year: 2026, begin, end, live: None };
+        // Nobody reads what countries send, until three days before the deadline.
+        let mut before = Rehearsal::open(&stage, &config).await.unwrap();
+        let round = before.desk(Role::RegionalCoordinator).unwrap().plan(&stage.bundle, 2026).await.unwrap();
+        let answers = Answers::read(None).unwrap();
+        let mut players =
+            Players::new(round.clone(), answers, &before.ready).beside_services(|_, _, _, _| b"x".to_vec());
+        let until = of("deadline") - SignedDuration::from_hours(72);
+        before.play(&mut players, until).await.unwrap();
+        let named = |name: &str| before.records.iter().filter(|record| record.name == name).count();
+        assert_eq!((named("CheckRequested") > 5, named("SubmissionChecked")), (true, 0));
+        (stage.begin, stage.live) = (until, Some((round, before.records)));
+        let told = play(&stage, &args, &config, &[]).await.unwrap();
+        let refused: Vec<&Told> = told.iter().filter(|one| one.kind == "refused").collect();
+        assert!(refused.is_empty(), "{refused:?}");
+        assert!(told.iter().any(|one| one.what == "the release is out"), "{told:?}");
     }
 }
 

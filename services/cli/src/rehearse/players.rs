@@ -144,6 +144,11 @@ impl Players {
         Ok(())
     }
 
+    /// Has the services do what was under way in a log that goes on.
+    pub(super) async fn take_up(&self, ledger: &Arc<dyn Ledger>, world: &World) -> Result<(), Failure> {
+        services::take_up(ledger, world, &self.round, (&self.tables, &self.years), &self.answers).await
+    }
+
     /// When somebody does something next.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.coming.first().map(|(at, _)| *at)

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use rondo_domain::event::Event;
 use rondo_domain::finding::{Finding, Severity, Verdict};
-use rondo_domain::participation::{CheckedTable, ParticipationCommand, ParticipationEvent as P, TableFindings};
-use rondo_domain::release::{ReleaseCommand, ReleaseEvent};
+use rondo_domain::participation::{
+    CheckedTable, ParticipationCommand, ParticipationEvent as P, SubmissionState, TableFindings,
+};
+use rondo_domain::release::{ReleaseCommand, ReleaseEvent, ReleaseState};
 use rondo_domain::table::TableNo;
-use rondo_domain::{Command, Country, FileHash, ReleaseId, SubmissionId, Wish, Year};
+use rondo_domain::world::World;
+use rondo_domain::{Command, Country, FileHash, ReleaseId, RoundId, SubmissionId, Wish, Year};
 use rondo_eventlog::{Ledger, Record, SubmitError};
 
 use super::answers::{Answers, Quality};
@@ -45,12 +48,41 @@ pub(super) async fn answer(
             let Some(release) = record.stream.part(0).and_then(|id| id.parse::<ReleaseId>().ok()) else {
                 return Ok(false);
             };
-            let manifest = FileHash::of(release.as_str().as_bytes());
-            let wish = Wish::Release { release, command: ReleaseCommand::Complete { manifest, figures: 0 } };
-            said(ledger, "publisher", &["complete"], wish).await
+            published(ledger, release).await
         }
         _ => Ok(false),
     }
+}
+
+/// What the services are still to say in a log that is gone on with: files that are being read, and a release that has begun.
+pub(super) async fn take_up(
+    ledger: &Arc<dyn Ledger>,
+    world: &World,
+    round: &RoundId,
+    (tables, years): (&BTreeMap<Country, Vec<TableNo>>, &[Year]),
+    answers: &Answers,
+) -> Result<(), Failure> {
+    for (country, owed) in tables {
+        let Some(part) = world.participation(round, country) else { continue };
+        let read = |sent: &&SubmissionId| part.submissions[*sent].state == SubmissionState::CheckRequested;
+        for submission in part.submissions.keys().filter(read) {
+            let command = checked(submission, owed, years, quality(answers, country, number(submission)));
+            let wish = Wish::Participation { round: round.clone(), country: country.clone(), command };
+            said(ledger, "validator", &["check", submission.as_str()], wish).await?;
+        }
+    }
+    for (id, release) in world.releases() {
+        if release.state == ReleaseState::Begun && release.round.as_ref() == Some(round) {
+            published(ledger, id).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn published(ledger: &Arc<dyn Ledger>, release: ReleaseId) -> Result<bool, Failure> {
+    let manifest = FileHash::of(release.as_str().as_bytes());
+    let wish = Wish::Release { release, command: ReleaseCommand::Complete { manifest, figures: 0 } };
+    said(ledger, "publisher", &["complete"], wish).await
 }
 
 fn checked(submission: &SubmissionId, tables: &[TableNo], years: &[Year], quality: Quality) -> ParticipationCommand {

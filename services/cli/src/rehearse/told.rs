@@ -26,8 +26,8 @@ use crate::printed::{Printed, Section, words};
 pub(super) struct Told {
     at: Timestamp,
     country: Option<Country>,
-    kind: &'static str,
-    what: String,
+    pub(super) kind: &'static str,
+    pub(super) what: String,
     why: String,
 }
 
