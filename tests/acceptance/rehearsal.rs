@@ -147,6 +147,11 @@ fn a_round_goes_on_from_where_it_stands_and_what_if_shows_the_difference() {
     // Indonesia had sent its file before, and is not asked again.
     assert!(!of(&events, "IDN", "mail").iter().any(|mail| mail.starts_with("reminder-")), "{events:?}");
     assert!(of(&events, "VNM", "mail").iter().any(|mail| mail.starts_with("reminder-before")));
+    // After a migration too, of which the steps of both versions are needed.
+    for later in ["2025-11-25", "2026-01-20"] {
+        let events = of_log(&["--as-of", later])["events"].as_array().unwrap().clone();
+        assert!(events.iter().any(|event| event["what"] == "the release is out"), "{later}");
+    }
     let wish = [&as_of[..], &["--extend", "VNM=+10 working days"]].concat();
     let changes = of_log(&wish)["changes"].as_array().unwrap().clone();
     assert!(changes.len() >= 6 && changes.iter().all(|change| change["country"] == "VNM"), "{changes:#?}");

@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 include!(concat!(env!("OUT_DIR"), "/workflows.rs"));
 
+/// The most bytes of a file of a workflow.
+const MAX_FILE: u64 = 8 * 1024 * 1024;
+
 /// The most files a workflow folder may have.
 const MAX_FILES: usize = 1_000;
 
@@ -97,6 +100,13 @@ fn read(top: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Resu
         } else {
             if files.len() == MAX_FILES {
                 return Err(Failure::usage(format!("{} has more than {MAX_FILES} files", top.display())));
+            }
+            let length = std::fs::metadata(&path).map_err(failed(&path))?.len();
+            if length > MAX_FILE {
+                return Err(Failure::usage(format!(
+                    "{} has {length} bytes; {MAX_FILE} at the most are read",
+                    path.display()
+                )));
             }
             let bytes = std::fs::read(&path).map_err(failed(&path))?;
             let text = String::from_utf8(bytes).map_err(|error| {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, SheetKey};
 use rondo_domain::participation::{
@@ -15,6 +16,7 @@ use rondo_domain::{
     Command, CommandId, Country, FileHash, PersonId, QueryId, Reason, Role, RoundId, StreamId, SubmissionId, Wish, Year,
 };
 use rondo_eventlog::{Accepted, Fault, Ledger, files, ledger};
+use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_scheduler::definitions::{self, Ready};
 
 use crate::builtin;
@@ -28,9 +30,16 @@ pub(crate) struct Desk {
     pub(crate) role: Option<Role>,
     /// Makes this act's command ids its own; the same one makes them again.
     pub(crate) occasion: String,
+    /// What the clock showed by which the log goes, where that is not the system's.
+    pub(crate) clock: Option<Timestamp>,
 }
 
 impl Desk {
+    /// What time it is where the log is: a demonstration moves its own.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.unwrap_or_else(|| SystemClock.now())
+    }
+
     /// Sends one command.
     pub(crate) async fn submit(&self, cause: &[&str], wish: Wish) -> Result<Accepted, Failure> {
         let stream = wish.stream();

@@ -11,7 +11,6 @@ use rondo_domain::run::{Stage, TaskName};
 use rondo_domain::world::World;
 use rondo_domain::{RoundId, StreamId};
 use rondo_eventlog::Ledger;
-use rondo_runtime::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, world};
@@ -42,7 +41,7 @@ pub(crate) async fn hold(ledger: &Arc<dyn Ledger>, data: &Path, asked: bool) -> 
     let reason = if restored { "started after a restore" } else { "started paused" };
     let size = ledger.head().await.map_err(|e| Failure::of(&e))?.size;
     let (person, occasion) = ("operator".parse()?, format!("held at {size}"));
-    let desk = Desk { ledger: Arc::clone(ledger), person, role: None, occasion };
+    let desk = Desk { ledger: Arc::clone(ledger), person, role: None, occasion, clock: None };
     let rounds = world(&**ledger, &["round/"]).await?;
     for (id, round) in rounds.rounds() {
         if matches!(round.state, RoundState::Unplanned | RoundState::Cancelled) {
@@ -63,13 +62,13 @@ pub(crate) async fn hold(ledger: &Arc<dyn Ledger>, data: &Path, asked: bool) -> 
 pub(crate) async fn list(id: &RoundId, desk: &Desk, form: Form) -> Result<(), Failure> {
     let round = desk.round(id).await?;
     let known = desk.world(&[&format!("run/{id}"), &format!("notice/{id}/"), StreamId::round(id).as_str()]).await?;
-    let entries = would(&known, id, SystemClock.now());
+    let entries = would(&known, id, desk.now());
     let columns =
         &[("/item", "Item"), ("/kind", "Kind"), ("/due", "Due"), ("/what", "What"), ("/drop_with", "Drop with")];
-    let empty = "Nothing waits to happen at once.";
+    let (empty, any) = ("Nothing waits to happen at once.", !entries.is_empty());
     Listing { name: "held", columns, entries, empty }.print(form)?;
     if round.paused || !round.mail_paused.is_empty() {
-        let round_resume = round.paused.then(|| format!("rondo round resume {id} --reason …"));
+        let round_resume = round.paused.then(|| format!("rondo round resume {id} --reason … --as COORDINATOR"));
         let mail = round.mail_paused.keys().map(|scope| {
             let only = match scope {
                 MailScope::All => String::new(),
@@ -77,12 +76,12 @@ pub(crate) async fn list(id: &RoundId, desk: &Desk, form: Form) -> Result<(), Fa
                 MailScope::Kind(kind) => format!(" --kind {kind}"),
                 MailScope::Person(person) => format!(" --to {person}"),
             };
-            format!("rondo reminder resume {id}{only} --reason …")
+            format!("rondo reminder resume {id}{only} --reason … --as COORDINATOR")
         });
         let commands: Vec<String> = round_resume.into_iter().chain(mail).collect();
         hint(&format!("Let it go on: {}; what is still true happens then.", commands.join(", and ")));
-    } else {
-        hint("The round is not paused: these happen now.");
+    } else if any {
+        hint("The round is not paused: these happen now, and mail as soon as its recipient is at work.");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rondo_domain::Command;
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, Opened};
@@ -30,6 +31,8 @@ pub(crate) struct Reached {
     pub(crate) ledger: Arc<dyn Ledger>,
     /// Whether a server runs that acts on what is sent.
     pub(crate) served: bool,
+    /// What the clock of the server shows, where there is one.
+    pub(crate) now: Option<Timestamp>,
     opened: Option<(Lifecycle, Opened)>,
 }
 
@@ -42,12 +45,12 @@ impl Reached {
             let token = announced.map(|announced| announced.token).unwrap_or_default();
             let ledger = Arc::new(Remote::new(url, token)?);
             ledger.head().await?;
-            return Ok(Self { ledger, served: true, opened: None });
+            return Ok(Self::served_by(ledger).await);
         }
         if let Some(announced) = announced {
             let ledger = Arc::new(Remote::new(&announced.url, announced.token)?);
             if ledger.head().await.is_ok() {
-                return Ok(Self { ledger, served: true, opened: None });
+                return Ok(Self::served_by(ledger).await);
             }
         }
         rondo_ledger::has_note(data)?;
@@ -69,7 +72,12 @@ impl Reached {
         // A server reads this in the background; a command that is gone in a moment has to do it first.
         opened.scrub()?;
         let ledger = Arc::new(opened.handle.clone());
-        Ok(Self { ledger, served: false, opened: Some((Lifecycle::default(), opened)) })
+        Ok(Self { ledger, served: false, now: None, opened: Some((Lifecycle::default(), opened)) })
+    }
+
+    async fn served_by(server: Arc<Remote>) -> Self {
+        let now = server.now().await;
+        Self { ledger: server, served: true, now, opened: None }
     }
 
     /// Records that another key signs, on a log that this process holds.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
@@ -30,6 +31,16 @@ impl Remote {
         }
         let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(|e| unreachable(url, e))?;
         Ok(Self { client, url: url.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// What the server's clock shows, which a demonstration moves; nothing where it does not say.
+    pub(crate) async fn now(&self) -> Option<Timestamp> {
+        #[derive(serde::Deserialize)]
+        struct Health {
+            now: Timestamp,
+        }
+        let asked = self.client.get(format!("{}/health", self.url)).bearer_auth(&self.token);
+        self.json::<Health>(asked).await.ok().map(|health| health.now)
     }
 
     fn get(&self, path: &str) -> RequestBuilder {

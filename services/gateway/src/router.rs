@@ -134,6 +134,7 @@ async fn health(State(shared): State<Shared>) -> impl IntoResponse {
         Ok(head) => Json(json!({
             "version": 1,
             "status": "ok",
+            "now": shared.clock.now(),
             "records": head.size,
             "root": head.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
             "pages_read": read,

@@ -6,7 +6,7 @@ use minijinja::Environment;
 use rondo_domain::workflow::{Action, Bundle, Definition, Problem, Step, line_of_key};
 
 use crate::bounds;
-use crate::compose::{fill, one_line};
+use crate::compose::{fill, one_line, page};
 use crate::facts::Facts;
 use crate::texts::{FOOTER, SEVERAL, SHELL, SHELL_VARIABLES, Sentences, Texts, VARIABLES, written};
 
@@ -16,6 +16,10 @@ use crate::texts::{FOOTER, SEVERAL, SHELL, SHELL_VARIABLES, Sentences, Texts, VA
 /// The first problem, with file and line: a step's text that is missing, a text that no step sends or that is in no language
 /// there is, one without a subject, a template that cannot be read or filled in, an unknown variable.
 pub fn texts(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
+    // A file with line ends of another kind is not even taken apart.
+    for (name, text) in bundle.below("mail").filter(|(name, _)| name.ends_with(".txt")) {
+        bounds::hold(&format!("mail/{name}"), text)?;
+    }
     let texts = Texts::read(bundle.clone())?;
     are_there(&texts, definition)?;
     languages(&texts, definition)?;
@@ -33,7 +37,8 @@ pub fn texts(bundle: &Bundle, definition: &Definition) -> Result<(), Problem> {
     let Some(html) = &texts.shell else { return Ok(()) };
     known_variables(SHELL, html, &SHELL_VARIABLES)?;
     if html.contains("{{ body }}") {
-        return Ok(());
+        let filled = page(html, "subject", &Facts::full().round, "body", "en");
+        return filled.map(|_| ()).map_err(|error| Problem::of_file(SHELL, error.told().1));
     }
     Err(Problem::of_file(SHELL, "the mail itself stands nowhere: the shell has no `{{ body }}`"))
 }
@@ -86,7 +91,16 @@ fn is_sent(texts: &Texts, file: &str, stem: &str) -> Result<(), Problem> {
     };
     let kinds = texts.kinds();
     if !kinds.contains(kind) {
-        let message = format!("no step sends a mail `{kind}`; name the text after one that is sent, or remove it");
+        let sentences = texts.sentences.iter().filter(|(_, sentences)| sentences.mail.contains_key(kind));
+        let also: Vec<String> = sentences.map(|(language, _)| format!("sentences.{language}.toml")).collect();
+        let mut message = format!("no step sends a mail `{kind}`; name the text after one that is sent, or remove it");
+        if kind == SEVERAL {
+            message =
+                format!("mail is not gathered here (`gather-minutes`), so that `{kind}` is never sent; remove it");
+        }
+        if !also.is_empty() {
+            message.push_str(&format!(", and its lines in {}", also.join(", ")));
+        }
         return Err(wrong(message).suggest(kind, kinds));
     }
     let known = texts.languages();
@@ -104,7 +118,7 @@ fn text_of(file: &str, text: &str) -> Result<(), Problem> {
     let first = 1 + text.lines().count() - parts.body.lines().count();
     can_be_filled_in(file, first, parts.body, &VARIABLES)?;
     let subjects = can_be_filled_in(file, 1, parts.subject, &VARIABLES)?;
-    if subjects.iter().any(|subject| one_line(subject).is_empty()) {
+    if subjects.iter().any(|subject| !one_line(subject).chars().any(char::is_alphanumeric)) {
         return Err(Problem::of_file(file, "the subject may come out empty; say there what the mail is about"));
     }
     if parts.body.trim().is_empty() {
@@ -129,9 +143,9 @@ fn sentences_of(texts: &Texts, file: &str, sentences: &Sentences) -> Result<(), 
     Ok(())
 }
 
-/// Fills a text in, whose first line stands there in a file, with all that may be true at once and with as little as may be; gives
-/// what came out.
-fn can_be_filled_in(file: &str, line: usize, text: &str, variables: &[&str]) -> Result<[String; 2], Problem> {
+/// Fills a text in, whose first line stands there in a file, with all that may be true at once, with one of each and with as little
+/// as may be; gives what came out.
+fn can_be_filled_in(file: &str, line: usize, text: &str, variables: &[&str]) -> Result<[String; 3], Problem> {
     let placed = |problem: Problem| Problem { line: problem.line + line - 1, ..problem };
     bounds::hold(file, text).and_then(|()| known_variables(file, text, variables)).map_err(placed)?;
     let filled = |facts: Facts| {
@@ -140,7 +154,7 @@ fn can_be_filled_in(file: &str, line: usize, text: &str, variables: &[&str]) -> 
             placed(Problem::on_line(file, at, format!("the text cannot be filled in: {what}")))
         })
     };
-    Ok([filled(Facts::full())?, filled(Facts::bare())?])
+    Ok([filled(Facts::full())?, filled(Facts::one())?, filled(Facts::bare())?])
 }
 
 /// Tries a template: it can be read, and speaks of nothing that a mail does not know.
@@ -154,7 +168,12 @@ fn known_variables(file: &str, text: &str, variables: &[&str]) -> Result<(), Pro
     match used.iter().find(|variable| !variables.contains(&variable.as_str())) {
         None => Ok(()),
         Some(unknown) => {
-            let offset = text.find(unknown.as_str()).unwrap_or(0);
+            let is_whole = |at: usize| {
+                let within = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+                !within(text[..at].chars().next_back()) && !within(text[at + unknown.len()..].chars().next())
+            };
+            let all = text.match_indices(unknown.as_str()).map(|(at, _)| at);
+            let offset = all.into_iter().find(|at| is_whole(*at)).unwrap_or(0);
             let message = format!("`{unknown}` is nothing a mail knows; it knows {}", variables.join(", "));
             Err(Problem::at(file, text, offset, message).suggest(unknown, variables.iter().copied()))
         }
@@ -175,32 +194,32 @@ mod tests {
         assert!(told("Subject: x\n\nDear {{ nmae }}").starts_with("mail/x.en.txt:3:9: `nmae`"));
         assert!(told("Subject: x\n\nDear {{ nmae }}").contains("did you mean `name`?"));
         assert!(told("Subject: x\n\nDear {{ name").starts_with("mail/x.en.txt:3:"));
-    }
-
-    /// So many loops in one another, each over more than the one around it.
-    fn nested(loops: usize, within: &str) -> String {
-        let list = "{% for a in [1,2,3,4,5,6,7,8] %}";
-        format!("{}{within}{}", list.repeat(loops), "{% endfor %}".repeat(loops))
+        assert!(told("Subject: {{ deadline }}\n\n{{ deadlin }}").starts_with("mail/x.en.txt:3:4: `deadlin`"));
     }
 
     #[test]
     fn what_only_fails_when_it_is_filled_in_fails_before() {
         for (body, line, what) in [
-            ("\nDear {{ name + 1 }}", 3, "operator"),
-            ("one\ntwo {{ name|upper }}", 3, "upper"),
-            ("{% for a in range(9) %}{{ a }}{% endfor %}", 2, "range"),
-            ("\n\n{{ standing[0].day.month }}", 4, "undefined"),
-            ("{{ 'a' * 20000 }}", 2, "multiply"),
-            (&nested(12, ""), 2, "fuel"),
-            (&nested(7, &"long ".repeat(1_000)), 2, "longer"),
+            ("\nDear {{ name + 1 }}", 3, "`+`"),
+            ("one\ntwo {{ name|upper }}", 3, "`|`"),
+            ("{% for a in range(9) %}{{ a }}{% endfor %}", 2, "the one list"),
+            (&nested(24, ""), 2, "fuel"),
+            (&nested(18, &"long ".repeat(500)), 2, "longer"),
         ] {
             let told = told(&format!("Subject: x\n{body}"));
             assert!(told.starts_with(&format!("mail/x.en.txt:{line}:")) && told.contains(what), "{told}");
         }
         assert!(told("Subject: x\nCalendar: deadline\n\n{{ name + 1 }}").starts_with("mail/x.en.txt:4:"));
         assert!(told("Subject: {{ name + 1 }}\n\nx").starts_with("mail/x.en.txt:1:"));
-        for empty in [" ", "{% if task %}x{% endif %}", "{# nothing #}"] {
+        let empty =
+            [" ", "{% if task %}x{% endif %}", "{# nothing #}", "{% if missing_count != 1 %}x{% endif %}", "\u{200b}"];
+        for empty in empty {
             assert!(told(&format!("Subject: {empty}\n\nx")).contains("may come out empty"), "{empty}");
         }
+    }
+
+    /// So many loops in one another, each over the two lines there are.
+    fn nested(loops: usize, within: &str) -> String {
+        format!("{}{within}{}", "{% for a in standing %}".repeat(loops), "{% endfor %}".repeat(loops))
     }
 }

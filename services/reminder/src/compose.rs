@@ -15,7 +15,7 @@ const ENGLISH: &str = "en";
 const MOST_WORK: u64 = 1_000_000;
 
 /// The longest part of a mail, in bytes.
-const LONGEST: usize = 256 * 1024;
+const LONGEST: usize = 512 * 1024;
 
 /// Why a mail cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -189,11 +189,14 @@ pub(crate) fn fill(name: &str, facts: &Facts, text: &str) -> Result<String, Comp
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_keep_trailing_newline(true);
+    render(name, environment, text, Value::from_serialize(facts))
+}
+
+fn render(name: &str, mut environment: Environment<'_>, text: &str, facts: Value) -> Result<String, ComposeError> {
     environment.set_fuel(Some(MOST_WORK));
     let failed = |source| ComposeError::Template { name: name.to_owned(), source };
     let mut filled = Bounded(Vec::new());
-    let template = environment.template_from_str(text).map_err(failed)?;
-    template.render_captured_to(facts, &mut filled).map_err(failed)?;
+    environment.template_from_str(text).map_err(failed)?.render_captured_to(facts, &mut filled).map_err(failed)?;
     // Texts and facts are UTF-8, and so is what is made of them.
     Ok(String::from_utf8_lossy(&filled.0).into_owned())
 }
@@ -216,13 +219,17 @@ impl std::io::Write for Bounded {
 }
 
 /// The mail as HTML: made from the plain text, so that the two cannot say different things.
-fn page(shell: &str, subject: &str, round: &str, plain: &str, language: &str) -> Result<String, ComposeError> {
+pub(crate) fn page(
+    shell: &str,
+    subject: &str,
+    round: &str,
+    plain: &str,
+    language: &str,
+) -> Result<String, ComposeError> {
     let mut environment = Environment::empty();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let body = Value::from_safe_string(paragraphs(plain));
-    let values = context! { subject, round, body, language };
-    let failed = |source| ComposeError::Template { name: "shell".to_owned(), source };
-    environment.render_str(shell, values).map_err(failed)
+    render("shell", environment, shell, context! { subject, round, body, language })
 }
 
 /// Paragraphs of HTML from plain text: blank lines part them, a line that is an address becomes a link.

@@ -11,7 +11,7 @@ pub(crate) fn deadline(facts: &Facts, domain: &str) -> Option<String> {
     let country = facts.place.as_ref()?;
     let day = moment.local.date();
     let (starts, ends) = (naive(day)?, naive(day.tomorrow().ok()?)?);
-    let uid = format!("deadline.{}.{country}@{domain}", facts.round.to_lowercase().replace(' ', "-"));
+    let uid = format!("deadline.{}.{country}@{domain}", facts.id);
     let stamp = chrono::DateTime::from_timestamp(facts.now.as_second(), 0)?;
     let entry = Event::new()
         .uid(&uid)

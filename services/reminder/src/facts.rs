@@ -6,7 +6,7 @@ use rondo_domain::calendar::Moment;
 use rondo_domain::notice::NoticeBrief;
 use rondo_domain::table::TableNo;
 use rondo_domain::world::World;
-use rondo_domain::{Country, RoundId};
+use rondo_domain::{Country, Role, RoundId};
 use rondo_runtime::config::MailSection;
 use rondo_runtime::people::Person;
 use serde::Serialize;
@@ -44,6 +44,9 @@ pub(crate) struct Facts {
     /// The deadline itself and how often it was moved, for the entry in people's calendars.
     #[serde(skip)]
     pub(crate) due: Option<(Moment, u32)>,
+    /// The round.
+    #[serde(skip)]
+    pub(crate) id: String,
     #[serde(skip)]
     pub(crate) place: Option<Country>,
     #[serde(skip)]
@@ -107,8 +110,16 @@ impl Facts {
             count: 1,
             to: copied(world, texts, brief, now),
             due: participant.map(|participant| (participant.deadline.clone(), moves)),
+            id: id.to_string(),
             place: brief.country.clone(),
             now,
+        }
+    }
+
+    /// Shows a country that owes nothing, or nothing yet, as if these tables were missing: a mail that asks for none is never sent.
+    pub(crate) fn as_if_owing(&mut self, owed: &[TableNo]) {
+        if self.missing_count == 0 {
+            (self.missing, self.missing_count) = (tables(owed), owed.len());
         }
     }
 
@@ -133,6 +144,11 @@ impl Facts {
             count: 2,
             ..Self::bare()
         }
+    }
+
+    /// One of each thing of which there are usually several, to try a text with.
+    pub(crate) fn one() -> Self {
+        Self { missing_count: 1, standing: vec!["something".to_owned()], count: 1, ..Self::full() }
     }
 
     /// As little as may be true, to try a text with. What is copied names to whom it goes, in either case.
@@ -160,6 +176,7 @@ impl Facts {
             count: 1,
             to: Some(filled()),
             due: None,
+            id: String::new(),
             place: None,
             now: Timestamp::UNIX_EPOCH,
         }
@@ -170,7 +187,12 @@ impl Facts {
 fn copied(world: &World, texts: &Texts, brief: &NoticeBrief, now: Timestamp) -> Option<String> {
     let to = texts.definition.copied(&brief.step, brief.role)?;
     let held = to.iter().filter(|role| !world.network().holders(**role, brief.country.as_ref(), now).is_empty());
-    let roles: Vec<String> = held.map(|role| format!("the {}", role.as_str().replace('-', " "))).collect();
+    roles_in_words(held)
+}
+
+/// Roles in words: `the focal point and the head of agency`.
+pub(crate) fn roles_in_words<'r>(roles: impl IntoIterator<Item = &'r Role>) -> Option<String> {
+    let roles: Vec<String> = roles.into_iter().map(|role| format!("the {}", role.as_str().replace('-', " "))).collect();
     let (last, others) = roles.split_last()?;
     Some(if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) })
 }

@@ -14,7 +14,7 @@ use rondo_runtime::people::Person;
 
 use crate::compose::{self, ComposeError, Draft, Section};
 use crate::delivery;
-use crate::facts::Facts;
+use crate::facts::{Facts, roles_in_words};
 use crate::letter;
 use crate::texts::Texts;
 
@@ -96,7 +96,7 @@ pub async fn previews(
         for language in languages.iter().filter(|own| language.is_none_or(|asked| asked == own.as_str())) {
             for (step, copy) in first.into_iter().chain(copied) {
                 let sample = Sample { texts: &texts, step, text, language, copy };
-                all.extend(sample.preview(world, round, country, (reader, mail, now))?);
+                all.push(sample.preview(world, round, country, (reader, mail, now))?);
             }
         }
     }
@@ -113,14 +113,14 @@ struct Sample<'t> {
 }
 
 impl Sample<'_> {
-    /// The mail; nothing for a copy while nobody holds a role whose mail it would be a copy of.
+    /// The mail. A copy names the roles that get it itself, whether or not anybody holds them yet.
     fn preview(
         &self,
         world: &World,
         round: &RoundId,
         country: &Country,
         (reader, mail, now): (&PersonId, &MailSection, Timestamp),
-    ) -> Result<Option<Preview>, ComposeError> {
+    ) -> Result<Preview, ComposeError> {
         let Self { texts, step, text, language, copy } = *self;
         let person = Person {
             name: "Name of the recipient".to_owned(),
@@ -142,14 +142,16 @@ impl Sample<'_> {
             }),
             guards: Vec::new(),
         };
-        let facts = Facts::of(world, round, &brief, &person, (texts, mail), now);
-        if copy.is_some() && facts.to.is_none() {
-            return Ok(None);
+        let mut facts = Facts::of(world, round, &brief, &person, (texts, mail), now);
+        let owed = world.round(round).and_then(|standing| standing.participants.get(country));
+        facts.as_if_owing(owed.filter(|_| brief.country.is_some()).map_or(&[], |part| &part.tables));
+        if let (Some(copy), None) = (copy, &facts.to) {
+            facts.to = texts.definition.copied(&step.id, copy).and_then(roles_in_words);
         }
         let sections = [Section { kind: brief.kind, facts }];
         let draft = compose::draft(texts, &sections, language, letter::domain(mail))?;
         let is_translated = texts.text(text, language)?.is_some();
         let named = texts.sentences(language).map_or("English", |sentences| sentences.language.as_str()).to_owned();
-        Ok(Some(Preview { kind: text.to_owned(), language: language.to_owned(), named, is_translated, copy, draft }))
+        Ok(Preview { kind: text.to_owned(), language: language.to_owned(), named, is_translated, copy, draft })
     }
 }

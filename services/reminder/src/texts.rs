@@ -8,7 +8,7 @@ use rondo_domain::round::Round;
 use rondo_domain::workflow::{Bundle, Definition, Problem, parse_toml, read_definition};
 use serde::Deserialize;
 
-use crate::bounds::LONGEST_TEXT;
+use crate::bounds;
 
 /// What a text may speak of.
 pub(crate) const VARIABLES: [&str; 19] = [
@@ -161,10 +161,8 @@ pub(crate) fn written<'a>(file: &str, text: &'a str) -> Result<Text<'a>, Problem
 /// The shell as HTML.
 fn shell(text: &str) -> Result<String, Problem> {
     let wrong = |what: String| Problem::of_file(SHELL, format!("the shell is no MJML: {what}"));
-    // Deeper than that allows, it would not be read but break the program.
-    if text.len() > LONGEST_TEXT {
-        return Err(wrong(format!("it has {} bytes, and {LONGEST_TEXT} at the most are read", text.len())));
-    }
+    // Of a longer one the elements could be so deep in one another that reading it breaks the program.
+    bounds::hold(SHELL, text)?;
     let parsed = mrml::parse(text).map_err(|e| wrong(e.to_string()))?;
     parsed.element.render(&mrml::prelude::render::RenderOptions::default()).map_err(|e| wrong(e.to_string()))
 }

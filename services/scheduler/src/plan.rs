@@ -43,7 +43,7 @@ pub enum PlanError {
         until: String,
     },
     /// Milestones are not in the order of a round.
-    #[error("the milestones are in no order that a round can have: {first}, and {then} comes after it")]
+    #[error("the milestones are in no order that a round can have: {then} has to come after {first}")]
     Order {
         /// What comes first in a round, and when it would be.
         first: String,

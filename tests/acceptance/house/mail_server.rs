@@ -179,8 +179,8 @@ async fn mail_is_read_by_other_peoples_tools_and_what_comes_back_is_recorded() {
     let told = String::from_utf8_lossy(&read.stdout).into_owned();
     assert!(read.status.success(), "{told}{}", String::from_utf8_lossy(&read.stderr));
     assert!(told.lines().count() >= 6, "{told}");
-    assert!(told.contains("deadline.ilms-in-asean-2025.LAO@example.org sequence 0 on 2025-10-31"), "{told}");
-    assert!(told.contains("deadline.ilms-in-asean-2025.LAO@example.org sequence 1 on 2025-11-14"), "{told}");
+    assert!(told.contains("deadline.ilms-asean-2025.LAO@example.org sequence 0 on 2025-10-31"), "{told}");
+    assert!(told.contains("deadline.ilms-asean-2025.LAO@example.org sequence 1 on 2025-11-14"), "{told}");
     comes_back(&house).await;
     house.close().await;
 }

@@ -44,6 +44,7 @@ fn desk(ledger: &Arc<dyn Ledger>, person: &PersonId, occasion: &str) -> Desk {
         person: person.clone(),
         role: None,
         occasion: format!("demonstration {occasion}"),
+        clock: None,
     }
 }
 

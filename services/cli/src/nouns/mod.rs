@@ -44,6 +44,7 @@ pub(crate) async fn with_log(cli: &Cli, config: &Config) -> Result<(), Failure> 
         person: cli.person.clone(),
         role: cli.role,
         occasion: hex::encode(occasion),
+        clock: reached.now,
     };
     let served = reached.served;
     let done = verb(cli, config, &desk, served).await;

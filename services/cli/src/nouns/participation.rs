@@ -6,7 +6,6 @@ use rondo_domain::workflow::Question;
 use rondo_domain::world::World;
 use rondo_domain::{Country, Rejection, RoundId, StreamId, why};
 use rondo_eventlog::ledger;
-use rondo_runtime::clock::{Clock, SystemClock};
 use serde_json::json;
 
 use super::round::{COLUMNS, participation, participations};
@@ -91,7 +90,7 @@ async fn explained(
     as_of: Option<Timestamp>,
     form: Form,
 ) -> Result<(), Failure> {
-    let now = as_of.unwrap_or_else(|| SystemClock.now());
+    let now = as_of.unwrap_or_else(|| desk.now());
     let mut world = World::of(&World::WITHOUT_FIGURES);
     for kind in ["round", "participation", "run", "notice"] {
         let prefix = if kind == "round" { StreamId::round(id).to_string() } else { format!("{kind}/{id}") };

@@ -8,7 +8,6 @@ use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
 use rondo_domain::round::{MailScope, Round, RoundCommand};
 use rondo_domain::{Country, RoundId, StreamId, Wish};
 use rondo_reminder::{Preview, previews};
-use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::{Config, MailSection};
 use rondo_runtime::people::People;
 use serde_json::{Value, json};
@@ -173,6 +172,10 @@ async fn preview(
     let country = match country {
         Some(country) if standing.participants.contains_key(country) => country,
         Some(country) => {
+            if standing.participants.is_empty() {
+                let told = "the round has no countries yet: the scheduler configures it in a moment, or `rondo up` does once it runs";
+                return Err(Failure::try_later(told));
+            }
             return Err(Failure::not_found(format!("{country} does not take part; {} do", taking_part())));
         }
         None => standing.participants.keys().next().ok_or_else(|| Failure::not_found("no country takes part yet"))?,
@@ -182,7 +185,7 @@ async fn preview(
     let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).chain([stream.as_str()]).collect();
     let world = desk.world(&prefixes).await?;
     let ledger = Arc::clone(&desk.ledger);
-    let now = SystemClock.now();
+    let now = desk.now();
     let mut mail = config.mail.clone();
     if mail.base_url == MailSection::default().base_url
         && let Some(announced) = announcement(&config.ledger.data)?
@@ -196,6 +199,9 @@ async fn preview(
         .map_err(|e| Failure::usage(e.to_string()))?;
     if let Some(folder) = out {
         written(&all, folder)?;
+        if matches!(form, Form::Table) {
+            return Ok(());
+        }
     }
     if matches!(form, Form::Table) {
         return all.iter().try_for_each(told);

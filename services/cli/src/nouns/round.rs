@@ -1,5 +1,6 @@
 //! `rondo round`.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use rondo_domain::calendar::Offset;
 use rondo_domain::event::Event;
@@ -8,10 +9,9 @@ use rondo_domain::round::{Participant, Round, RoundCommand, RoundEvent, RoundPla
 use rondo_domain::run::{Occurrence, RunCommand, TaskName};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
-use rondo_domain::{Country, RoundId, StreamId, Wish, WorkflowId, Year};
+use rondo_domain::{Country, Role, RoundId, StreamId, Wish, WorkflowId, Year};
 use rondo_eventlog::life::AsOf;
 use rondo_eventlog::{ledger, vintage};
-use rondo_runtime::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::remark;
@@ -42,13 +42,14 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
         RoundVerb::Figures { round, country, when } => figures(desk, round, country.as_ref(), when, form).await,
         RoundVerb::Plan { workflow, year, late } => {
             let bundle = builtin::bundle(workflow)?;
-            let skipped = in_time(&bundle, *year, *late)?;
+            let skipped = in_time(&bundle, *year, *late, desk.now())?;
             let round = desk.plan(&bundle, *year).await?;
             line(&format!("The round {round} is planned."))?;
             remark(served);
             if !skipped.is_empty() {
                 hint(&format!("It is too late for these steps, which are skipped: {}.", skipped.join(", ")));
             }
+            nobody_holds(desk, &bundle).await?;
             hint(&format!("Next: rondo round show {round}"));
             Ok(())
         }
@@ -143,13 +144,31 @@ async fn dropped(item: &TaskName, reason: &str, desk: &Desk, served: bool) -> Re
     line(&format!("{item} is dropped."))
 }
 
+/// Says which roles nobody holds without whom a round comes to a stop, and of which countries nobody is a focal point.
+async fn nobody_holds(desk: &Desk, bundle: &Bundle) -> Result<(), Failure> {
+    let world = desk.world(&["network"]).await?;
+    let definition = builtin::checked(bundle)?.ready.definition;
+    let held = |role: Role, country: Option<&Country>| !world.network().holders(role, country, desk.now()).is_empty();
+    let ours = [Role::CollectionManager, Role::Validator, Role::Publisher];
+    let lacking: Vec<String> =
+        ours.into_iter().filter(|role| !held(*role, None)).map(|role| role.to_string()).collect();
+    if !lacking.is_empty() {
+        hint(&format!("Nobody is {} yet; a round cannot come to its end without them.", lacking.join(", ")));
+    }
+    let of = definition.expected.iter().filter(|expected| !held(Role::FocalPoint, Some(&expected.country)));
+    let of: Vec<&str> = of.map(|expected| expected.country.as_str()).collect();
+    if !of.is_empty() {
+        hint(&format!("Nobody is focal-point of {} yet: nobody there is invited (rondo person grant).", of.join(", ")));
+    }
+    Ok(())
+}
+
 /// A round whose launch has passed would be late in everything from its first moment: that has to be wished. Gives the steps
 /// for which it is too late.
-fn in_time(bundle: &Bundle, year: Year, late: bool) -> Result<Vec<String>, Failure> {
+fn in_time(bundle: &Bundle, year: Year, late: bool, now: Timestamp) -> Result<Vec<String>, Failure> {
     let ready = builtin::checked(bundle)?.ready;
     let plan = ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))?;
     let launch = plan.milestones.iter().find(|(id, _)| id.as_str() == "launch").map(|(_, moment)| moment);
-    let now = SystemClock.now();
     match launch.filter(|launch| launch.at < now && !late) {
         Some(launch) => Err(Failure::usage(format!(
             "the launch of {year} was due on {}: every step would come late at once. Nothing was planned. Choose a later year, or say --late",

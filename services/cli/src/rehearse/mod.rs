@@ -264,6 +264,10 @@ impl Rehearsal {
     }
 }
 
+fn desk(ledger: &Arc<dyn Ledger>, person: PersonId) -> Desk {
+    Desk { ledger: Arc::clone(ledger), person, role: None, occasion: "rehearsal".to_owned(), clock: None }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -279,7 +283,7 @@ mod tests {
         let plan = ready.round_plan(2026).unwrap();
         let of = |id: &str| plan.milestones.iter().find(|(other, _)| other.as_str() == id).unwrap().1.at;
         let (begin, end) = (of("launch") - SignedDuration::from_hours(24), of("release") + AFTER);
-        let mut stage = Stage { bundle, ready, year: 2026, begin, end, live: None };
+        let mut stage = Stage { bundle, earlier: Vec::new(), ready, year: 2026, begin, end, live: None };
         // Nobody reads what countries send, until three days before the deadline.
         let mut before = Rehearsal::open(&stage, &config).await.unwrap();
         let round = before.desk(Role::RegionalCoordinator).unwrap().plan(&stage.bundle, 2026).await.unwrap();
@@ -296,8 +300,4 @@ mod tests {
         assert!(refused.is_empty(), "{refused:?}");
         assert!(told.iter().any(|one| one.what == "the release is out"), "{told:?}");
     }
-}
-
-fn desk(ledger: &Arc<dyn Ledger>, person: PersonId) -> Desk {
-    Desk { ledger: Arc::clone(ledger), person, role: None, occasion: "rehearsal".to_owned() }
 }

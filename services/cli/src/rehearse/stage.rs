@@ -5,11 +5,12 @@ use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::calendar::Offset;
-use rondo_domain::round::RoundCommand;
+use rondo_domain::event::Event;
+use rondo_domain::round::{RoundCommand, RoundEvent};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{Country, FileHash, Role, RoundId, Year};
-use rondo_eventlog::{Record, ledger};
+use rondo_eventlog::{Record, files, ledger};
 use rondo_scheduler::definitions::Ready;
 
 use super::{Rehearsal, desk};
@@ -24,6 +25,8 @@ const MAX_COUNTRIES: usize = rondo_domain::round::MAX_PARTICIPANTS;
 /// A round to be played.
 pub(super) struct Stage {
     pub(super) bundle: Bundle,
+    /// Versions of it by which the round went before.
+    pub(super) earlier: Vec<(FileHash, Vec<u8>)>,
     pub(super) ready: Ready,
     pub(super) year: Year,
     /// When the clock begins.
@@ -51,7 +54,7 @@ impl Stage {
             return Err(Failure::usage("the workflow has no milestones, so that nothing would happen"));
         };
         let begin = first - SignedDuration::from_hours(24);
-        Ok(Self { bundle, ready, year, begin, end: last + after, live: None })
+        Ok(Self { bundle, earlier: Vec::new(), ready, year, begin, end: last + after, live: None })
     }
 
     /// A round of the log, as it stands or stood.
@@ -75,12 +78,26 @@ impl Stage {
         records.iter().for_each(|record| world.apply(&record.stream, &record.event, &record.stamp()));
         let round = world.round(id).ok_or_else(|| rondo_domain::Rejection::UnknownRound { round: id.to_string() })?;
         let (bundle, ready) = desk.definition(round).await?;
+        let mut earlier = Vec::new();
+        for record in &records {
+            if let Event::Round(RoundEvent::MigrationApproved { was, .. }) = &record.event {
+                earlier.push((was.bundle.clone(), files::fetch(&*desk.ledger, &was.bundle).await?));
+            }
+        }
         let last = round.milestones.values().map(|moment| moment.at).max();
         let begin = as_of.or_else(|| records.last().map(|record| record.recorded_at));
         let (Some(begin), Some(last)) = (begin, last) else {
             return Err(Failure::usage(format!("the round {id} has no dates yet; rehearse its workflow instead")));
         };
-        Ok(Self { bundle, ready, year: round.year, begin, end: last + after, live: Some((id.clone(), records)) })
+        Ok(Self {
+            bundle,
+            earlier,
+            ready,
+            year: round.year,
+            begin,
+            end: last + after,
+            live: Some((id.clone(), records)),
+        })
     }
 
     /// The languages in which there are sentences, by their code, as the workflow names them.
@@ -99,7 +116,7 @@ impl Stage {
     /// The files that the records speak of and a rehearsal reads.
     pub(super) fn files(&self) -> Vec<(FileHash, Vec<u8>)> {
         let bytes = self.bundle.to_bytes();
-        vec![(FileHash::of(&bytes), bytes)]
+        self.earlier.iter().cloned().chain([(FileHash::of(&bytes), bytes)]).collect()
     }
 }
 

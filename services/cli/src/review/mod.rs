@@ -8,7 +8,6 @@ use std::path::Path;
 use jiff::Timestamp;
 use rondo_domain::RoundId;
 use rondo_domain::calendar::Calendars;
-use rondo_runtime::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -19,7 +18,7 @@ use measure::{FOLLOWED_WITHIN_DAYS, Measured, OfCountry};
 
 /// Measures a round and those of the same workflow before it, and writes or prints what they came to.
 pub(crate) async fn run(id: &RoundId, out: Option<&Path>, desk: &Desk, form: Form) -> Result<(), Failure> {
-    let now = SystemClock.now();
+    let now = desk.now();
     let world = desk.world(&["round/", "participation/", "notice/"]).await?;
     let round = desk.round(id).await?;
     let questionnaire = desk.questionnaire(&round).await?;

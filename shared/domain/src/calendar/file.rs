@@ -264,7 +264,7 @@ fn years_are_whole(days: &[Day]) -> Result<(), Problem> {
     }
     for ((area, year), (count, line)) in &years {
         let most = years.range((*area, i16::MIN)..=(*area, i16::MAX)).map(|(_, (count, _))| *count).max().unwrap_or(0);
-        if count * 3 < most {
+        if count * 2 < most {
             let message = format!(
                 "{area} has {count} of its days off in {year} and {most} in another year: give the year whole, or not at all"
             );

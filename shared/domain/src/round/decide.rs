@@ -166,7 +166,7 @@ pub fn decide(state: &Round, command: &RoundCommand, context: &Context<'_>) -> R
         }
         C::Pause { reason } | C::Resume { reason } => {
             let pause = matches!(command, C::Pause { .. });
-            may_pause(pause, context, "pause or resume a round")?;
+            may_pause(pause, context, if pause { "pause a round" } else { "let a paused round go on" })?;
             if state.state == S::Unplanned {
                 return Err(not_possible(state, "be paused or resumed"));
             }
@@ -234,7 +234,7 @@ fn mail(
     pause: bool,
     context: &Context<'_>,
 ) -> Result<Vec<RoundEvent>, Rejection> {
-    may_pause(pause, context, "pause or resume mail")?;
+    may_pause(pause, context, if pause { "pause mail" } else { "let paused mail leave" })?;
     if state.state == RoundState::Unplanned {
         return Err(not_possible(state, "have its mail paused or resumed"));
     }
