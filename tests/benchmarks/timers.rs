@@ -120,7 +120,7 @@ fn child(part: &str, data: &Path) -> serde_json::Value {
 }
 
 fn savepoints(data: &Path) -> Savepoints {
-    Savepoints::of(&data.join("savepoints"), rondo_scheduler::ROLE).unwrap()
+    Savepoints::of(&data.join("savepoints"), rondo_scheduler::ROLE)
 }
 
 /// Makes a million timers and says what a scheduler needs to hold them, as JSON on standard output; then a savepoint, and as many

@@ -36,10 +36,8 @@ pub(crate) fn start_role(
     let ledger: Arc<dyn Ledger> = Arc::new(Patient::new(ledger, stop.clone()));
     match role {
         rondo_scheduler::ROLE => {
-            let savepoints = Savepoints::of(&config.in_data(Path::new("savepoints")), role)
-                .inspect_err(|error| tracing::warn!("no savepoint is kept, as the program cannot be read: {error}"))
-                .ok();
-            let run = rondo_scheduler::run(ledger, clock, progress, savepoints, stop.clone());
+            let savepoints = Savepoints::of(&config.in_data(Path::new("savepoints")), role);
+            let run = rondo_scheduler::run(ledger, clock, progress, Some(savepoints), stop.clone());
             lifecycle.spawn(rondo_scheduler::ROLE, until_stopped(run, stop));
         }
         rondo_reminder::ROLE => {

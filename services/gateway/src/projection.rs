@@ -82,12 +82,15 @@ pub(crate) fn start(
     let follow = async move {
         let mut subscription = Subscription::new(Arc::clone(&ledger));
         loop {
-            subscription
-                .catch_up(|record| {
-                    let mut world = kept.world.write().unwrap_or_else(PoisonError::into_inner);
-                    world.apply(&record.stream, &record.event, &record.stamp());
-                })
-                .await?;
+            let caught_up = subscription.catch_up(|record| {
+                let mut world = kept.world.write().unwrap_or_else(PoisonError::into_inner);
+                world.apply(&record.stream, &record.event, &record.stamp());
+            });
+            // A long log is not read to its end by a process that is to stop.
+            tokio::select! {
+                caught_up = caught_up => caught_up?,
+                () = stop.wait() => return Ok(()),
+            }
             kept.load_texts(&*ledger).await?;
             kept.position.send_replace(subscription.position());
             tokio::select! {

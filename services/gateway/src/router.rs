@@ -96,7 +96,10 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
 /// What keeps steps from firing or mail from arriving, in sentences; nothing while all is well.
 pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
     let suspended = shared.board.suspended().into_iter().map(|(role, why)| format!("The {role} waits: {why}."));
-    let silence = shared.projection.with(|world| coming::silence(world, shared.clock.now())).map(|(count, first)| {
+    // Of a log that is still being read for the first time nobody knows yet what has fired.
+    let is_read = *shared.projection.position().borrow() > 0;
+    let silence = shared.projection.with(|world| coming::silence(world, shared.clock.now()).filter(|_| is_read));
+    let silence = silence.map(|(count, first)| {
         let (steps, since) = if count == 1 { ("step has", "it was") } else { ("steps have", "the first was") };
         format!(
             "The scheduler is silent: {count} {steps} not fired; {since} due {} ({}). See that it runs.",

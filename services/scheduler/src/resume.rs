@@ -42,7 +42,8 @@ impl Scheduler {
         ledger: &Arc<dyn Ledger>,
         savepoints: &Savepoints,
     ) -> Result<Result<Option<Self>, SavepointError>, Fault> {
-        let mut reader = match savepoints.open() {
+        let here = savepoints.clone();
+        let mut reader = match blocking(move || here.open()).await {
             Ok(Some(reader)) => reader,
             Ok(None) => return Ok(Ok(None)),
             Err(error) => return Ok(Err(error)),

@@ -141,32 +141,31 @@ fn end(lines: u64, crc: u32) -> String {
     format!("end {lines} {crc:08x}")
 }
 
-/// A service's file, and the program that writes and reads it.
+/// A service's file.
 #[derive(Debug, Clone)]
 pub struct Savepoints {
     path: PathBuf,
-    program: String,
     /// Records after which another one is worth its while.
     pub worth: u64,
 }
 
+/// The program that runs, as the SHA-256 of its file: what it folds from the log may be another thing in another version.
+fn program() -> io::Result<&'static str> {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    if let Some(known) = PROGRAM.get() {
+        return Ok(known);
+    }
+    // On Linux this is the file that runs, even when an upgrade has put another one in its place.
+    let mut file = File::open("/proc/self/exe").or_else(|_| File::open(std::env::current_exe()?))?;
+    let mut hash = Sha256::new();
+    io::copy(&mut file, &mut hash)?;
+    Ok(PROGRAM.get_or_init(|| hex::encode(hash.finalize())))
+}
+
 impl Savepoints {
-    /// The file of a service in a folder, for the program that runs: what it folds from the log may be another thing in
-    /// another version, which is known by the SHA-256 of the program's file alone.
-    ///
-    /// # Errors
-    /// When the program's file cannot be read.
-    pub fn of(folder: &Path, service: &str) -> io::Result<Self> {
-        static PROGRAM: OnceLock<String> = OnceLock::new();
-        let program = match PROGRAM.get() {
-            Some(known) => known.clone(),
-            None => {
-                let mut hash = Sha256::new();
-                io::copy(&mut File::open(std::env::current_exe()?)?, &mut hash)?;
-                PROGRAM.get_or_init(|| hex::encode(hash.finalize())).clone()
-            }
-        };
-        Ok(Self { path: folder.join(service), program, worth: WORTH })
+    /// The file of a service in a folder.
+    pub fn of(folder: &Path, service: &str) -> Self {
+        Self { path: folder.join(service), worth: WORTH }
     }
 
     /// The file.
@@ -187,7 +186,7 @@ impl Savepoints {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         let mut file = BufWriter::with_capacity(1 << 20, file);
         let mut writer = Writer { to: &mut file, line: Vec::new(), lines: 0, crc: 0 };
-        writer.line(&Head { program: self.program.clone(), reached })?;
+        writer.line(&Head { program: program()?.to_owned(), reached })?;
         lines(&mut writer)?;
         let end = end(writer.lines, writer.crc);
         writeln!(file, "{end}")?;
@@ -206,7 +205,7 @@ impl Savepoints {
             _ => {}
         }
         match File::open(&self.path) {
-            Ok(file) => Reader::begin(BufReader::with_capacity(1 << 20, file), &self.program).map(Some),
+            Ok(file) => Reader::begin(BufReader::with_capacity(1 << 20, file), program()?).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -218,7 +217,7 @@ mod tests {
     use super::*;
 
     fn written(folder: &Path) -> (Savepoints, Vec<u8>) {
-        let savepoints = Savepoints::of(folder, "reader").unwrap();
+        let savepoints = Savepoints::of(folder, "reader");
         assert!(savepoints.open().unwrap().is_none());
         let reached = Reached { position: 7, last: [3; 32] };
         let lines = |writer: &mut Writer<'_>| (0..3).try_for_each(|n| writer.line(&("line", n)));
@@ -238,8 +237,8 @@ mod tests {
         let (savepoints, _) = written(folder.path());
         assert_eq!(savepoints.open().unwrap().unwrap().reached(), &Reached { position: 7, last: [3; 32] });
         assert_eq!(all(&savepoints).unwrap(), [0, 1, 2].map(|n| ("line".to_owned(), n)));
-        let other = Savepoints { program: "another".to_owned(), ..savepoints };
-        assert!(matches!(all(&other), Err(SavepointError::OtherProgram)));
+        let file = BufReader::new(File::open(savepoints.path()).unwrap());
+        assert!(matches!(Reader::begin(file, "another"), Err(SavepointError::OtherProgram)));
     }
 
     #[test]

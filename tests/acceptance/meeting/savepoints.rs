@@ -26,7 +26,7 @@ async fn under_way(managers: &[&str], to: &str) -> (Office, RoundId) {
 #[tokio::test]
 async fn a_start_goes_on_from_the_savepoint_and_does_what_is_left() {
     let folder = tempfile::tempdir().unwrap();
-    let savepoints = Savepoints::of(folder.path(), "scheduler").unwrap();
+    let savepoints = Savepoints::of(folder.path(), "scheduler");
     let (mut office, meeting) = under_way(&["manager"], "2026-03-18T00:00:00Z").await;
     let without = Scheduler::resume(Arc::clone(&office.ledger), &savepoints).await.unwrap();
     assert_eq!(without.position(), 0, "there is none");
@@ -50,7 +50,7 @@ async fn a_start_goes_on_from_the_savepoint_and_does_what_is_left() {
 #[tokio::test]
 async fn a_savepoint_that_is_damaged_or_of_another_log_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
-    let savepoints = Savepoints::of(folder.path(), "scheduler").unwrap();
+    let savepoints = Savepoints::of(folder.path(), "scheduler");
     let (mut office, _) = under_way(&["manager"], "2026-03-18T00:00:00Z").await;
     assert!(office.scheduler.save(&savepoints).unwrap());
     let whole = std::fs::read(savepoints.path()).unwrap();
@@ -77,7 +77,7 @@ async fn a_savepoint_that_is_damaged_or_of_another_log_is_passed_over() {
 #[tokio::test]
 async fn a_scheduler_that_is_stopped_and_begun_again_goes_on_from_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let mut savepoints = Savepoints::of(&folder.path().join("made"), "scheduler").unwrap();
+    let mut savepoints = Savepoints::of(&folder.path().join("made"), "scheduler");
     savepoints.worth = 1;
     let (mut office, _) = under_way(&["manager"], "2026-03-18T00:00:00Z").await;
     for moved_to in ["2026-04-23T00:00:00Z", "2026-06-20T00:00:00Z"] {

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_start_tries_again_what_was_refused_or_could_not_be_planned() {
         let folder = tempfile::tempdir().unwrap();
-        let savepoints = Savepoints::of(folder.path(), "scheduler").unwrap();
+        let savepoints = Savepoints::of(folder.path(), "scheduler");
         let round: RoundId = "ilms-asean-2025".parse().unwrap();
         let key = (round.clone(), Some("LAO".parse().unwrap()));
         let happened = Happened { event: "query-opened", at: Timestamp::UNIX_EPOCH, of: "0123456789ab".to_owned() };

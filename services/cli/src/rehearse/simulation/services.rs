@@ -47,7 +47,7 @@ pub(super) struct Services {
 impl Services {
     pub(super) fn new(parts: Box<dyn Fn() -> rondo_reminder::Parts>, trouble: Trouble) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let savepoints = Savepoints::of(&folder.path().join("savepoints"), rondo_scheduler::ROLE).unwrap();
+        let savepoints = Savepoints::of(&folder.path().join("savepoints"), rondo_scheduler::ROLE);
         Self { parts, trouble, folder, savepoints, rests: 0, running: BTreeMap::new(), down: BTreeMap::new() }
     }
 
