@@ -3,9 +3,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rondo_eventlog::Head;
 use rondo_eventlog::merkle::{Frontier, leaf_hash};
+use rondo_runtime::clock::Stopwatch;
 use rondo_runtime::lifecycle::{Stop, with_sources};
 
 use crate::handle::Log;
@@ -13,6 +15,10 @@ use crate::journal::{JournalError, JournalReader};
 
 /// How much the scrub stands back (nice(2)) behind those who are answered.
 const NICE: i32 = 15;
+
+/// For so long it lets those go first who begin with the ledger and have a log to read: it would take the other core from them.
+const STANDS_BACK: Duration = Duration::from_secs(1);
+const LOOKS_UP: Duration = Duration::from_millis(20);
 
 /// What the scrub found.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,10 @@ pub(crate) fn run(log: &Arc<Log>, folder: &Path, found: Head, stop: &Stop) {
     }
     let failed = log.failures();
     let ends = || stop.is_asked() || failed.borrow().is_some();
+    let begun = Stopwatch::start();
+    while begun.elapsed() < STANDS_BACK && !ends() {
+        std::thread::sleep(LOOKS_UP);
+    }
     if let Err(error) = check(folder, found, ends) {
         let told = with_sources(&error);
         tracing::error!("the ledger stops: {told}");
