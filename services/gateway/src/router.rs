@@ -96,7 +96,7 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
 /// What keeps steps from firing or mail from arriving, in sentences; nothing while all is well.
 pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
     let suspended = shared.board.suspended().into_iter().map(|(role, why)| format!("The {role} waits: {why}."));
-    // Of a log that is still being read for the first time nobody knows yet what has fired.
+    // Of a log that is still being read for the first time nobody knows yet what has fired or left.
     let is_read = *shared.projection.position().borrow() > 0;
     let silence = shared.projection.with(|world| coming::silence(world, shared.clock.now()).filter(|_| is_read));
     let silence = silence.map(|(count, first)| {
@@ -107,7 +107,8 @@ pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
             first.reckoned.zone
         )
     });
-    suspended.chain(silence).chain(shared.projection.with(stuck_mail)).collect()
+    let stuck = shared.projection.with(stuck_mail).into_iter().filter(|_| is_read);
+    suspended.chain(silence).chain(stuck).collect()
 }
 
 /// Rounds at work with mail that a person has to look at: it was refused for what it is, or nobody knows whether it arrived. What a

@@ -17,8 +17,8 @@ const PARTS: [&str; 4] = ["loop.index", "loop.first", "loop.last", "loop.length"
 /// What a tag may do besides naming something.
 const STATEMENTS: [&str; 6] = ["if", "elif", "else", "endif", "for", "endfor"];
 
-/// Holds a text against its bounds. What is left cannot fail when it is filled in, whatever is true then: it only names, compares
-/// and repeats.
+/// Holds a text against its bounds. What is left does not fail by what is true when it is filled in: it only names, compares and
+/// repeats, and what it costs grows with the lines there are and not with their square.
 ///
 /// # Errors
 /// The first problem, with its place.
@@ -37,10 +37,16 @@ pub(crate) fn hold(file: &str, text: &str) -> Result<(), Problem> {
         };
         return Err(Problem::at(file, text, offset, what));
     }
-    let mut from = 0;
+    let (mut from, mut repeats) = (0, false);
     while let Some((begin, end)) = tag(&text[from..]) {
         let (begin, end) = (from + begin, from + end);
-        tag_is_plain(&text[begin..end]).map_err(|message| Problem::at(file, text, begin, message))?;
+        let wrong = |message: String| Problem::at(file, text, begin, message);
+        match tag_is_plain(&text[begin..end]).map_err(wrong)? {
+            Some("for") if repeats => return Err(wrong("a text does not repeat within what it repeats".to_owned())),
+            Some("for") => repeats = true,
+            Some("endfor") => repeats = false,
+            _ => {}
+        }
         from = end;
     }
     Ok(())
@@ -92,9 +98,10 @@ fn unquoted(tag: &str) -> String {
     rest.trim_start_matches(['-', '+']).trim_end_matches(['-', '+']).trim().to_owned()
 }
 
-fn tag_is_plain(tag: &str) -> Result<(), String> {
+/// The statement that a tag is, where it is one that is known.
+fn tag_is_plain(tag: &str) -> Result<Option<&'static str>, String> {
     if tag.starts_with("{#") {
-        return if tag.ends_with("#}") { Ok(()) } else { Err("`{#` begins a note that does not end".to_owned()) };
+        return if tag.ends_with("#}") { Ok(None) } else { Err("`{#` begins a note that does not end".to_owned()) };
     }
     if tag.len() > LONGEST_TAG {
         return Err(format!("this tag has {} bytes; {LONGEST_TAG} are enough for a name or a choice", tag.len()));
@@ -102,13 +109,14 @@ fn tag_is_plain(tag: &str) -> Result<(), String> {
     let told = "a text names, compares and repeats";
     let words = unquoted(tag);
     let first = words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-    if tag.starts_with("{%") && !STATEMENTS.contains(&first) {
+    let statement = STATEMENTS.into_iter().find(|known| tag.starts_with("{%") && *known == first);
+    if tag.starts_with("{%") && statement.is_none() {
         return Err(format!("{told}; it does not know `{first}`, but {}", STATEMENTS.join(", ")));
     }
-    if first == "for" && tag.starts_with("{%") {
+    if statement == Some("for") {
         let list = words.rsplit(' ').next().unwrap_or_default();
         return if words.split_whitespace().count() == 4 && list == "standing" {
-            Ok(())
+            Ok(statement)
         } else {
             Err("a text repeats for each line of the one list there is: `{% for line in standing %}`".to_owned())
         };
@@ -128,7 +136,7 @@ fn tag_is_plain(tag: &str) -> Result<(), String> {
     if called || tested {
         return Err(format!("{told}; it calls and tests nothing"));
     }
-    Ok(())
+    Ok(statement)
 }
 
 #[cfg(test)]
@@ -138,6 +146,7 @@ mod tests {
     #[test]
     fn a_text_names_compares_and_repeats_and_does_nothing_else() {
         for fine in [
+            "{% for a in standing %}{{ a }}{% endfor %}{% for b in standing %}{{ b }}{% endfor %}",
             "Subject: {{ round }}\n\n{# a * note #}{%- if task -%}{{ '}} * |' }}{% else %}no{% endif %}\t{{ \"\\\"*\" ~ task }}",
             "{% for line in standing %}{{ loop.index }}. {{ line }}{% if not loop.last %};{% endif %}{% endfor %}",
             "{% if missing_count == 1 and (country != \"A * B\" or not(task)) %}one{% elif missing_count >= 2 %}more{% endif %}",
@@ -161,6 +170,7 @@ mod tests {
             ("{% for a in [1] %}", "the one list there is"),
             ("{% for a in standing recursive %}", "the one list there is"),
             ("{% for a, b in standing %}", "the one list there is"),
+            ("{% for a in standing %}{% for b in standing %}", "x:1:24: a text does not repeat within"),
             ("{#fff is a colour", "begins a note that does not end"),
             ("a\r\nb", "x:1:2: the line ends as on Windows"),
             ("\u{feff}Subject: x", "x:1:1: the file begins with a byte order mark"),

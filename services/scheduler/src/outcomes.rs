@@ -72,3 +72,45 @@ fn follow_release(world: &World, stream: &StreamId) -> Commands {
     commands.push(command(&["published", id.as_str()], Wish::Round { round: round.clone(), command: wished }));
     commands
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use rondo_domain::event::{Event, Stamp};
+    use rondo_domain::network::Network;
+    use rondo_domain::notice::{NoticeBrief, NoticeEvent};
+    use rondo_domain::participation::ParticipationEvent;
+    use rondo_domain::{Country, RoundId};
+
+    use super::*;
+
+    #[test]
+    fn mail_that_came_back_before_the_launch_is_remembered_until_the_country_takes_part() {
+        let (round, country): (RoundId, Country) = ("ilms-asean-2025".parse().unwrap(), "LAO".parse().unwrap());
+        let stream = StreamId::notice(&round, &"lao-early".parse().unwrap());
+        let mut world = World::of(&World::WITHOUT_FIGURES);
+        let actor = Network::default().actor(&"scheduler".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
+        let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
+        let brief = NoticeBrief {
+            kind: "announcement".to_owned(),
+            country: Some(country.clone()),
+            person: "lao-focal".parse().unwrap(),
+            role: Role::FocalPoint,
+            step: "announce".parse().unwrap(),
+            due_at: Timestamp::UNIX_EPOCH,
+            reason: "the round is announced".to_owned(),
+            task: None,
+            guards: Vec::new(),
+        };
+        let bounced = NoticeEvent::NoticeBounced { hard: true, reason: "no such mailbox".to_owned() };
+        for event in [NoticeEvent::NoticeDue { brief }, bounced] {
+            world.apply(&stream, &Event::Notice(event), &stamp);
+        }
+        assert!(comes_too_early(&world, &stream));
+        assert_eq!(follow(&world, &stream).into_iter().flatten().count(), 0);
+        let begins = Event::Participation(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+        world.apply(&StreamId::participation(&round, &country), &begins, &stamp);
+        assert!(!comes_too_early(&world, &stream));
+        assert_eq!(follow(&world, &stream).into_iter().flatten().count(), 1, "the contact counts as bounced");
+    }
+}

@@ -132,3 +132,21 @@ impl Ledger for Patient {
         patiently!(self, self.ledger.fetch_part(hash, offset))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::lifecycle::Lifecycle;
+    use crate::memory::MemoryLedger;
+
+    #[tokio::test]
+    async fn whoever_is_asked_to_stop_reads_no_further() {
+        let lifecycle = Lifecycle::default();
+        let ledger = Arc::new(MemoryLedger::new(Arc::new(SystemClock)));
+        let patient = Patient::new(ledger, lifecycle.stop());
+        assert!(patient.read(0, 1).await.unwrap().is_empty());
+        lifecycle.ask();
+        assert!(matches!(patient.read(0, 1).await, Err(Fault::Stopped)));
+    }
+}

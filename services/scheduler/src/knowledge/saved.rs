@@ -110,8 +110,11 @@ impl Knowledge {
 
 #[cfg(test)]
 mod tests {
+    use rondo_domain::event::Event;
     use rondo_domain::release::ReleaseCommand;
+    use rondo_domain::round::RoundEvent;
     use rondo_domain::{Command, Wish};
+    use rondo_eventlog::Record;
     use rondo_runtime::savepoint::{Reached, Savepoints};
 
     use super::*;
@@ -137,6 +140,26 @@ mod tests {
         assert!(again.refusal(command.id).is_none());
         assert_eq!((&again.outcomes, &again.replan), (&vec![outcome.clone()], &BTreeSet::from([round.clone()])));
         assert_eq!(again.happened, BTreeMap::from([(key.clone(), vec![happened.clone()])]));
+        // When the round changes, the refused one is followed again at once, without a start.
+        let mut changed = Knowledge::default();
+        changed.follows(command.id, &outcome);
+        changed.refused(&command, "not yet".to_owned());
+        changed.take(&Record {
+            bytes: bytes::Bytes::new(),
+            stream: StreamId::round(&round),
+            version: 0,
+            position: 0,
+            recorded_at: Timestamp::UNIX_EPOCH,
+            actor: Network::default().actor(&command.actor, None, None, Timestamp::UNIX_EPOCH).unwrap(),
+            via: None,
+            on_behalf_of: None,
+            command: command.id,
+            cause: None,
+            event: Event::Round(RoundEvent::RoundFinalising {}),
+            name: "RoundFinalising".to_owned(),
+            schema: 1,
+        });
+        assert_eq!((&changed.outcomes, changed.refusal(command.id)), (&vec![outcome.clone()], None));
         // A command that was taken leaves nothing to be tried; what was planned with the round is not tried twice.
         known.taken(command.id);
         assert!(!again.agrees_with(&known));
