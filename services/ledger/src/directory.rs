@@ -12,8 +12,11 @@ use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
+use crate::durable::{FileError, replace};
 use crate::journal::{JournalError, JournalWriter, SEGMENT_HEADER};
-use crate::notary::{self, NotaryError};
+use crate::key::{self, KeyError};
+use crate::memory::{Memory, MemoryError};
+use crate::notary::NotaryError;
 use crate::scrub::ScrubError;
 
 /// How often a held lock is tried, and how long is waited between.
@@ -92,6 +95,24 @@ pub enum OpenError {
     /// The notary cannot sign.
     #[error(transparent)]
     Notary(#[from] NotaryError),
+}
+
+impl From<FileError> for OpenError {
+    fn from(error: FileError) -> Self {
+        Self::Notary(error.into())
+    }
+}
+
+impl From<KeyError> for OpenError {
+    fn from(error: KeyError) -> Self {
+        Self::Notary(error.into())
+    }
+}
+
+impl From<MemoryError> for OpenError {
+    fn from(error: MemoryError) -> Self {
+        Self::Notary(error.into())
+    }
 }
 
 pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
@@ -191,7 +212,7 @@ fn read_note(path: &Path) -> Result<Note, OpenError> {
 /// Writes the public key as one line of vkey text.
 pub(crate) fn write_vkey(path: &Path, signer: &Signer) -> Result<(), OpenError> {
     let vkey = path.join("log.vkey");
-    Ok(notary::replace(&vkey, format!("{}\n", signer.verifier().vkey()).as_bytes())?)
+    Ok(replace(&vkey, format!("{}\n", signer.verifier().vkey()).as_bytes())?)
 }
 
 /// Removes what a making that was cut off left behind, and says whether the directory is then free. Without its note a
@@ -232,10 +253,10 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
     }
     // Received files, mails and figures before their release are nobody else's to read.
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io("protect", path))?;
-    let key = path.join("keys").join("log.key");
-    notary::create_key(&key, chance)?;
-    notary::create_memory(path)?;
-    let signer = notary::read_key(&key, origin)?;
+    let key = key::path(path);
+    key::create_key(&key, chance)?;
+    Memory::default().write(path)?;
+    let signer = key::read_key(&key, origin)?;
     write_vkey(path, &signer)?;
     JournalWriter::create(&path.join("journal"))?;
     // Last: without it the directory holds no log.

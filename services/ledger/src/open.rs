@@ -21,7 +21,9 @@ use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, Group, JournalWriter, Tail};
+use crate::key;
 use crate::mark::{self, Mark};
+use crate::memory::{self, MemoryError};
 use crate::notary::{self, Notary, NotaryError, TREE};
 use crate::rotation;
 use crate::scrub;
@@ -154,8 +156,8 @@ fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) ->
     if journal::segments(&folder).map_or(true, |segments| segments.is_empty()) {
         return Err(OpenError::JournalMissing(config.data.clone()));
     }
-    if !reads_only && notary::is_without_keys(&config.data) {
-        return Err(NotaryError::Missing(config.data.join("keys")).into());
+    if !reads_only && memory::is_without_keys(&config.data) {
+        return Err(MemoryError::Missing(config.data.join("keys")).into());
     }
     let mut notes = Vec::new();
     if mark::went_down(&config.data)? {
@@ -199,7 +201,7 @@ fn signing(
     origin: &str,
     notes: &mut Vec<String>,
 ) -> Result<(Verifier, Notary), OpenError> {
-    let signer = notary::read_key(&data.join("keys").join("log.key"), origin)?;
+    let signer = key::read_key(&key::path(data), origin)?;
     if data.join("log.vkey").exists() {
         if rotation::mend(data, &signer)? {
             notes.push("a change of the signing key was finished".to_owned());
@@ -293,7 +295,7 @@ fn recover(data: &Path, folder: &Path, notes: &mut Vec<String>) -> Result<(Store
         records: 0,
     };
     let from = reached.map(|reached| reached.at);
-    let tail = journal::recover::<OpenError>(folder, from, notary::signed_size(data)?, |group| {
+    let tail = journal::recover::<OpenError>(folder, from, memory::signed_size(data)?, |group| {
         take(&store, &mut packer, &mut recovery, &group)
     })?
     .ok_or_else(|| OpenError::JournalMissing(data.to_owned()))?;

@@ -8,7 +8,7 @@ use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
 
 use crate::directory::{self, DataDirectory, OpenError, io};
-use crate::notary;
+use crate::key;
 
 /// A change of the key that was begun. Nothing signs with the new key before it is finished.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub fn begin(
 ) -> Result<Rotation, OpenError> {
     let origin = directory::origin_of(data)?;
     let path = next(data);
-    let vkey = |path: &Path| Ok::<_, OpenError>(notary::read_key(path, &origin)?.verifier().vkey());
+    let vkey = |path: &Path| Ok::<_, OpenError>(key::read_key(path, &origin)?.verifier().vkey());
     let was = vkey(&data.join("keys").join("log.key"))?;
     if recorded.is_some() && vkey(&path).ok().as_deref() == recorded {
         let is = recorded.unwrap_or_default().to_owned();
@@ -60,8 +60,8 @@ pub fn begin(
         }
     }
     match from {
-        None => notary::create_key(&beside, chance)?,
-        Some(from) => notary::copy_key(from, &beside, &origin)?,
+        None => key::create_key(&beside, chance)?,
+        Some(from) => key::copy_key(from, &beside, &origin)?,
     }
     fs::rename(&beside, &path).map_err(io("name", &path))?;
     let is = vkey(&path)?;
@@ -86,7 +86,7 @@ impl Rotation {
         // Whoever signs has read the key: nobody may do so while it changes.
         let _held = DataDirectory::open(&self.data)?;
         let current = self.data.join("keys").join("log.key");
-        let old = notary::read_key(&current, &self.origin)?;
+        let old = key::read_key(&current, &self.origin)?;
         let kept = retired(&self.data, &old);
         if !kept.exists() {
             fs::hard_link(&current, &kept).map_err(io("keep the old key as", &kept))?;
@@ -94,23 +94,23 @@ impl Rotation {
         fs::rename(next(&self.data), &current).map_err(io("replace", &current))?;
         let folder = self.data.join("keys");
         File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io("sync", &folder))?;
-        directory::write_vkey(&self.data, &notary::read_key(&current, &self.origin)?)?;
+        directory::write_vkey(&self.data, &key::read_key(&current, &self.origin)?)?;
         Ok(kept)
     }
 }
 
 /// Whether a change was cut off after the new key had taken its place, before the public one was written.
 pub(crate) fn is_cut_off(data: &Path) -> Result<bool, OpenError> {
-    let signer = notary::read_key(&data.join("keys").join("log.key"), &directory::origin_of(data)?)?;
+    let signer = key::read_key(&data.join("keys").join("log.key"), &directory::origin_of(data)?)?;
     let public = fs::read_to_string(data.join("log.vkey")).unwrap_or_default();
     if public.trim_end() == signer.verifier().vkey() {
         return Ok(false);
     }
     let folder = data.join("keys");
     for entry in fs::read_dir(&folder).map_err(io("list", &folder))? {
-        let key = entry.map_err(io("list", &folder))?.path();
-        let is_retired = key.file_name().is_some_and(|name| name.to_string_lossy().starts_with("retired-"));
-        if is_retired && notary::read_key(&key, signer.name())?.verifier().vkey() == public.trim_end() {
+        let path = entry.map_err(io("list", &folder))?.path();
+        let is_retired = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("retired-"));
+        if is_retired && key::read_key(&path, signer.name())?.verifier().vkey() == public.trim_end() {
             return Ok(true);
         }
     }

@@ -11,7 +11,7 @@ use rondo_eventlog::Fault;
 use rondo_runtime::clock::Clock;
 
 use crate::directory::{self, OpenError};
-use crate::notary;
+use crate::durable::replace;
 
 /// How far a clock may be set back, as it is when it is compared with others, without anybody being troubled.
 const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
@@ -36,7 +36,7 @@ pub fn confirm(data: &Path, today: Date, now: Timestamp) -> Result<(), OpenError
     if !noon.is_ok_and(|noon| now.duration_since(noon).abs() <= ELSEWHERE) {
         return Err(OpenError::Clock { now, today });
     }
-    Ok(notary::replace(&path(data), now.to_string().as_bytes())?)
+    Ok(replace(&path(data), now.to_string().as_bytes())?)
 }
 
 /// The time of a log.

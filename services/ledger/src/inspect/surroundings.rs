@@ -13,7 +13,7 @@ use rondo_eventlog::codec;
 
 use crate::directory::OpenError;
 use crate::journal::JournalReader;
-use crate::{mark, notary, rotation};
+use crate::{key, mark, memory, rotation};
 
 /// Whether the signing key is there and fits the public key that was given to others.
 ///
@@ -21,7 +21,7 @@ use crate::{mark, notary, rotation};
 /// When a key is missing or malformed, or they do not fit.
 pub fn keys(data: &Path) -> Result<(), OpenError> {
     let origin = crate::directory::origin_of(data)?;
-    let signer = notary::read_key(&data.join("keys").join("log.key"), &origin)?;
+    let signer = key::read_key(&key::path(data), &origin)?;
     let path = data.join("log.vkey");
     let public =
         fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path: path.clone(), source })?;
@@ -53,7 +53,7 @@ pub fn unfinished(data: &Path) -> Result<Unfinished, OpenError> {
     Ok(Unfinished {
         went_down: mark::went_down(data)?,
         key_change: rotation::next(data).exists() || rotation::is_cut_off(data)?,
-        signed: notary::signed_size(data)?,
+        signed: memory::signed_size(data)?,
     })
 }
 
@@ -79,7 +79,7 @@ pub fn files(data: &Path) -> Result<Files, OpenError> {
             let group = match reader.next_group() {
                 Ok(Some(group)) => group,
                 // An end that was never acknowledged speaks of nothing.
-                Err(error) if reader.torn(notary::signed_size(data).unwrap_or_default())?.is_none() => {
+                Err(error) if reader.torn(memory::signed_size(data).unwrap_or_default())?.is_none() => {
                     return Err(error.into());
                 }
                 Ok(None) | Err(_) => break,
