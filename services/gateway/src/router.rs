@@ -108,7 +108,8 @@ pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
         )
     });
     let stuck = shared.projection.with(stuck_mail).into_iter().filter(|_| is_read);
-    suspended.chain(silence).chain(stuck).collect()
+    let told = shared.board.alarms().into_iter().map(|((role, _), why)| format!("The {role} says: {why}."));
+    suspended.chain(told).chain(silence).chain(stuck).collect()
 }
 
 /// Rounds at work with mail that a person has to look at: it was refused for what it is, or nobody knows whether it arrived. What a

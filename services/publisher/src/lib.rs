@@ -14,9 +14,9 @@ use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::stream::StreamKind;
 use rondo_domain::world::World;
 use rondo_domain::{Command, ReleaseId, Wish};
-use rondo_eventlog::{Fault, Ledger, SubmitError};
+use rondo_eventlog::{Fault, Ledger, Record, SubmitError};
 use rondo_runtime::lifecycle::Stop;
-use rondo_runtime::progress::{Idle, Progress};
+use rondo_runtime::progress::{Idle, NO_PROGRESS, Progress};
 use rondo_runtime::subscription::Subscription;
 
 /// The name under which the publisher acts.
@@ -28,13 +28,16 @@ pub struct Publisher {
     folder: PathBuf,
     world: World,
     subscription: Subscription,
+    /// Releases of which nothing could be recorded: publishing them again would record nothing again.
+    stuck: BTreeSet<ReleaseId>,
 }
 
 impl Publisher {
     /// One that has read nothing yet, and writes into this folder.
     pub fn new(ledger: Arc<dyn Ledger>, folder: PathBuf) -> Self {
         let world = World::of(&[StreamKind::Round, StreamKind::Release]);
-        Self { subscription: Subscription::new(Arc::clone(&ledger)), ledger, folder, world }
+        let subscription = Subscription::new(Arc::clone(&ledger));
+        Self { subscription, ledger, folder, world, stuck: BTreeSet::new() }
     }
 
     /// Reads on, and publishes what was begun. When nothing was, says how far it has come.
@@ -42,11 +45,21 @@ impl Publisher {
     /// # Errors
     /// A fault that does not pass.
     pub async fn turn(&mut self) -> Result<Option<Idle>, Fault> {
-        let Self { ledger, folder, world, subscription } = self;
-        subscription.catch_up(|record| world.apply(&record.stream, &record.event, &record.stamp())).await?;
-        let begun = backlog(world);
+        let Self { ledger, folder, world, subscription, stuck } = self;
+        let take = |record: &Record| {
+            world.apply(&record.stream, &record.event, &record.stamp());
+            // Whatever has changed about rounds and releases may help.
+            if matches!(record.stream.kind(), StreamKind::Round | StreamKind::Release) {
+                stuck.clear();
+            }
+        };
+        subscription.catch_up(take).await?;
+        let begun: Vec<ReleaseId> = backlog(world).into_iter().filter(|release| !stuck.contains(release)).collect();
         for release in &begun {
-            publish(&**ledger, world, release, folder).await?;
+            if !publish(&**ledger, world, release, folder, subscription.position()).await? {
+                tracing::error!(%release, "nothing could be recorded of its publishing");
+                stuck.insert(release.clone());
+            }
         }
         Ok(begun.is_empty().then(|| Idle { position: subscription.position(), next: None }))
     }
@@ -70,6 +83,9 @@ pub async fn run(
             }
             continue;
         };
+        let stuck =
+            publisher.stuck.first().map(|release| format!("nothing can be recorded of the publishing of {release}"));
+        progress.alarm(ROLE, NO_PROGRESS, stuck.as_deref());
         progress.idle(ROLE, idle);
         tokio::select! {
             nudged = publisher.subscription.nudged() => nudged?,
@@ -82,8 +98,15 @@ fn backlog(world: &World) -> BTreeSet<ReleaseId> {
     world.releases().into_iter().filter(|(_, release)| release.state == ReleaseState::Begun).map(|(id, _)| id).collect()
 }
 
-async fn publish(ledger: &dyn Ledger, world: &World, id: &ReleaseId, folder: &std::path::Path) -> Result<(), Fault> {
-    let Some(snapshot) = snapshot::take(ledger, world, id).await? else { return Ok(()) };
+/// Publishes a release, and says whether something was recorded that was not known when `seen` records were.
+async fn publish(
+    ledger: &dyn Ledger,
+    world: &World,
+    id: &ReleaseId,
+    folder: &std::path::Path,
+    seen: u64,
+) -> Result<bool, Fault> {
+    let Some(snapshot) = snapshot::take(ledger, world, id).await? else { return Ok(false) };
     let figures = snapshot.rows.len();
     let (path, release) = (folder.join(id.as_str()), id.clone());
     let manifest = tokio::task::spawn_blocking(move || folder::write(&path, &release, &snapshot))
@@ -92,7 +115,7 @@ async fn publish(ledger: &dyn Ledger, world: &World, id: &ReleaseId, folder: &st
     let wish = Wish::Release { release: id.clone(), command: ReleaseCommand::Complete { manifest, figures } };
     let command = Command::of_service(ROLE, &["complete"], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
     match ledger.submit(command).await {
-        Ok(_) => Ok(()),
+        Ok(accepted) => Ok(accepted.is_progress(seen)),
         Err(SubmitError::Rejected(rejection)) => {
             Err(Fault::Protocol(format!("the release {id} could not be completed: {rejection}")))
         }

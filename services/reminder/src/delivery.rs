@@ -1,6 +1,6 @@
 //! Delivery: the intent is recorded, the mail is sent, the outcome is recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, NoticeState, Refusal};
@@ -43,24 +43,45 @@ struct Ready<'a> {
     brief: &'a NoticeBrief,
 }
 
-/// What is to be recorded of a notice instead of sending it: the command and what makes it this one.
-type Instead = (String, NoticeCommand);
+/// What is to be recorded of a notice instead of sending it: the step and the command.
+type Instead = (&'static str, NoticeCommand);
+
+/// What an id of a command about a notice is born of: what is done, and the version of its stream on which that was decided; never
+/// what is wished, which may be wished again when something else has happened meanwhile.
+fn born(step: &str, version: u64) -> String {
+    format!("{step} at {version}")
+}
 
 pub(crate) struct Delivery {
     pub(crate) parts: Parts,
     texts: BTreeMap<FileHash, Texts>,
+    /// Definitions that this program cannot read.
+    unreadable: BTreeSet<FileHash>,
+    /// How many records were read when what is done now was decided.
+    pub(crate) seen: u64,
+}
+
+/// What a piece of work came to.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Until when nothing is to be tried, if the server was away.
+    pub(crate) held: Option<Timestamp>,
+    /// Notices of which something was to be recorded and was not.
+    pub(crate) stuck: Vec<NoticeKey>,
 }
 
 impl Delivery {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts, texts: BTreeMap::new() }
+        Self { parts, texts: BTreeMap::new(), unreadable: BTreeSet::new(), seen: 0 }
     }
 
-    /// Does one piece of work to its recorded end. If the server was away, returns until when nothing is to be tried.
-    pub(crate) async fn carry_out(&self, outbox: &Outbox, work: &Work) -> Result<Option<Timestamp>, Fault> {
+    /// Does one piece of work to its recorded end.
+    pub(crate) async fn carry_out(&self, outbox: &Outbox, work: &Work) -> Result<Done, Fault> {
         let (Work::Send(keys) | Work::Resolve(keys)) = work;
-        let world = &outbox.world;
-        let Some(texts) = keys.first().and_then(|key| self.of(world, key)) else { return Ok(None) };
+        let (world, mut done) = (&outbox.world, Done::default());
+        let Some(texts) = keys.first().and_then(|key| self.of(world, key)) else {
+            return Ok(Done { stuck: keys.clone(), ..done });
+        };
         let people = self.parts.people.people().map_err(|e| Fault::storage("the register of people", e))?;
         let mut ready = Vec::new();
         for key in keys {
@@ -72,16 +93,18 @@ impl Delivery {
                 Work::Send(_) => self.unsent(world, texts, &one),
             };
             match instead {
-                Some((cause, command)) => {
-                    self.record(key, &cause, command).await?;
+                Some((step, command)) => {
+                    if !self.record(key, &born(step, notice.version), command).await? {
+                        done.stuck.push(key.clone());
+                    }
                 }
                 None => ready.push(one),
             }
         }
-        if ready.is_empty() {
-            return Ok(None);
+        if !ready.is_empty() {
+            self.send(world, texts, &ready, &people, outbox.outages(), &mut done).await?;
         }
-        self.send(world, texts, &ready, &people, outbox.outages()).await
+        Ok(done)
     }
 
     fn of(&self, world: &World, key: &NoticeKey) -> Option<&Texts> {
@@ -91,8 +114,7 @@ impl Delivery {
     /// Why a due notice is not sent now, if it is not: it is no longer true, it comes too late, or nobody is at work.
     fn unsent(&self, world: &World, texts: &Texts, one: &Ready<'_>) -> Option<Instead> {
         let Ready { key, notice, brief } = *one;
-        let suppress =
-            |reason: String| Some((format!("suppress {}", notice.attempts), NoticeCommand::Suppress { reason }));
+        let suppress = |reason: String| Some(("suppress", NoticeCommand::Suppress { reason }));
         let round = world.round(&key.0)?;
         if round.state == RoundState::Cancelled {
             return suppress("the round was cancelled".to_owned());
@@ -127,7 +149,7 @@ impl Delivery {
         let asks_for_tables = brief.guards.iter().any(|guard| guard == OWES_TABLES);
         if asks_for_tables && participation.is_some_and(Participation::has_unread_file) {
             let (until, reason) = (now + UNREAD, "a file has come and is not read yet".to_owned());
-            return Some((format!("postpone {until}"), NoticeCommand::Postpone { until, reason }));
+            return Some(("postpone", NoticeCommand::Postpone { until, reason }));
         }
         let hours = texts.definition.mail_hours?;
         let home = brief.country.as_ref().filter(|_| brief.role.is_of_country()).unwrap_or(&texts.definition.home);
@@ -139,7 +161,7 @@ impl Delivery {
             Ok(Some(closed)) => {
                 let whose = place.map_or(home.as_str(), PlaceId::as_str);
                 let (until, reason) = (closed.until, format!("{} in {whose}", closed.because));
-                Some((format!("postpone {until}"), NoticeCommand::Postpone { until, reason }))
+                Some(("postpone", NoticeCommand::Postpone { until, reason }))
             }
             Err(error) => {
                 tracing::error!(notice = %key.1, "nobody knows when people are at work: {error}");
@@ -183,18 +205,21 @@ impl Delivery {
         ready: &[Ready<'_>],
         people: &People,
         outages: u32,
-    ) -> Result<Option<Timestamp>, Fault> {
+        done: &mut Done,
+    ) -> Result<(), Fault> {
         let message_id = self.message_id(ready);
         let mut begun = Vec::new();
         for one in ready {
             let attempt = one.notice.attempts + 1;
             let command = NoticeCommand::Attempt { attempt, message_id: message_id.clone() };
-            if self.record(one.key, &format!("attempt {attempt}"), command).await? {
+            if self.record(one.key, &born("attempt", one.notice.version), command).await? {
                 begun.push(*one);
+            } else {
+                done.stuck.push(one.key.clone());
             }
         }
         // What was taken out of the mail until now has no place in it.
-        let Some(lead) = begun.first() else { return Ok(None) };
+        let Some(lead) = begun.first() else { return Ok(()) };
         let letter = people.person.get(&lead.brief.person);
         let letter = letter.map(|person| self.letter(world, texts, (&begun, &message_id), person));
         let outcome = match letter {
@@ -206,13 +231,15 @@ impl Delivery {
             }
             Some(Ok(letter)) => self.parts.transport.send(&letter).await,
         };
-        let mut held = None;
         for one in &begun {
             let (command, until) = self.outcome(texts, one, &outcome, outages);
-            held = held.max(until);
-            self.record(one.key, &format!("outcome {}", one.notice.attempts + 1), command).await?;
+            done.held = done.held.max(until);
+            // The attempt is one event more.
+            if !self.record(one.key, &born("outcome", one.notice.version + 1), command).await? {
+                done.stuck.push(one.key.clone());
+            }
         }
-        Ok(held)
+        Ok(())
     }
 
     /// What is recorded of an outcome, and until when nothing is tried if the server is away.
@@ -246,9 +273,21 @@ impl Delivery {
     /// Reads the definitions of rounds that are not read yet.
     pub(crate) async fn read_on(&mut self, outbox: &mut Outbox) -> Result<(), Fault> {
         for hash in outbox.unread() {
+            if self.unreadable.contains(&hash) {
+                continue;
+            }
             if !self.texts.contains_key(&hash) {
-                let texts = load(&*self.parts.ledger, &hash).await?;
-                self.texts.insert(hash.clone(), texts);
+                match load(&*self.parts.ledger, &hash).await {
+                    Ok(texts) => self.texts.insert(hash.clone(), texts),
+                    Err(fault) if fault.is_passing() => return Err(fault),
+                    Err(fault) => {
+                        // The mail of its rounds waits; that of others does not wait with it.
+                        let why = rondo_runtime::lifecycle::with_sources(&fault);
+                        tracing::error!(%hash, "the mail of a round waits, because its workflow cannot be read: {why}");
+                        self.unreadable.insert(hash);
+                        continue;
+                    }
+                };
             }
             let minutes = self.texts.get(&hash).map_or(0, |texts| texts.definition.gather_minutes);
             outbox.gather(hash, minutes);
@@ -256,12 +295,19 @@ impl Delivery {
         Ok(())
     }
 
-    /// Records something about a notice, and says whether it was accepted.
+    /// Records something about a notice, and says whether it was: a refusal, and the answer to what was recorded before this was
+    /// decided, change nothing, so that doing the same again would do nothing again.
     pub(crate) async fn record(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<bool, Fault> {
         let wish = Wish::Notice { round: key.0.clone(), notice: key.1.clone(), command };
         let command = Command::of_service(ROLE, &[cause], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
         match self.parts.ledger.submit(command).await {
-            Ok(_) => Ok(true),
+            Ok(accepted) if accepted.is_progress(self.seen) => Ok(true),
+            // It was known already.
+            Ok(accepted) if accepted.count == 0 => Ok(false),
+            Ok(_) => {
+                tracing::error!(notice = %key.1, "the command `{cause}` was answered as one of before, and changed nothing");
+                Ok(false)
+            }
             Err(SubmitError::Rejected(rejection)) => {
                 tracing::warn!(notice = %key.1, code = rejection.code(), "not recorded: {rejection}");
                 Ok(false)
@@ -293,7 +339,7 @@ fn told_anew(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
 fn unresolved(texts: &Texts, one: &Ready<'_>) -> Instead {
     let (attempt, resend) = (one.notice.attempts, texts.definition.resend_after_crash);
     let reason = "the program ended while it was being sent".to_owned();
-    (format!("outcome {attempt}"), NoticeCommand::MarkUnknown { attempt, reason, resend })
+    ("outcome", NoticeCommand::MarkUnknown { attempt, reason, resend })
 }
 
 /// The texts of the definition of this hash.

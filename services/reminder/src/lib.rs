@@ -27,7 +27,7 @@ use rondo_runtime::clock::Clock;
 use rondo_runtime::config::MailSection;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::people::Register;
-use rondo_runtime::progress::{Idle, Progress};
+use rondo_runtime::progress::{Idle, NO_PROGRESS, Progress};
 use rondo_runtime::subscription::Subscription;
 
 pub use compose::{ComposeError, Draft};
@@ -41,6 +41,9 @@ use transport::{Signer, Transport};
 
 /// The name under which the reminder acts.
 pub const ROLE: &str = "reminder";
+
+/// The code of the alarm that mail waits whose round or workflow cannot be read.
+const NO_TEXTS: &str = "mail-without-texts";
 
 /// How often the folder of inbound mail is looked into when nothing else happens.
 const INBOX_EVERY: Duration = Duration::from_secs(20);
@@ -90,6 +93,7 @@ impl Reminder {
     pub async fn turn(&mut self) -> Result<Option<Idle>, Fault> {
         let Self { outbox, subscription, delivery, inbox, has_begun } = self;
         subscription.catch_up(|record| outbox.take(record)).await?;
+        delivery.seen = subscription.position();
         delivery.read_on(outbox).await?;
         if !*has_begun {
             outbox.note_cut_off();
@@ -102,14 +106,37 @@ impl Reminder {
         }
         let now = delivery.parts.clock.now();
         let Some(work) = outbox.next(now) else {
+            tell(outbox, &*delivery.parts.progress);
             return Ok(Some(Idle { position: subscription.position(), next: outbox.next_due(now) }));
         };
-        match delivery.carry_out(outbox, &work).await? {
+        let done = delivery.carry_out(outbox, &work).await?;
+        match done.held {
             Some(until) => outbox.hold(until),
             None => outbox.resume(),
         }
+        outbox.leave_alone(done.stuck, now);
         Ok(None)
     }
+}
+
+/// Raises the alarms that mail gives cause for, and ends those that are over.
+fn tell(outbox: &Outbox, progress: &dyn Progress) {
+    let stuck = match outbox.left_alone() {
+        0 => None,
+        1 => {
+            Some("what became of a mail is not recorded; it is left alone for an hour, and the log says why".to_owned())
+        }
+        many => Some(format!(
+            "what became of {many} mails is not recorded; they are left alone for an hour, and the log says why"
+        )),
+    };
+    progress.alarm(ROLE, NO_PROGRESS, stuck.as_deref());
+    let homeless = match outbox.without_texts() {
+        0 => None,
+        1 => Some("a mail waits, because its round or its workflow cannot be read".to_owned()),
+        many => Some(format!("{many} mails wait, because their round or its workflow cannot be read")),
+    };
+    progress.alarm(ROLE, NO_TEXTS, homeless.as_deref());
 }
 
 /// Sends what is due until asked to stop.

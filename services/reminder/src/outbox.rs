@@ -15,6 +15,9 @@ pub(crate) type NoticeKey = (RoundId, NoticeId);
 /// The most notices that one mail brings.
 const MAX_GATHERED: usize = 20;
 
+/// How long a notice is left alone of which something was to be recorded and was not, as long as it does not change.
+const LEFT_ALONE: SignedDuration = SignedDuration::from_hours(1);
+
 /// What is to be done about notices, which leave as one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Work {
@@ -34,11 +37,19 @@ struct Waiting {
     person: PersonId,
 }
 
+/// A notice of which something was to be recorded and was not: doing the same again would do nothing again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stuck {
+    version: u64,
+    until: Timestamp,
+}
+
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) world: World,
     waiting: BTreeMap<NoticeKey, Waiting>,
     cut_off: BTreeSet<NoticeKey>,
+    stuck: BTreeMap<NoticeKey, Stuck>,
     /// For how long mail of a definition is gathered.
     gathering: BTreeMap<FileHash, SignedDuration>,
     /// Until when nothing is tried, because the mail server is away or does not take us.
@@ -53,6 +64,7 @@ impl Default for Outbox {
             world: World::of(&World::WITHOUT_FIGURES),
             waiting: BTreeMap::new(),
             cut_off: BTreeSet::new(),
+            stuck: BTreeMap::new(),
             gathering: BTreeMap::new(),
             held_until: None,
             outages: 0,
@@ -73,6 +85,7 @@ impl Outbox {
         let key = (round, id);
         // Its outcome is recorded now, or it was never cut off.
         self.cut_off.remove(&key);
+        self.stuck.remove(&key);
         match waiting {
             Some(waiting) => {
                 self.waiting.insert(key, waiting);
@@ -121,20 +134,58 @@ impl Outbox {
         self.outages
     }
 
+    /// Leaves notices alone of which something was to be recorded and was not, until they change or a while has passed.
+    pub(crate) fn leave_alone(&mut self, keys: Vec<NoticeKey>, now: Timestamp) {
+        for key in keys {
+            let version = self.world.notice(&key.0, &key.1).map_or(0, |notice| notice.version);
+            self.stuck.insert(key, Stuck { version, until: now + LEFT_ALONE });
+        }
+    }
+
+    /// How many notices are left alone.
+    pub(crate) fn left_alone(&self) -> usize {
+        self.stuck.len()
+    }
+
+    /// How many notices wait although nobody knows what their round is, or by which texts it goes.
+    pub(crate) fn without_texts(&self) -> usize {
+        let keys = self.waiting.keys().chain(&self.cut_off);
+        keys.filter(|key| !self.has_texts(&key.0)).count()
+    }
+
+    fn has_texts(&self, round: &RoundId) -> bool {
+        let pin = self.world.round(round).and_then(|round| round.pin.as_ref());
+        pin.is_some_and(|pin| self.gathering.contains_key(&pin.bundle))
+    }
+
+    /// Until when a notice is left alone, if it is.
+    fn alone_until(&self, key: &NoticeKey) -> Option<Timestamp> {
+        let version = self.world.notice(&key.0, &key.1).map_or(0, |notice| notice.version);
+        self.stuck.get(key).filter(|stuck| stuck.version == version).map(|stuck| stuck.until)
+    }
+
     fn gathered_for(&self, round: &RoundId) -> SignedDuration {
         let pin = self.world.round(round).and_then(|round| round.pin.as_ref());
         pin.and_then(|pin| self.gathering.get(&pin.bundle)).copied().unwrap_or_default()
     }
 
-    /// When a waiting notice may leave; never while its mail is paused.
+    /// When a waiting notice may leave; never while its mail is paused or its round's texts are not known.
     fn leaves(&self, key: &NoticeKey, waiting: &Waiting) -> Option<Timestamp> {
+        if !self.has_texts(&key.0) {
+            return None;
+        }
         let notice = self.world.notice(&key.0, &key.1)?;
         let held = || self.world.round(&key.0)?.holds_mail(notice.brief.as_ref()?);
         if !notice.at_once && held().is_some() {
             return None;
         }
         let gathered = if waiting.gathers { self.gathered_for(&key.0) } else { SignedDuration::ZERO };
-        Some(waiting.from + gathered)
+        Some((waiting.from + gathered).max(self.alone_until(key).unwrap_or(Timestamp::MIN)))
+    }
+
+    /// When an attempt that was cut off is looked at.
+    fn resolves(&self, key: &NoticeKey) -> Option<Timestamp> {
+        self.has_texts(&key.0).then(|| self.alone_until(key).unwrap_or(Timestamp::MIN))
     }
 
     /// What is to be done next.
@@ -142,7 +193,7 @@ impl Outbox {
         if self.held_until.is_some_and(|until| until > now) {
             return None;
         }
-        if let Some(key) = self.cut_off.first() {
+        if let Some(key) = self.cut_off.iter().find(|key| self.resolves(key).is_some_and(|from| from <= now)) {
             return Some(Work::Resolve(self.of_one_mail(key)));
         }
         let is_due = |key: &NoticeKey, waiting: &Waiting| self.leaves(key, waiting).is_some_and(|from| from <= now);
@@ -173,9 +224,9 @@ impl Outbox {
 
     /// When the next notice is to be tried, as far as nothing is to be done before.
     pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let held =
-            self.held_until.filter(|until| *until > now && !(self.waiting.is_empty() && self.cut_off.is_empty()));
-        held.or_else(|| self.waiting.iter().filter_map(|(key, waiting)| self.leaves(key, waiting)).min())
+        let waiting = self.waiting.iter().filter_map(|(key, waiting)| self.leaves(key, waiting));
+        let next = waiting.chain(self.cut_off.iter().filter_map(|key| self.resolves(key))).min()?;
+        Some(next.max(self.held_until.filter(|until| *until > now).unwrap_or(Timestamp::MIN)))
     }
 }
 

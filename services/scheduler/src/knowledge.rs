@@ -257,6 +257,11 @@ impl Knowledge {
         self.refused.get(&id).map(String::as_str)
     }
 
+    /// How many commands were refused for this reason, and nothing has changed since.
+    pub(crate) fn refused_for(&self, why: &str) -> usize {
+        self.refused.values().filter(|other| *other == why).count()
+    }
+
     /// Where an occurrence stands.
     pub(crate) fn stage(&self, key: &RunKey, occurrence: &Occurrence) -> Option<&Stage> {
         self.world.run(&key.0, key.1.as_ref())?.occurrence(occurrence).map(|(_, stage)| stage)

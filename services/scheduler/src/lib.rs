@@ -27,7 +27,7 @@ use rondo_domain::run::RunCommand;
 use rondo_eventlog::{Fault, Ledger, SubmitError};
 use rondo_runtime::clock::{Clock, JumpGuard};
 use rondo_runtime::lifecycle::Stop;
-use rondo_runtime::progress::{Idle, Progress};
+use rondo_runtime::progress::{Idle, NO_PROGRESS, Progress};
 use rondo_runtime::savepoint::Savepoints;
 use rondo_runtime::subscription::Subscription;
 
@@ -37,6 +37,9 @@ use resume::When;
 
 /// The name under which the scheduler acts.
 pub const ROLE: &str = "scheduler";
+
+/// Why a command is not sent again that was answered and changed nothing.
+const UNCHANGED: &str = "it was answered as one of before, and changed nothing";
 
 /// How often a clock that was set is looked at again.
 const AFTER_JUMP: Duration = Duration::from_secs(10);
@@ -81,7 +84,7 @@ impl Scheduler {
         if *rests {
             return Ok(Some(Idle { position: subscription.position(), next: knowledge.next_due() }));
         }
-        send(&**ledger, knowledge, commands).await?;
+        send(&**ledger, knowledge, commands, subscription.position()).await?;
         Ok(None)
     }
 }
@@ -137,6 +140,11 @@ async fn serve(
             }
             continue;
         };
+        let unchanged = match scheduler.knowledge.refused_for(UNCHANGED) {
+            0 => None,
+            count => Some(format!("{count} commands were answered as ones of before, and changed nothing")),
+        };
+        progress.alarm(ROLE, NO_PROGRESS, unchanged.as_deref());
         progress.idle(ROLE, idle);
         if let Some(savepoints) = savepoints {
             scheduler.keep_savepoint(savepoints, When::until(clock.now(), idle.next)).await;
@@ -156,22 +164,31 @@ async fn sleep(clock: &dyn Clock, until: Option<Timestamp>) {
     }
 }
 
-/// Sends commands in order. A refusal is remembered, so that the same is not tried again before something has changed.
+/// Sends commands in order. A refusal is remembered, so that the same is not tried again before something has changed; and so
+/// are commands that were all answered and recorded nothing beyond the `seen` records on which they were decided.
 async fn send(
     ledger: &dyn Ledger,
     knowledge: &mut Knowledge,
     commands: Vec<rondo_domain::Command>,
+    seen: u64,
 ) -> Result<(), Fault> {
-    let mut skipping = false;
+    let (mut skipping, mut moved, mut idle) = (false, false, Vec::new());
     for (index, command) in commands.iter().enumerate() {
         if skipping {
             skipping = !ends(command);
             continue;
         }
         match ledger.submit(command.clone()).await {
-            Ok(_) => knowledge.taken(command.id),
+            Ok(accepted) => {
+                knowledge.taken(command.id);
+                moved |= accepted.is_progress(seen);
+                if !accepted.is_progress(seen) {
+                    idle.push(command);
+                }
+            }
             Err(SubmitError::Rejected(rejection)) => {
                 if passes(command) {
+                    moved = true;
                     tracing::info!(code = rejection.code(), "a command is tried again: {rejection}");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 } else {
@@ -182,6 +199,12 @@ async fn send(
                 skipping = !ends(command) && commands[index..].iter().any(ends);
             }
             Err(SubmitError::Fault(fault)) => return Err(fault),
+        }
+    }
+    if !moved {
+        for command in idle {
+            tracing::error!(command = %command.id, "a command was answered as one of before, and changed nothing");
+            knowledge.refused(command, UNCHANGED.to_owned());
         }
     }
     Ok(())

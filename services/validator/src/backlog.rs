@@ -1,6 +1,6 @@
 //! The backlog: submissions to be checked, folded from events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::event::Event;
 use rondo_domain::participation::ParticipationEvent;
@@ -17,11 +17,17 @@ pub(crate) struct Backlog {
     pub(crate) world: World,
     /// By the position of their arrival: who came first is checked first.
     waiting: BTreeMap<u64, Work>,
+    /// Those of whose check nothing was recorded: checking them again would record nothing again.
+    stuck: BTreeSet<u64>,
 }
 
 impl Default for Backlog {
     fn default() -> Self {
-        Self { world: World::of(&[StreamKind::Round, StreamKind::Participation]), waiting: BTreeMap::new() }
+        Self {
+            world: World::of(&[StreamKind::Round, StreamKind::Participation]),
+            waiting: BTreeMap::new(),
+            stuck: BTreeSet::new(),
+        }
     }
 }
 
@@ -30,6 +36,8 @@ impl Backlog {
     pub(crate) fn take(&mut self, record: &Record) {
         self.world.apply(&record.stream, &record.event, &record.stamp());
         let (Some(round), Some(country)) = (record.stream.round_id(), record.stream.country()) else { return };
+        // Whatever has changed about the country may help.
+        self.stuck.retain(|arrived| self.waiting.get(arrived).is_some_and(|work| work.0 != round || work.1 != country));
         match &record.event {
             Event::Participation(ParticipationEvent::CheckRequested { submission }) => {
                 if let Some(arrived) = self.arrival(&round, &country, submission) {
@@ -54,6 +62,16 @@ impl Backlog {
 
     /// The next submission to be checked.
     pub(crate) fn next(&self) -> Option<Work> {
-        self.waiting.values().next().cloned()
+        self.waiting.iter().find(|(arrived, _)| !self.stuck.contains(arrived)).map(|(_, work)| work.clone())
+    }
+
+    /// Leaves a submission alone until something changes about its country.
+    pub(crate) fn leave_alone(&mut self, work: &Work) {
+        self.stuck.extend(self.arrival(&work.0, &work.1, &work.2));
+    }
+
+    /// How many submissions are left alone.
+    pub(crate) fn left_alone(&self) -> usize {
+        self.stuck.len()
     }
 }

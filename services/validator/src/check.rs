@@ -11,7 +11,7 @@ use rondo_domain::participation::{
 use rondo_domain::table::TableNo;
 use rondo_domain::workflow::Bundle;
 use rondo_domain::{Command, CommandId, FileHash, Rejection, Wish};
-use rondo_eventlog::{Fault, Ledger, SubmitError, files};
+use rondo_eventlog::{Accepted, Fault, Ledger, SubmitError, files};
 use rondo_rules::Sheet;
 
 use crate::ROLE;
@@ -36,14 +36,14 @@ impl Checker {
         Self { ledger, judges: BTreeMap::new() }
     }
 
-    /// Checks one submission to its recorded end.
-    pub(crate) async fn carry_out(&mut self, backlog: &Backlog, work: &Work) -> Result<(), Fault> {
+    /// Checks one submission to its recorded end, and says whether one was recorded that was not known when `seen` records were.
+    pub(crate) async fn carry_out(&mut self, backlog: &Backlog, work: &Work, seen: u64) -> Result<bool, Fault> {
         let (round_id, country, id) = work;
         let (Some(round), Some(part)) = (backlog.world.round(round_id), backlog.world.participation(round_id, country))
         else {
-            return Ok(());
+            return Ok(false);
         };
-        let (Some(pin), Some(received)) = (&round.pin, part.submissions.get(id)) else { return Ok(()) };
+        let (Some(pin), Some(received)) = (&round.pin, part.submissions.get(id)) else { return Ok(false) };
         let judge = self.judge(&pin.bundle).await?;
         let tables: Vec<TableNo> = part.tables.keys().copied().collect();
         let asked = (&round.reference_years[..], &tables[..]);
@@ -72,23 +72,26 @@ impl Checker {
                 findings: bounded(findings),
             }
         };
-        self.report(work, command).await
+        Ok(self.report(work, command).await?.is_progress(seen))
     }
 
     /// Reports what came of a check. A report that the log does not take is replaced by one that says so: a file must not
     /// keep others from being checked.
-    async fn report(&self, work: &Work, command: ParticipationCommand) -> Result<(), Fault> {
+    async fn report(&self, work: &Work, command: ParticipationCommand) -> Result<Accepted, Fault> {
         let (round, country, id) = work;
         let of = |cause: &str, command| {
             let wish = Wish::Participation { round: round.clone(), country: country.clone(), command };
             Command::of_service(ROLE, &[cause, id.as_str()], wish).map_err(|e| Fault::Protocol(e.to_string()))
         };
-        let Err(rejection) = self.submit(of("check", command)?).await? else { return Ok(()) };
+        let rejection = match self.submit(of("check", command)?).await? {
+            Ok(accepted) => return Ok(accepted),
+            Err(rejection) => rejection,
+        };
         tracing::error!(submission = %id, code = rejection.code(), "the report of a check was refused: {rejection}");
         let findings = vec![TableFindings { table: None, findings: vec![refusal(&rejection)] }];
         let reject = ParticipationCommand::Reject { submission: id.clone(), findings };
         match self.submit(of("check without its report", reject)?).await? {
-            Ok(()) => Ok(()),
+            Ok(accepted) => Ok(accepted),
             Err(rejection) => Err(Fault::Protocol(format!("the check of {id} was refused: {rejection}"))),
         }
     }
@@ -148,9 +151,9 @@ impl Checker {
         Ok(false)
     }
 
-    async fn submit(&self, command: Command) -> Result<Result<(), Rejection>, Fault> {
+    async fn submit(&self, command: Command) -> Result<Result<Accepted, Rejection>, Fault> {
         match self.ledger.submit(command).await {
-            Ok(_) => Ok(Ok(())),
+            Ok(accepted) => Ok(Ok(accepted)),
             Err(SubmitError::Rejected(rejection)) => Ok(Err(rejection)),
             Err(SubmitError::Fault(fault)) => Err(fault),
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rondo_eventlog::{Fault, Ledger};
 use rondo_runtime::lifecycle::Stop;
-use rondo_runtime::progress::{Idle, Progress};
+use rondo_runtime::progress::{Idle, NO_PROGRESS, Progress};
 use rondo_runtime::subscription::Subscription;
 
 use backlog::Backlog;
@@ -43,7 +43,13 @@ impl Validator {
         let Self { backlog, checker, subscription } = self;
         subscription.catch_up(|record| backlog.take(record)).await?;
         match backlog.next() {
-            Some(work) => checker.carry_out(backlog, &work).await.map(|()| None),
+            Some(work) => {
+                if !checker.carry_out(backlog, &work, subscription.position()).await? {
+                    tracing::error!(submission = %work.2, "a check was answered as one of before, and changed nothing");
+                    backlog.leave_alone(&work);
+                }
+                Ok(None)
+            }
             None => Ok(Some(Idle { position: subscription.position(), next: None })),
         }
     }
@@ -62,6 +68,11 @@ pub async fn run(ledger: Arc<dyn Ledger>, progress: Arc<dyn Progress>, mut stop:
             }
             continue;
         };
+        let stuck = match validator.backlog.left_alone() {
+            0 => None,
+            count => Some(format!("nothing is recorded of the check of {count} received files; the log says why")),
+        };
+        progress.alarm(ROLE, NO_PROGRESS, stuck.as_deref());
         progress.idle(ROLE, idle);
         tokio::select! {
             nudged = validator.subscription.nudged() => nudged?,

@@ -38,6 +38,12 @@ impl Accepted {
     pub fn end(&self) -> u64 {
         self.first + self.count
     }
+
+    /// Whether it recorded something that a reader who had read `seen` records when it decided cannot have known. A service
+    /// whose command did not would decide the same again, for ever.
+    pub fn is_progress(&self, seen: u64) -> bool {
+        self.count > 0 && self.end() > seen
+    }
 }
 
 /// How far the log has grown.

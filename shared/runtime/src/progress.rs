@@ -22,14 +22,24 @@ pub trait Progress: Send + Sync {
 
     /// A role does nothing for now, and why; or goes on.
     fn suspended(&self, _role: &'static str, _why: Option<&str>) {}
+
+    /// Something is wrong that an operator has to look at, by a stable code, and in a sentence; or is well again.
+    fn alarm(&self, _role: &'static str, _code: &'static str, _why: Option<&str>) {}
 }
+
+/// The code of the alarm that a service's command was answered and changed nothing.
+pub const NO_PROGRESS: &str = "no-progress";
 
 /// The places of the roles in one process.
 #[derive(Debug, Clone, Default)]
 pub struct Board {
     places: Arc<Mutex<BTreeMap<&'static str, Idle>>>,
     suspended: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    alarms: Arc<Mutex<Alarms>>,
 }
+
+/// What is wrong, by role and code.
+pub type Alarms = BTreeMap<(&'static str, &'static str), String>;
 
 impl Board {
     /// Every role's place.
@@ -40,6 +50,11 @@ impl Board {
     /// The roles that do nothing for now, and why.
     pub fn suspended(&self) -> BTreeMap<&'static str, String> {
         self.suspended.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What an operator has to look at.
+    pub fn alarms(&self) -> Alarms {
+        self.alarms.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -68,6 +83,14 @@ impl Progress for Board {
         match why {
             Some(why) => suspended.insert(role, why.to_owned()),
             None => suspended.remove(role),
+        };
+    }
+
+    fn alarm(&self, role: &'static str, code: &'static str, why: Option<&str>) {
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => alarms.insert((role, code), why.to_owned()),
+            None => alarms.remove(&(role, code)),
         };
     }
 }

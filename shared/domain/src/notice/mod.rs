@@ -182,12 +182,15 @@ pub struct Notice {
     pub sent_at: Option<Timestamp>,
     /// How often the server refused the mail itself for now; an absent server does not count.
     pub refusals: u32,
+    /// How many events it has had: the version of its stream, from which ids of commands are born.
+    pub version: u64,
 }
 
 impl Notice {
     /// The state after an event.
     pub fn evolve(&mut self, event: &NoticeEvent, stamp: &Stamp<'_>) {
         use NoticeEvent as E;
+        self.version += 1;
         self.state = match event {
             E::NoticeDue { brief } => {
                 self.brief = Some(brief.clone());
