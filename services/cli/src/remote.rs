@@ -40,7 +40,8 @@ impl Remote {
             now: Timestamp,
         }
         let asked = self.client.get(format!("{}/health", self.url)).bearer_auth(&self.token);
-        self.json::<Health>(asked).await.ok().map(|health| health.now)
+        // One with an alarm says so by its status, and what time it is all the same.
+        asked.send().await.ok()?.json::<Health>().await.ok().map(|health| health.now)
     }
 
     fn get(&self, path: &str) -> RequestBuilder {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rondo_bus::{BusBoard, BusClock, BusLedger, BusProgress, ClockHand, Credentials};
+use rondo_bus::{BusBoard, BusClock, BusLedger, ClockHand, Credentials};
 use rondo_eventlog::Ledger;
-use rondo_ledger::LedgerConfig;
+use rondo_ledger::{LedgerConfig, upkeep};
 use rondo_reminder::transport::Signer;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, SystemClock};
@@ -83,8 +83,9 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
             "gateway" => start_gateway(&mut lifecycle, &config, client, clock).await?,
             _ => {
                 let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client.clone(), role).await?);
-                let progress: Arc<dyn Progress> = Arc::new(BusProgress::new(client).await?);
-                start_role(&mut lifecycle, role, &config, ledger, clock, progress)?;
+                let board = Board::default();
+                rondo_bus::tell(client, board.clone()).await?;
+                start_role(&mut lifecycle, role, &config, ledger, clock, Arc::new(board))?;
             }
         }
         hint(&format!("The {role} is up, over {}.", config.bus.url));
@@ -133,6 +134,8 @@ async fn start_ledger(
         hint(note);
     }
     let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
+    rondo_bus::tell(client.clone(), opened.handle.board().clone()).await?;
+    lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(config), lifecycle.stop()));
     crate::witness::start(lifecycle, config, Arc::clone(&ledger))?;
     let stop = lifecycle.stop();
     lifecycle.spawn("ledger", opened.run(stop));
@@ -153,6 +156,8 @@ async fn start_gateway(
     client: rondo_bus::Client,
     clock: Arc<dyn Clock>,
 ) -> Result<(), Failure> {
+    let roles = Arc::new(BusBoard::new(client.clone()).await?);
+    roles.ask().await?;
     let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client, "gateway").await?);
     let bound = rondo_gateway::bind(&config.gateway.listen).await?;
     std::fs::create_dir_all(&config.ledger.data)
@@ -160,8 +165,7 @@ async fn start_gateway(
     let token = up::token()?;
     let address = bound.address;
     let announced = up::Announced::write(&config.ledger.data, &address.to_string(), &token)?;
-    let parts =
-        rondo_gateway::Parts { ledger, board: Board::default(), clock, notice: config.gateway.notice.clone(), token };
+    let parts = rondo_gateway::Parts { ledger, roles, clock, notice: config.gateway.notice.clone(), token };
     let stop = lifecycle.stop();
     lifecycle.spawn("gateway", async move {
         let served = rondo_gateway::run(bound, parts, stop).await;

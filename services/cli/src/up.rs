@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rondo_eventlog::Ledger;
-use rondo_ledger::LedgerConfig;
+use rondo_ledger::{LedgerConfig, upkeep};
 use rondo_runtime::chance::{Chance, SystemChance};
 use rondo_runtime::clock::{Clock, PacedClock, SystemClock};
 use rondo_runtime::config::{Config, MailSection, MailTransport};
@@ -58,10 +58,10 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
         demo::mark(&config.ledger.data)?;
         cast.write_people(&config.in_data(&config.mail.people))?;
     }
-    let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
+    let (ledger, board) = (Arc::new(opened.handle.clone()) as Arc<dyn Ledger>, opened.handle.board().clone());
+    lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(&config), lifecycle.stop()));
     lifecycle.spawn("ledger", opened.run(lifecycle.stop()));
     crate::held::hold(&ledger, &config.ledger.data, args.paused).await?;
-    let board = Board::default();
     let token = token()?;
     let announced = Announced::write(&config.ledger.data, &bound.address.to_string(), &token)?;
     let address = bound.address;
@@ -69,7 +69,7 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     start_roles(&mut lifecycle, &config, &ledger, &clock, &board)?;
     let parts = rondo_gateway::Parts {
         ledger: Arc::clone(&ledger),
-        board: board.clone(),
+        roles: Arc::new(board.clone()),
         clock: Arc::clone(&clock),
         notice: config.gateway.notice.clone(),
         token,
@@ -142,6 +142,7 @@ fn start_roles(
 ) -> Result<(), Failure> {
     let progress: Arc<dyn Progress> = Arc::new(board.clone());
     for role in ["scheduler", "reminder", "validator", "publisher"] {
+        board.begins(role);
         crate::run::start_role(lifecycle, role, config, Arc::clone(ledger), Arc::clone(clock), Arc::clone(&progress))?;
     }
     Ok(())

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
 use rondo_eventlog::merkle::{Cosigner, Policy};
 use rondo_eventlog::{Fault, Ledger};
+use rondo_ledger::upkeep::COSIGNED;
 use rondo_runtime::config::Config;
 use rondo_runtime::lifecycle::Lifecycle;
 
@@ -20,8 +21,11 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest answer taken of a witness, in bytes.
 const MAX_ANSWER: usize = 16 * 1024;
 
-/// The file of the newest cosigned checkpoint, in the data directory.
-pub(crate) const COSIGNED: &str = "cosigned";
+/// After how long without cosignatures an operator is told; nothing where no witness is asked.
+pub(crate) fn late(config: &Config) -> Option<Duration> {
+    config.witness.policy.as_ref()?;
+    Some(Duration::from_secs(config.witness.every_seconds.max(1)).saturating_mul(3))
+}
 
 /// What came of asking one witness.
 pub(crate) struct Asked {

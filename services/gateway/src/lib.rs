@@ -4,6 +4,7 @@
 //! It must never listen beyond this machine while it has no sign-in, nor change anything on a GET.
 
 mod access;
+mod health;
 mod log;
 mod pages;
 mod port;
@@ -18,7 +19,7 @@ use rondo_eventlog::Ledger;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::patient::{Patient, until_stopped};
-use rondo_runtime::progress::Board;
+use rondo_runtime::progress::Roles;
 use tokio::net::TcpListener;
 
 /// The name under which the gateway acts.
@@ -60,8 +61,8 @@ pub enum GatewayError {
 pub struct Parts {
     /// The log.
     pub ledger: Arc<dyn Ledger>,
-    /// How far the roles of this process have come.
-    pub board: Board,
+    /// What the roles say of themselves, in this process or elsewhere.
+    pub roles: Arc<dyn Roles>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// What stands under every page, from the configuration; nothing when empty.

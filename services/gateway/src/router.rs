@@ -6,26 +6,21 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header;
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use futures::{Stream, StreamExt, stream};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use rondo_domain::coming;
-use rondo_domain::notice::{About, NoticeState};
-use rondo_domain::round::RoundState;
-use rondo_domain::world::World;
 use rondo_eventlog::Ledger;
 use rondo_eventlog::files::PART;
-use rondo_runtime::clock::Clock;
+use rondo_runtime::clock::{Clock, Stopwatch};
 use rondo_runtime::lifecycle::Stop;
-use rondo_runtime::progress::Board;
-use serde_json::json;
+use rondo_runtime::progress::Roles;
 use tower_http::compression::CompressionLayer;
 
 use crate::projection::Projection;
-use crate::{GatewayError, Parts, access, log, pages, port};
+use crate::{GatewayError, Parts, access, health, log, pages, port};
 
 /// How often a page is told that something has changed, at the most.
 const PULSE: Duration = Duration::from_millis(500);
@@ -38,8 +33,12 @@ pub(crate) struct Shared {
     pub(crate) token: Arc<str>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) notice: Arc<str>,
-    board: Board,
-    metrics: PrometheusHandle,
+    pub(crate) roles: Arc<dyn Roles>,
+    /// Since when this gateway runs.
+    pub(crate) began: Stopwatch,
+    pub(crate) metrics: PrometheusHandle,
+    /// Numbers of this process.
+    pub(crate) process: metrics_process::Collector,
     stop: Stop,
 }
 
@@ -54,8 +53,10 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         token: parts.token.into(),
         clock: parts.clock,
         notice: parts.notice.into(),
-        board: parts.board,
+        roles: parts.roles,
+        began: Stopwatch::start(),
         metrics,
+        process: metrics_process::Collector::default(),
         stop,
     };
     let port = Router::new()
@@ -81,8 +82,8 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/log.vkey", get(log::key))
         .route("/log/tile/{*path}", get(log::tile))
-        .route("/health", get(health))
-        .route("/metrics", get(numbers))
+        .route("/health", get(health::health))
+        .route("/metrics", get(health::numbers))
         .route("/changes", get(changes))
         .route("/assets/style.css", get(style))
         .route("/assets/live.js", get(script))
@@ -91,80 +92,6 @@ pub(crate) fn router(parts: Parts, projection: Projection, stop: Stop) -> Result
         .merge(port)
         .layer(middleware::from_fn(access::local_host))
         .with_state(shared))
-}
-
-/// What keeps steps from firing or mail from arriving, in sentences; nothing while all is well.
-pub(crate) fn alarms(shared: &Shared) -> Vec<String> {
-    let suspended = shared.board.suspended().into_iter().map(|(role, why)| format!("The {role} waits: {why}."));
-    // Of a log that is still being read for the first time nobody knows yet what has fired or left.
-    let is_read = *shared.projection.position().borrow() > 0;
-    let silence = shared.projection.with(|world| coming::silence(world, shared.clock.now()).filter(|_| is_read));
-    let silence = silence.map(|(count, first)| {
-        let (steps, since) = if count == 1 { ("step has", "it was") } else { ("steps have", "the first was") };
-        format!(
-            "The scheduler is silent: {count} {steps} not fired; {since} due {} ({}). See that it runs.",
-            first.local.strftime("%a %-d %b %Y %H:%M"),
-            first.reckoned.zone
-        )
-    });
-    let stuck = shared.projection.with(stuck_mail).into_iter().filter(|_| is_read);
-    let told = shared.board.alarms().into_iter().map(|((role, _), why)| format!("The {role} says: {why}."));
-    suspended.chain(told).chain(silence).chain(stuck).collect()
-}
-
-/// Rounds at work with mail that a person has to look at: it was refused for what it is, or nobody knows whether it arrived. What a
-/// recipient's server refused is about the contact, and has a task of its own.
-fn stuck_mail(world: &World) -> Vec<String> {
-    let mut told = Vec::new();
-    for (id, round) in world.rounds() {
-        if matches!(round.state, RoundState::Published | RoundState::Cancelled) {
-            continue;
-        }
-        let stuck = world.notices(&id).into_iter().filter(|(_, notice)| match &notice.state {
-            NoticeState::Refused { refusal } => refusal.about != About::Recipient,
-            state => *state == NoticeState::Unknown,
-        });
-        match stuck.count() {
-            0 => {}
-            1 => told.push(format!("A mail of {id} did not leave, or may not have: see its mail log.")),
-            many => told.push(format!("{many} mails of {id} did not leave, or may not have: see its mail log.")),
-        }
-    }
-    told
-}
-
-async fn health(State(shared): State<Shared>) -> impl IntoResponse {
-    let read = *shared.projection.position().borrow();
-    match shared.ledger.head().await {
-        Ok(head) => Json(json!({
-            "version": 1,
-            "status": "ok",
-            "now": shared.clock.now(),
-            "records": head.size,
-            "root": head.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
-            "pages_read": read,
-            "roles": shared.board.places(),
-            "alarms": alarms(&shared),
-        }))
-        .into_response(),
-        Err(fault) => {
-            let answer = json!({"version": 1, "status": "unavailable", "why": fault.to_string()});
-            (axum::http::StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response()
-        }
-    }
-}
-
-async fn numbers(State(shared): State<Shared>) -> impl IntoResponse {
-    if let Ok(head) = shared.ledger.head().await {
-        metrics::gauge!("rondo_log_records").set(head.size as f64);
-    }
-    metrics::gauge!("rondo_pages_read_records").set(*shared.projection.position().borrow() as f64);
-    let silent = shared.projection.with(|world| coming::silence(world, shared.clock.now()));
-    metrics::gauge!("rondo_overdue_steps").set(silent.map_or(0, |(count, _)| count) as f64);
-    for (role, idle) in shared.board.places() {
-        metrics::gauge!("rondo_role_read_records", "role" => role).set(idle.position as f64);
-    }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], shared.metrics.render())
 }
 
 /// Tells a page that something has changed; the page then asks for what it shows.

@@ -15,6 +15,7 @@ use rondo_eventlog::files::FilePart;
 use rondo_eventlog::ledger::{MAX_READ, MAX_READ_BYTES};
 use rondo_eventlog::merkle::{Hash, Tile, leaf_hash};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
+use rondo_runtime::progress::Board;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::backlog::Backlog;
@@ -79,6 +80,11 @@ impl Log {
 
     pub(crate) fn signed_to(&self, size: u64) {
         self.signed.send_replace(size);
+    }
+
+    /// How many records the shown checkpoint signs.
+    pub(crate) fn signed(&self) -> u64 {
+        *self.signed.borrow()
     }
 
     pub(crate) fn indexed(&self) -> u64 {
@@ -213,9 +219,15 @@ pub struct LedgerHandle {
     pub(crate) data: Arc<Path>,
     /// Whether the signing key is not there, so that nothing can be recorded.
     pub(crate) reads_only: bool,
+    pub(crate) board: Board,
 }
 
 impl LedgerHandle {
+    /// Where the ledger says how it is; whoever runs it beside other roles lets them say it there as well.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
     /// Returns when the ledger has failed, with the reason.
     pub async fn failed(&self) -> String {
         let mut failures = self.log.failures();

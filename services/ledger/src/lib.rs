@@ -25,6 +25,7 @@ mod standing;
 mod store;
 pub mod time;
 mod tree;
+pub mod upkeep;
 
 pub use directory::{DataDirectory, OpenError, has_note};
 pub use handle::LedgerHandle;

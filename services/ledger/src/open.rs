@@ -14,6 +14,7 @@ use rondo_eventlog::{Fault, Head, codec};
 use rondo_runtime::chance::Chance;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::progress::Board;
 use tokio::sync::mpsc;
 
 use crate::committer;
@@ -189,7 +190,7 @@ fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) ->
     let from = (recovery.frontier, journal, packer);
     let (requests, threads) = start(&log, config, from, &evidence, key)?;
     let data = Arc::from(config.data.as_path());
-    let handle = LedgerHandle { log, requests, evidence, data, reads_only };
+    let handle = LedgerHandle { log, requests, evidence, data, reads_only, board: Board::default() };
     let unread = (recovery.began > 0).then_some((folder, head));
     Ok(Opened { handle, notes, notary, threads, unread, mark, _directory: directory })
 }

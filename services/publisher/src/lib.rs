@@ -15,8 +15,9 @@ use rondo_domain::stream::StreamKind;
 use rondo_domain::world::World;
 use rondo_domain::{Command, ReleaseId, Wish};
 use rondo_eventlog::{Fault, Ledger, Record, SubmitError};
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::lifecycle::Stop;
-use rondo_runtime::progress::{Idle, NO_PROGRESS, Progress};
+use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
 
 /// The name under which the publisher acts.
@@ -78,14 +79,17 @@ pub async fn run(
     let mut publisher = Publisher::new(ledger, folder);
     loop {
         let Some(idle) = publisher.turn().await? else {
+            progress.turned(ROLE);
             if stop.is_asked() {
                 return Ok(());
             }
             continue;
         };
-        let stuck =
-            publisher.stuck.first().map(|release| format!("nothing can be recorded of the publishing of {release}"));
-        progress.alarm(ROLE, NO_PROGRESS, stuck.as_deref());
+        let stuck = publisher
+            .stuck
+            .first()
+            .map(|release| format!("Nothing can be recorded of the publishing of {release}; the log says why."));
+        progress.alarm(ROLE, AlarmCode::NoProgress, stuck.as_deref());
         progress.idle(ROLE, idle);
         tokio::select! {
             nudged = publisher.subscription.nudged() => nudged?,

@@ -23,11 +23,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rondo_eventlog::{Fault, Ledger};
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::config::MailSection;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::people::Register;
-use rondo_runtime::progress::{Idle, NO_PROGRESS, Progress};
+use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
 
 pub use compose::{ComposeError, Draft};
@@ -41,9 +42,6 @@ use transport::{Signer, Transport};
 
 /// The name under which the reminder acts.
 pub const ROLE: &str = "reminder";
-
-/// The code of the alarm that mail waits whose round or workflow cannot be read.
-const NO_TEXTS: &str = "mail-without-texts";
 
 /// How often the folder of inbound mail is looked into when nothing else happens.
 const INBOX_EVERY: Duration = Duration::from_secs(20);
@@ -123,20 +121,20 @@ impl Reminder {
 fn tell(outbox: &Outbox, progress: &dyn Progress) {
     let stuck = match outbox.left_alone() {
         0 => None,
-        1 => {
-            Some("what became of a mail is not recorded; it is left alone for an hour, and the log says why".to_owned())
-        }
+        1 => Some(
+            "What became of a mail is not recorded; it is left alone for an hour, and the log says why.".to_owned(),
+        ),
         many => Some(format!(
-            "what became of {many} mails is not recorded; they are left alone for an hour, and the log says why"
+            "What became of {many} mails is not recorded; they are left alone for an hour, and the log says why."
         )),
     };
-    progress.alarm(ROLE, NO_PROGRESS, stuck.as_deref());
+    progress.alarm(ROLE, AlarmCode::NoProgress, stuck.as_deref());
     let homeless = match outbox.without_texts() {
         0 => None,
-        1 => Some("a mail waits, because its round or its workflow cannot be read".to_owned()),
-        many => Some(format!("{many} mails wait, because their round or its workflow cannot be read")),
+        1 => Some("A mail waits, because its round or its workflow cannot be read.".to_owned()),
+        many => Some(format!("{many} mails wait, because their round or its workflow cannot be read.")),
     };
-    progress.alarm(ROLE, NO_TEXTS, homeless.as_deref());
+    progress.alarm(ROLE, AlarmCode::RoundUnreadable, homeless.as_deref());
 }
 
 /// Sends what is due until asked to stop.
@@ -148,6 +146,7 @@ pub async fn run(parts: Parts, mut stop: Stop) -> Result<(), Fault> {
     let mut reminder = Reminder::new(parts);
     loop {
         let Some(idle) = reminder.turn().await? else {
+            progress.turned(ROLE);
             if stop.is_asked() {
                 return Ok(());
             }

@@ -25,9 +25,10 @@ use rondo_domain::Wish;
 use rondo_domain::release::ReleaseCommand;
 use rondo_domain::run::RunCommand;
 use rondo_eventlog::{Fault, Ledger, SubmitError};
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::{Clock, JumpGuard};
 use rondo_runtime::lifecycle::Stop;
-use rondo_runtime::progress::{Idle, NO_PROGRESS, Progress};
+use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::savepoint::Savepoints;
 use rondo_runtime::subscription::Subscription;
 
@@ -127,14 +128,16 @@ async fn serve(
                 jump.as_mins().abs()
             );
             tracing::error!("{why}");
-            progress.suspended(ROLE, Some(&why));
+            progress.alarm(ROLE, AlarmCode::ClockSet, Some(&format!("The scheduler waits: {why}.")));
+            progress.turned(ROLE);
             tokio::select! {
                 () = tokio::time::sleep(AFTER_JUMP) => continue,
                 () = stop.wait() => return Ok(()),
             }
         }
-        progress.suspended(ROLE, None);
+        progress.alarm(ROLE, AlarmCode::ClockSet, None);
         let Some(idle) = scheduler.turn(clock.now()).await? else {
+            progress.turned(ROLE);
             if stop.is_asked() {
                 return Ok(());
             }
@@ -142,9 +145,11 @@ async fn serve(
         };
         let unchanged = match scheduler.knowledge.refused_for(UNCHANGED) {
             0 => None,
-            count => Some(format!("{count} commands were answered as ones of before, and changed nothing")),
+            count => {
+                Some(format!("{count} commands of the scheduler were answered as ones of before, and changed nothing."))
+            }
         };
-        progress.alarm(ROLE, NO_PROGRESS, unchanged.as_deref());
+        progress.alarm(ROLE, AlarmCode::NoProgress, unchanged.as_deref());
         progress.idle(ROLE, idle);
         if let Some(savepoints) = savepoints {
             scheduler.keep_savepoint(savepoints, When::until(clock.now(), idle.next)).await;

@@ -11,8 +11,9 @@ mod recorded;
 use std::sync::Arc;
 
 use rondo_eventlog::{Fault, Ledger};
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::lifecycle::Stop;
-use rondo_runtime::progress::{Idle, NO_PROGRESS, Progress};
+use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
 
 use backlog::Backlog;
@@ -63,6 +64,7 @@ pub async fn run(ledger: Arc<dyn Ledger>, progress: Arc<dyn Progress>, mut stop:
     let mut validator = Validator::new(ledger);
     loop {
         let Some(idle) = validator.turn().await? else {
+            progress.turned(ROLE);
             if stop.is_asked() {
                 return Ok(());
             }
@@ -70,9 +72,9 @@ pub async fn run(ledger: Arc<dyn Ledger>, progress: Arc<dyn Progress>, mut stop:
         };
         let stuck = match validator.backlog.left_alone() {
             0 => None,
-            count => Some(format!("nothing is recorded of the check of {count} received files; the log says why")),
+            count => Some(format!("Nothing is recorded of the check of {count} received files; the log says why.")),
         };
-        progress.alarm(ROLE, NO_PROGRESS, stuck.as_deref());
+        progress.alarm(ROLE, AlarmCode::NoProgress, stuck.as_deref());
         progress.idle(ROLE, idle);
         tokio::select! {
             nudged = validator.subscription.nudged() => nudged?,

@@ -14,6 +14,6 @@ pub use async_nats::Client;
 pub use client::BusLedger;
 pub use clock::{BusClock, ClockHand};
 pub use connect::{ConnectError, Credentials, connect};
-pub use progress::{BusBoard, BusProgress};
+pub use progress::{BusBoard, tell};
 pub use server::{ServeError, serve};
 pub use subject::prefix;

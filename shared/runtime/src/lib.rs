@@ -1,5 +1,6 @@
 //! What every process of Rondo needs: clock, chance, lifecycle, subscription, savepoints, telemetry and configuration.
 
+pub mod alarm;
 pub mod backoff;
 pub mod chance;
 pub mod clock;

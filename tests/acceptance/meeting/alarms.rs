@@ -7,6 +7,7 @@ use rondo_domain::coming::{SILENCE, silence};
 use rondo_domain::notice::{About, NoticeCommand, Refusal};
 use rondo_domain::round::RoundCommand;
 use rondo_domain::{Role, Wish};
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::progress::{Board, Progress};
@@ -79,8 +80,8 @@ async fn a_clock_that_is_set_forward_fires_nothing_and_says_so() {
     // Thirty days at once, and a minute by the machine.
     *clock.0.lock().unwrap() = ("2026-04-01T00:00:00Z".parse().unwrap(), 1_060);
     office.clock.advance("2026-04-01T00:00:00Z".parse().unwrap());
-    come("it is suspended", &|| board.suspended().contains_key("scheduler")).await;
-    let why = board.suspended()["scheduler"].clone();
+    come("it is suspended", &|| !board.alarms().is_empty()).await;
+    let why = board.alarms()[0].says.clone();
     assert!(why.contains("set forward") && why.contains("nothing fires"), "{why}");
     let world = office.world().await;
     assert_eq!(world.round(&meeting).unwrap().state.as_str(), "configured", "the launch of 16 March did not fire");
@@ -106,7 +107,7 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
     let address = bound.address;
     let clock: Arc<dyn Clock> = Arc::new(office.clock.clone());
     let (ledger, token) = (Arc::clone(&office.ledger), "token".to_owned());
-    let parts = rondo_gateway::Parts { ledger, board: board.clone(), clock, notice: String::new(), token };
+    let parts = rondo_gateway::Parts { ledger, roles: Arc::new(board.clone()), clock, notice: String::new(), token };
     let stop = lifecycle.stop();
     lifecycle.spawn("gateway", rondo_gateway::run(bound, parts, stop));
     let (done, finished) = tokio::sync::oneshot::channel::<()>();
@@ -130,19 +131,26 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
 
     // The hour of the launch passes, and no scheduler runs; the clock is found to have been set besides.
     office.clock.advance("2026-03-16T02:16:00Z".parse().unwrap());
-    Progress::suspended(&board, "scheduler", Some("the clock was set forward by 40 minutes"));
-    let silent = "The scheduler is silent: 2 steps have not fired; the first was due Mon 16 Mar 2026";
     let waits = "The scheduler waits: the clock was set forward by 40 minutes.";
-    let alarms = health().await["alarms"].clone();
-    let alarms: Vec<&str> = alarms.as_array().unwrap().iter().filter_map(|alarm| alarm.as_str()).collect();
-    assert!(alarms.len() == 2 && alarms[0] == waits && alarms[1].starts_with(silent), "{alarms:?}");
+    board.alarm("scheduler", AlarmCode::ClockSet, Some(waits));
+    let silent = "The scheduler is silent: 2 steps have not fired; the first was due Mon 16 Mar 2026";
+    let told = health().await;
+    assert_eq!(told["status"], "degraded");
+    let alarms: Vec<(&str, &str)> = told["alarms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alarm| (alarm["code"].as_str().unwrap(), alarm["says"].as_str().unwrap()))
+        .collect();
+    let [("clock-set", first), ("steps-overdue", second)] = alarms[..] else { panic!("{alarms:?}") };
+    assert!(first == waits && second.starts_with(silent), "{alarms:?}");
     assert_eq!(overdue(&asked(address, "/metrics").await), "rondo_overdue_steps 2");
     let told = asked(address, page).await;
     assert!(told.contains(silent) && told.contains(waits), "{told}");
 
     // It runs again.
     office.move_to("2026-03-18T00:00:00Z").await;
-    Progress::suspended(&board, "scheduler", None);
+    board.alarm("scheduler", AlarmCode::ClockSet, None);
     let size = office.ledger.head().await.unwrap().size;
     for _ in 0..500 {
         if health().await["pages_read"] == size {
@@ -150,7 +158,10 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    assert_eq!(health().await["alarms"], serde_json::json!([]));
+    // No reminder runs, so that the invitation waits; that is said as well.
+    let told = health().await;
+    assert_eq!((told["alarms"].as_array().unwrap().len(), &told["alarms"][0]["code"]), (1, &"mail-late".into()));
+    assert_eq!((&told["mail"]["states"]["due"], &told["roles"]["scheduler"]["lag"]), (&1.into(), &size.into()));
     assert!(!asked(address, page).await.contains("The scheduler"), "all is well again");
 
     // The mail server refuses the invitation for what it is.
@@ -164,12 +175,13 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
     }
     let stuck = "A mail of technical-meeting-2026 did not leave, or may not have: see its mail log.";
     for _ in 0..500 {
-        if health().await["alarms"] == serde_json::json!([stuck]) {
+        if health().await["alarms"][0]["says"] == stuck {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    assert_eq!(health().await["alarms"], serde_json::json!([stuck]));
+    let alarm = serde_json::json!({"code": "mail-stuck", "role": "reminder", "says": stuck});
+    assert_eq!(health().await["alarms"], serde_json::json!([alarm]));
     assert!(asked(address, page).await.contains(stuck));
     done.send(()).unwrap();
     lives.await.unwrap().unwrap();

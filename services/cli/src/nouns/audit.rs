@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use rondo_eventlog::Ledger;
 use rondo_eventlog::merkle::{Checkpoint, Policy, Receipt, Verifier};
 use rondo_ledger::inspect::{self, Inspection};
+use rondo_ledger::upkeep::COSIGNED;
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::Config;
 use serde_json::json;
@@ -19,7 +20,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, document, hint, line};
 use crate::receipts;
-use crate::witness::{self, COSIGNED};
+use crate::witness;
 
 /// What is said of every log that verifies.
 const LIMITS: &str = "A history that was rewritten and signed again passes 1 and 2; only a checkpoint, receipt or witness kept elsewhere shows it.";

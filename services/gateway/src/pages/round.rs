@@ -17,9 +17,10 @@ use rondo_domain::world::World;
 use super::next::{self, NextStep};
 use super::tasks::{self, OpenTask};
 use super::{page, words};
+use crate::health::alarms;
 use crate::problem::Problem;
 use crate::projection::Texts;
-use crate::router::{Shared, alarms};
+use crate::router::Shared;
 
 #[derive(Template)]
 #[template(path = "rounds.html")]
@@ -96,7 +97,8 @@ pub(crate) async fn round(State(shared): State<Shared>, Path(id): Path<String>) 
     let now = shared.clock.now();
     let view = |world: &World| world.round(&id).map(|round| view(world, &id, round, &texts, (now, &shared.notice)));
     let mut round = shared.projection.with(view).ok_or_else(unknown)?;
-    round.alarms = alarms(&shared);
+    let read = *shared.projection.position().borrow();
+    round.alarms = alarms(&shared, read).into_iter().map(|alarm| alarm.says).collect();
     page(&round)
 }
 

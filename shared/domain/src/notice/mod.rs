@@ -144,6 +144,22 @@ pub enum NoticeState {
 }
 
 impl NoticeState {
+    /// Every state in one word.
+    pub const NAMES: [&str; 12] = [
+        "unraised",
+        "due",
+        "postponed",
+        "suppressed",
+        "attempted",
+        "sent",
+        "delivered",
+        "answered",
+        "deferred",
+        "refused",
+        "unknown",
+        "bounced",
+    ];
+
     /// In one word.
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -1,0 +1,263 @@
+//! What an operator is told: the state of every role, of mail, of the log's upkeep, and what is wrong, as JSON and as numbers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json};
+use jiff::Timestamp;
+use metrics::gauge;
+use rondo_domain::coming;
+use rondo_domain::notice::{About, Notice, NoticeState};
+use rondo_domain::round::{Round, RoundState};
+use rondo_domain::world::World;
+use rondo_eventlog::Head;
+use rondo_runtime::alarm::{Alarm, AlarmCode};
+use rondo_runtime::progress::{Report, Upkeep};
+use serde_json::{Value, json};
+
+use crate::ROLE;
+use crate::router::Shared;
+
+/// The roles that have to be there, in this process or elsewhere.
+const NEEDED: [&str; 5] = ["ledger", "scheduler", "reminder", "validator", "publisher"];
+/// A role that has not shown a sign of life for so long is missed. One mail or one file takes less.
+const SILENT: Duration = Duration::from_secs(180);
+/// A role that has work for so long does not keep up.
+const BEHIND: Duration = Duration::from_secs(900);
+/// Mail that should have left so long ago is late: the mail server was tried several times by then.
+const LATE: Duration = Duration::from_secs(6 * 3_600);
+
+/// What keeps steps from firing, mail from leaving or the log from being kept, the gravest first; nothing while all is well.
+/// `records` says how long the log is.
+pub(crate) fn alarms(shared: &Shared, records: u64) -> Vec<Alarm> {
+    let reports = shared.roles.reports();
+    let mut alarms = Vec::new();
+    for (role, report) in &reports {
+        alarms.extend(report.alarms.iter().map(|(code, says)| alarm(*code, role, says.clone())));
+    }
+    let running = shared.began.elapsed().as_secs();
+    alarms.extend(NEEDED.iter().filter_map(|role| missed(role, reports.get(*role), records, running)));
+    // Of a log that is still being read for the first time nobody knows yet what has fired or left.
+    if *shared.projection.position().borrow() > 0 {
+        let now = shared.clock.now();
+        alarms.extend(shared.projection.with(|world| of_rounds(world, now)));
+    }
+    alarms.sort_by_key(|alarm| alarm.code);
+    alarms
+}
+
+fn alarm(code: AlarmCode, role: &str, says: String) -> Alarm {
+    Alarm { code, role: role.to_owned(), says }
+}
+
+/// What is wrong with a role, as far as it can be seen from here.
+fn missed(role: &str, report: Option<&Report>, records: u64, running: u64) -> Option<Alarm> {
+    let Some(report) = report else {
+        let says = format!("The {role} was never heard since the gateway began. See that it runs.");
+        return (running > SILENT.as_secs()).then(|| alarm(AlarmCode::RoleSilent, role, says));
+    };
+    if report.turned > SILENT.as_secs() {
+        let minutes = report.turned / 60;
+        let says = format!("The {role} has shown no sign of life for {minutes} minutes. See that it runs.");
+        return Some(alarm(AlarmCode::RoleSilent, role, says));
+    }
+    let lag = lag(report, records);
+    let says = format!("The {role} is {lag} records behind and does not come to an end. Look into its log.");
+    (lag > 0 && report.rested > BEHIND.as_secs()).then(|| alarm(AlarmCode::RoleBehind, role, says))
+}
+
+fn lag(report: &Report, records: u64) -> u64 {
+    records.saturating_sub(report.idle.map_or(0, |idle| idle.position))
+}
+
+/// What is wrong in rounds, as they were read.
+fn of_rounds(world: &World, now: Timestamp) -> Vec<Alarm> {
+    let silence = coming::silence(world, now).map(|(count, first)| {
+        let (steps, since) = if count == 1 { ("step has", "it was") } else { ("steps have", "the first was") };
+        let says = format!(
+            "The scheduler is silent: {count} {steps} not fired; {since} due {} ({}). See that it runs.",
+            first.local.strftime("%a %-d %b %Y %H:%M"),
+            first.reckoned.zone
+        );
+        alarm(AlarmCode::StepsOverdue, "scheduler", says)
+    });
+    let late = oldest_waiting(world, now).filter(|due| seconds_since(*due, now) > LATE.as_secs()).map(|due| {
+        let hours = seconds_since(due, now) / 3_600;
+        let says = format!("Mail that should have left {hours} hours ago still waits. See the mail log of its round.");
+        alarm(AlarmCode::MailLate, "reminder", says)
+    });
+    let stuck = stuck_mail(world).into_iter().map(|says| alarm(AlarmCode::MailStuck, "reminder", says));
+    silence.into_iter().chain(late).chain(stuck).collect()
+}
+
+/// Rounds at work with mail that a person has to look at: it was refused for what it is, or nobody knows whether it arrived. What a
+/// recipient's server refused is about the contact, and has a task of its own.
+fn stuck_mail(world: &World) -> Vec<String> {
+    let mut told = Vec::new();
+    for (id, round) in world.rounds() {
+        if matches!(round.state, RoundState::Published | RoundState::Cancelled) {
+            continue;
+        }
+        let stuck = world.notices(&id).into_iter().filter(|(_, notice)| match &notice.state {
+            NoticeState::Refused { refusal } => refusal.about != About::Recipient,
+            state => *state == NoticeState::Unknown,
+        });
+        match stuck.count() {
+            0 => {}
+            1 => told.push(format!("A mail of {id} did not leave, or may not have: see its mail log.")),
+            many => told.push(format!("{many} mails of {id} did not leave, or may not have: see its mail log.")),
+        }
+    }
+    told
+}
+
+/// How many notices of all rounds are in each state.
+fn mail_by_state(world: &World) -> BTreeMap<&'static str, u64> {
+    // Every state stands there, so that a number that falls to nothing is told as nothing.
+    let mut states: BTreeMap<_, _> = NoticeState::NAMES.iter().map(|name| (*name, 0)).collect();
+    for (id, _) in world.rounds() {
+        for (_, notice) in world.notices(&id) {
+            *states.entry(notice.state.as_str()).or_default() += 1;
+        }
+    }
+    states
+}
+
+/// When the mail was due that has waited longest without having to.
+fn oldest_waiting(world: &World, now: Timestamp) -> Option<Timestamp> {
+    let waits = |round: &Round, notice: &Notice| {
+        let brief = notice.brief.as_ref()?;
+        let held = round.state == RoundState::Cancelled || !notice.at_once && round.holds_mail(brief).is_some();
+        let since = match &notice.state {
+            NoticeState::Due | NoticeState::Attempted | NoticeState::Deferred { .. } => brief.due_at,
+            NoticeState::Postponed { until, .. } => *until,
+            _ => return None,
+        };
+        (!held && since <= now).then_some(since)
+    };
+    let rounds = world.rounds();
+    let of = rounds.iter().flat_map(|(id, round)| {
+        world.notices(id).into_iter().filter_map(|(_, notice)| waits(round, notice)).collect::<Vec<_>>()
+    });
+    of.min()
+}
+
+fn seconds_since(then: Timestamp, now: Timestamp) -> u64 {
+    now.duration_since(then).as_secs().unsigned_abs()
+}
+
+fn upkeep(reports: &BTreeMap<String, Report>) -> Option<&Upkeep> {
+    reports.values().find_map(|report| report.upkeep.as_ref())
+}
+
+/// `/health`: status 200 while all is well, 503 with an alarm or without the log.
+pub(crate) async fn health(State(shared): State<Shared>) -> impl IntoResponse {
+    let read = *shared.projection.position().borrow();
+    let program = json!({
+        "version": env!("CARGO_PKG_VERSION"), "process": std::process::id(), "running_seconds": shared.began.elapsed().as_secs(),
+    });
+    let head = match shared.ledger.head().await {
+        Ok(head) => head,
+        Err(fault) => {
+            let alarms = alarms(&shared, read);
+            let answer = json!({
+                "version": 1, "status": "unavailable", "why": fault.to_string(), "now": shared.clock.now(),
+                "program": program, "pages_read": read, "alarms": alarms,
+            });
+            return (StatusCode::SERVICE_UNAVAILABLE, Json(answer));
+        }
+    };
+    let alarms = alarms(&shared, head.size);
+    let (status, code) =
+        if alarms.is_empty() { ("ok", StatusCode::OK) } else { ("degraded", StatusCode::SERVICE_UNAVAILABLE) };
+    let answer = json!({
+        "version": 1,
+        "status": status,
+        "now": shared.clock.now(),
+        "program": program,
+        "records": head.size,
+        "root": head.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "pages_read": read,
+        "roles": roles(&shared, head),
+        "mail": shared.projection.with(|world| mail(world, shared.clock.now())),
+        "log": upkeep(&shared.roles.reports()),
+        "alarms": alarms,
+    });
+    (code, Json(answer))
+}
+
+fn roles(shared: &Shared, head: Head) -> Value {
+    let read = *shared.projection.position().borrow();
+    let mut roles: BTreeMap<String, Value> = BTreeMap::new();
+    for (role, report) in shared.roles.reports() {
+        let (position, next) = (report.idle.map(|idle| idle.position), report.idle.and_then(|idle| idle.next));
+        let told = json!({
+            "position": position, "next": next, "lag": lag(&report, head.size), "age_seconds": report.turned,
+            "rested_seconds": report.rested, "running_seconds": report.running, "version": report.version,
+            "process": report.process,
+        });
+        roles.insert(role, told);
+    }
+    let own = json!({"position": read, "lag": head.size.saturating_sub(read), "process": std::process::id()});
+    roles.insert(ROLE.to_owned(), own);
+    json!(roles)
+}
+
+fn mail(world: &World, now: Timestamp) -> Value {
+    let oldest = oldest_waiting(world, now);
+    let waited = oldest.map(|due| seconds_since(due, now));
+    json!({"states": mail_by_state(world), "oldest_waiting": oldest, "oldest_waiting_seconds": waited})
+}
+
+/// `/metrics`: the same as numbers (Prometheus text format 0.0.4).
+pub(crate) async fn numbers(State(shared): State<Shared>) -> impl IntoResponse {
+    let (read, now) = (*shared.projection.position().borrow(), shared.clock.now());
+    let head = shared.ledger.head().await.ok();
+    gauge!("rondo_ledger_reachable").set(if head.is_some() { 1.0 } else { 0.0 });
+    let records = head.map_or(read, |head| head.size);
+    if head.is_some() {
+        gauge!("rondo_log_records").set(records as f64);
+    }
+    gauge!("rondo_pages_read_records").set(read as f64);
+    let reports = shared.roles.reports();
+    for (role, report) in &reports {
+        let role = role.clone();
+        gauge!("rondo_role_read_records", "role" => role.clone())
+            .set(report.idle.map_or(0, |idle| idle.position) as f64);
+        gauge!("rondo_role_lag_records", "role" => role.clone()).set(lag(report, records) as f64);
+        gauge!("rondo_role_age_seconds", "role" => role.clone()).set(report.turned as f64);
+        gauge!("rondo_role_running_seconds", "role" => role).set(report.running as f64);
+    }
+    let (overdue, states, oldest) =
+        shared.projection.with(|world| (coming::silence(world, now), mail_by_state(world), oldest_waiting(world, now)));
+    gauge!("rondo_overdue_steps").set(overdue.map_or(0, |(count, _)| count) as f64);
+    for (state, count) in states {
+        gauge!("rondo_mail", "state" => state).set(count as f64);
+    }
+    gauge!("rondo_mail_oldest_waiting_seconds").set(oldest.map_or(0, |due| seconds_since(due, now)) as f64);
+    if let Some(upkeep) = upkeep(&reports) {
+        of_upkeep(upkeep, records);
+    }
+    let alarms = alarms(&shared, records);
+    for code in AlarmCode::ALL {
+        let raised = alarms.iter().filter(|alarm| alarm.code == *code).count();
+        gauge!("rondo_alarm", "code" => code.as_str()).set(raised as f64);
+    }
+    gauge!("rondo_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    shared.process.collect();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.metrics.render())
+}
+
+fn of_upkeep(upkeep: &Upkeep, records: u64) {
+    gauge!("rondo_unsigned_records").set(records.saturating_sub(upkeep.signed_records) as f64);
+    // Moments, as is the custom: whoever watches reckons the age with their own clock.
+    for (name, at) in [("checkpoint", upkeep.signed_at), ("witness", upkeep.witnessed_at)] {
+        if let Some(at) = at {
+            gauge!("rondo_signed_timestamp_seconds", "by" => name).set(at.as_second() as f64);
+        }
+    }
+    gauge!("rondo_disk_free_bytes").set(upkeep.disk_free as f64);
+    gauge!("rondo_disk_size_bytes").set(upkeep.disk_size as f64);
+}

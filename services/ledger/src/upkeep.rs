@@ -1,0 +1,85 @@
+//! The upkeep of the log: how long records wait for their signature and for witnesses, and what the disk has left.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rondo_eventlog::{Fault, Ledger};
+use rondo_runtime::alarm::AlarmCode;
+use rondo_runtime::clock::Stopwatch;
+use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::progress::{Idle, Progress, Upkeep};
+
+use crate::handle::LedgerHandle;
+
+/// The name under which the ledger says how it is.
+pub const ROLE: &str = "ledger";
+/// The file of the newest checkpoint that enough witnesses cosigned, in the data directory.
+pub const COSIGNED: &str = "cosigned";
+
+/// How often it is looked.
+const EVERY: Duration = Duration::from_secs(5);
+/// Records that wait longer for their signature, which takes a second, are an alarm.
+const UNSIGNED: Duration = Duration::from_secs(60);
+/// With less than this the disk is nearly full, in bytes: it is left for looking and for moving away.
+const LOW: u64 = 1 << 30;
+
+/// Looks after the log until asked to stop, and says on the handle's board how it is. With `witnessed`, a log that was not
+/// cosigned for so long is an alarm.
+///
+/// # Errors
+/// The ledger's fault.
+pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: Stop) -> Result<(), Fault> {
+    let board = handle.board().clone();
+    let began = Stopwatch::start();
+    let mut last_signed = Stopwatch::start();
+    loop {
+        let head = handle.head().await?;
+        let upkeep = look(&handle.data, handle.log.signed());
+        if upkeep.signed_records >= head.size {
+            last_signed = Stopwatch::start();
+        }
+        let late = last_signed.elapsed() > UNSIGNED;
+        let says = "Records have been waiting for their signature for more than a minute. Look into the ledger's log.";
+        board.alarm(ROLE, AlarmCode::CheckpointLate, late.then_some(says));
+        let low = upkeep.disk_size > 0 && upkeep.disk_free < LOW;
+        let says =
+            "The disk of the data directory has less than 1 GiB left. Make room: the ledger stops when it is full.";
+        board.alarm(ROLE, AlarmCode::DiskLow, low.then_some(says));
+        if let Some(most) = witnessed {
+            let late = began.elapsed() > most && age(&handle.data.join(COSIGNED)).is_none_or(|age| age > most);
+            let says =
+                "The witnesses have not cosigned the log for long. See `rondo audit witness`, and that they answer.";
+            board.alarm(ROLE, AlarmCode::WitnessLate, late.then_some(says));
+        }
+        board.upkeep(ROLE, upkeep);
+        board.idle(ROLE, Idle { position: head.size, next: None });
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = stop.wait() => return Ok(()),
+        }
+    }
+}
+
+fn look(data: &Path, signed_records: u64) -> Upkeep {
+    let (disk_free, disk_size) = rustix::fs::statvfs(data).map_or((0, 0), |found| {
+        (found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize))
+    });
+    Upkeep {
+        signed_records,
+        signed_at: written(&data.join("checkpoint")),
+        witnessed_at: written(&data.join(COSIGNED)),
+        disk_free,
+        disk_size,
+    }
+}
+
+fn written(path: &Path) -> Option<Timestamp> {
+    Timestamp::try_from(fs::metadata(path).ok()?.modified().ok()?).ok()
+}
+
+/// How long ago a file was written; nothing if it is not there, or from the future.
+fn age(path: &Path) -> Option<Duration> {
+    fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()
+}
