@@ -76,6 +76,15 @@ fn what_a_mail_program_or_a_hand_changed_in_the_log_s_papers() {
     of(&["audit", "verify", &receipt.display().to_string(), "--key", &key], 0, &["good: the record stands"]);
     std::fs::write(&receipt, text.replace('\n', "\r\n")).unwrap();
     of(&["audit", "verify", &receipt.display().to_string(), "--key", &key], 2, &["line ends of Windows", "sed -i"]);
+    for (wrong, status, words) in [
+        (format!("{text}\u{2014} other.example/log YWJj\n"), 3, "a signature is too short"),
+        (text.replacen("index ", "extra !!!\nindex ", 1), 2, "`extra` is not in base64"),
+        (text.replacen("index ", "index +", 1), 2, "without sign or zeroes"),
+        (text.replacen("\u{2014} ", "\u{2014} \t", 1), 3, "a control character"),
+    ] {
+        std::fs::write(&receipt, wrong).unwrap();
+        of(&["audit", "verify", &receipt.display().to_string(), "--key", &key], status, &[words]);
+    }
     let nobody = folder.path().join("policy").display().to_string();
     std::fs::write(&nobody, format!("log {}\nquorum none\n", std::fs::read_to_string(&key).unwrap().trim())).unwrap();
     of(&["audit", "witness", "--policy", &nobody], 2, &["nobody to ask"]);

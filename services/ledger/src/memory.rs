@@ -76,7 +76,7 @@ pub(crate) fn shown(data: &Path) -> Result<Option<Head>, MemoryError> {
         Err(e) => return Err(failed("read", &path)(e).into()),
     };
     // One that cannot be read is written anew from the memory of what was signed.
-    Ok(Checkpoint::parse(&note).map(|checkpoint| checkpoint.head))
+    Ok(Checkpoint::claimed(&note).map(|checkpoint| checkpoint.head))
 }
 
 /// Whether neither the key nor the memory of what it signed is there, as in a copy that others were given.

@@ -96,7 +96,7 @@ async fn checkpoint(ledger: &dyn Ledger, position: u64) -> Result<(Head, String)
             Err(Fault::NotFound(_)) => String::new(),
             Err(fault) => return Err(fault),
         };
-        if let Some(signed) = Checkpoint::parse(&note).filter(|signed| signed.head.size > position) {
+        if let Some(signed) = Checkpoint::claimed(&note).filter(|signed| signed.head.size > position) {
             return Ok((signed.head, note));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

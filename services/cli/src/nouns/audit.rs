@@ -38,7 +38,7 @@ pub(crate) fn verify(verb: &AuditVerb, config: &Config, form: Form) -> Result<()
         Ok(receipt) => receipt.checkpoint,
         Err(_) => saved,
     });
-    if saved.as_deref().is_some_and(|saved| Checkpoint::parse(saved).is_none()) {
+    if saved.as_deref().is_some_and(|saved| Checkpoint::claimed(saved).is_none()) {
         return Err(Failure::usage("the file given with --saved is neither a checkpoint nor a receipt"));
     }
     let key = key.as_deref().map(text).transpose()?;

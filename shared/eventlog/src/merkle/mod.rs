@@ -9,6 +9,8 @@ pub mod proof;
 pub mod receipt;
 pub mod tile;
 pub mod tree;
+#[cfg(test)]
+mod vectors;
 
 pub use checkpoint::Checkpoint;
 pub use cosignature::Cosigner;

@@ -1,4 +1,5 @@
-//! Signed notes (C2SP signed-note): a text, an empty line, and signature lines; keys in vkey form.
+//! Signed notes (C2SP signed-note): a text, an empty line, and signature lines; keys in vkey form. What Go's `sumdb/note`
+//! calls malformed is malformed here.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,6 +8,12 @@ use sha2::{Digest, Sha256};
 
 /// The signature type of plain Ed25519.
 const ED25519: u8 = 0x01;
+/// The most signature lines a note may have, as in Go's `sumdb/note`.
+const MAX_SIGNATURES: usize = 100;
+/// The longest note that is read, in bytes.
+const MAX_NOTE: usize = 1_000_000;
+/// The shortest signature in bytes: four of the key's id, and one of whatever was signed with it.
+const MIN_SIGNATURE: usize = 5;
 
 /// Why a note or a key is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,9 +24,9 @@ pub enum NoteError {
     /// The text is not a vkey.
     #[error("this is not a public key in vkey form")]
     BadKey,
-    /// The text is not a signed note.
-    #[error("this is not a signed note")]
-    Malformed,
+    /// The text is not a signed note, or the note no checkpoint.
+    #[error("this is not a signed note: {0}")]
+    Malformed(&'static str),
     /// No signature by the key.
     #[error("the note has no signature by {0}")]
     Unsigned(String),
@@ -65,8 +72,12 @@ pub(super) fn read_vkey(vkey: &str, kind: u8) -> Result<(&str, VerifyingKey), No
 }
 
 fn check_name(name: &str) -> Result<(), NoteError> {
-    let bad = name.is_empty() || name.chars().any(|c| c.is_whitespace() || c == '+');
-    if bad { Err(NoteError::BadName(name.to_owned())) } else { Ok(()) }
+    if is_name(name) { Ok(()) } else { Err(NoteError::BadName(name.to_owned())) }
+}
+
+/// Whether a text may be the name of a key.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c < ' ' || c == '+')
 }
 
 /// A private key that signs notes under a name.
@@ -116,17 +127,37 @@ type Signatures<'n> = Vec<(&'n str, Vec<u8>)>;
 /// The text of a note, its line end included, and its signatures: whose, and the bytes of key id and signature.
 ///
 /// # Errors
-/// When it is no note.
+/// When it is no note, with the reason. A line that is none of ours has to be well formed too.
 pub(super) fn signatures(note: &str) -> Result<(&str, Signatures<'_>), NoteError> {
-    // Each line of a note ends in a line end, the last one too.
-    let whole = note.strip_suffix('\n').ok_or(NoteError::Malformed)?;
-    let (text, lines) = whole.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
+    let malformed = |why| Err(NoteError::Malformed(why));
+    if note.len() > MAX_NOTE {
+        return malformed("it is longer than any");
+    }
+    if note.chars().any(|c| c < ' ' && c != '\n') {
+        return malformed("it holds a control character");
+    }
+    // The last empty line stands before the signatures, each of which ends in a line end.
+    let Some((text, lines)) = note.rsplit_once("\n\n") else {
+        return malformed("no empty line stands before its signatures");
+    };
     let text = &note[..=text.len()];
+    let Some(lines) = lines.strip_suffix('\n') else { return malformed("its last line does not end in a line end") };
     let mut found = Vec::new();
-    for line in lines.lines() {
-        let (name, signature) =
-            line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')).ok_or(NoteError::Malformed)?;
-        found.push((name, STANDARD.decode(signature).map_err(|_| NoteError::Malformed)?));
+    for line in lines.split('\n') {
+        if found.len() == MAX_SIGNATURES {
+            return malformed("it has more than 100 signatures");
+        }
+        let Some((name, signature)) = line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')) else {
+            return malformed("a line below its text is not a signature line");
+        };
+        if !is_name(name) {
+            return malformed("a signature stands under a name that no key can have");
+        }
+        let Ok(signature) = STANDARD.decode(signature) else { return malformed("a signature is not in base64") };
+        if signature.len() < MIN_SIGNATURE {
+            return malformed("a signature is too short to be one");
+        }
+        found.push((name, signature));
     }
     Ok((text, found))
 }
@@ -207,6 +238,6 @@ mod tests {
         let ours = Verifier::from_vkey(&signer.verifier().vkey()).unwrap();
         assert_eq!(ours.open(&note).unwrap(), "rondo.example/log\n5\nabc\n");
         assert_eq!(ours.open(&altered), Err(NoteError::BadSignature("rondo.example/log".to_owned())));
-        assert_eq!(ours.open(note.trim_end()), Err(NoteError::Malformed), "its last line end was cut off");
+        assert!(matches!(ours.open(note.trim_end()), Err(NoteError::Malformed(_))), "its last line end was cut off");
     }
 }

@@ -3,10 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, decimal, hash};
 use super::note::{NoteError, Verifier};
 use super::proof::{MAX_PROOF, includes};
 use super::tree::{Hash, leaf_hash};
+
+/// The longest receipt that is read, in bytes: its own lines, and a checkpoint as long as a note may be.
+const MAX_RECEIPT: usize = 2_000_000;
 
 /// The first line of every receipt.
 const MAGIC: &str = "c2sp.org/tlog-proof@v1";
@@ -48,21 +51,26 @@ impl Receipt {
         format!("{MAGIC}\nindex {}\n{path}\n{}", self.index, self.checkpoint)
     }
 
-    /// Reads a receipt. What a line `extra` says is passed over: it proves nothing.
+    /// Reads a receipt. What a line `extra` says is passed over, as long as it is base64: it proves nothing.
     ///
     /// # Errors
     /// When it is none.
     pub fn read(text: &str) -> Result<Self, ReceiptError> {
+        if text.len() > MAX_RECEIPT {
+            return Err(ReceiptError::Malformed("it is longer than any"));
+        }
         let (head, checkpoint) =
             text.split_once("\n\n").ok_or(ReceiptError::Malformed("no empty line before its checkpoint"))?;
         let mut lines = head.split('\n').peekable();
         if lines.next() != Some(MAGIC) {
             return Err(ReceiptError::Malformed("its first line is not `c2sp.org/tlog-proof@v1`"));
         }
-        lines.next_if(|line| line.starts_with("extra "));
-        let index = lines.next().and_then(|line| line.strip_prefix("index ")).filter(|index| is_decimal(index));
-        let index = index.and_then(|index| index.parse().ok()).ok_or(ReceiptError::Malformed("no line `index`"))?;
-        let hash = |line: &str| STANDARD.decode(line).ok().and_then(|hash| Hash::try_from(hash).ok());
+        let extra = lines.next_if(|line| line.starts_with("extra ")).and_then(|line| line.strip_prefix("extra "));
+        if extra.is_some_and(|extra| STANDARD.decode(extra).is_err()) {
+            return Err(ReceiptError::Malformed("its line `extra` is not in base64"));
+        }
+        let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(decimal);
+        let index = index.ok_or(ReceiptError::Malformed("no line `index` with a number without sign or zeroes"))?;
         let path: Vec<Hash> = lines
             .map(|line| hash(line).ok_or(ReceiptError::Malformed("a hash of its path")))
             .collect::<Result<_, _>>()?;
@@ -85,10 +93,6 @@ impl Receipt {
             Err(ReceiptError::Other { index: self.index, size: head.size })
         }
     }
-}
-
-fn is_decimal(text: &str) -> bool {
-    text == "0" || (!text.starts_with('0') && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
