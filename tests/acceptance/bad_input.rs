@@ -1,5 +1,6 @@
 //! What a person may do wrong at the command line: each is answered with its place, what was kept, what to do, and a status.
 
+mod bad_files;
 #[path = "../given/demo.rs"]
 mod demo;
 
@@ -125,26 +126,6 @@ fn a_file_for_a_closed_round_and_one_for_another_country() {
 
 fn journal(data: &str) -> Vec<u8> {
     std::fs::read(Path::new(data).join("journal/00000000000000000000.journal")).unwrap()
-}
-
-#[test]
-fn files_that_cannot_be_read_or_break_rules() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, bytes: &[u8]| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path.display().to_string()
-    };
-    let check = |path: &str, status: i32, words: &[&str]| refused(&["check", path, "--country", "LAO"], status, words);
-    check(&file("workbook.csv", b"PK\x03\x04\xff\xfe"), 3, &["R01", "nothing was sent"]);
-    check(&file("empty.csv", b""), 2, &["0 bytes", "Nothing was sent"]);
-    check(&file("columns.csv", b"ref_aria,obs_value\n"), 3, &["did you mean `ref_area`?"]);
-    let wrong = "ref_area,source,indicator,sex,classif1,time,obs_value,note_source\n\
-                 LAO,EB:1,MNA_OEMP_SEX_CDS_NB,SEX_F,CDS_DES_KRO,2023,1.072,S1:Yearbook\n";
-    check(&file("code.csv", wrong.as_bytes()), 3, &["row 2", "R04", "did you mean `CDS_DES_KOR`?"]);
-    check("/no/such/file.csv", 2, &["/no/such/file.csv"]);
-    let lao = root().join("workflows/ilms-asean/demo/files/lao.csv").display().to_string();
-    check(&lao, 3, &["R20", "1.072 instead of 1.702", "digit transposition"]);
 }
 
 /// Checks the workflow with one thing in one file written otherwise.

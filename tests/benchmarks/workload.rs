@@ -129,8 +129,14 @@ pub fn step(round: &RoundId, n: usize, step: usize) -> (Sender, Command) {
         3 => {
             let size = FILE.len() as u64;
             let file = ReceivedFile { sha256: FileHash::of(FILE), name: "tables.csv".to_owned(), size };
-            let receive =
-                C::Receive { submission: id, file, channel: Channel::Upload, institution: None, reason: None };
+            let receive = C::Receive {
+                submission: id,
+                file,
+                channel: Channel::Upload,
+                institution: None,
+                reason: None,
+                source: None,
+            };
             (Sender::People, person.as_str(), receive)
         }
         4 => (Sender::Scheduler, "scheduler", C::RequestCheck { submission: id }),

@@ -68,7 +68,8 @@ impl Log {
         let submission: SubmissionId = id.parse().unwrap();
         let file = ReceivedFile { sha256, name: "f.csv".into(), size: bytes.len() as u64 };
         let (channel, institution) = (Channel::Upload, None);
-        let receive = P::Receive { submission: submission.clone(), file, channel, institution, reason: None };
+        let receive =
+            P::Receive { submission: submission.clone(), file, channel, institution, reason: None, source: None };
         self.of(person, country, receive).await;
         self.of("scheduler", country, P::RequestCheck { submission: submission.clone() }).await;
         submission

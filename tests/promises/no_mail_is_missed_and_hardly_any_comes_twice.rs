@@ -346,6 +346,7 @@ async fn nobody_is_reminded_while_their_file_waits_to_be_read() {
                 channel: Channel::Upload,
                 institution: None,
                 reason: None,
+                source: None,
             };
             let country = "LAO".parse().unwrap();
             stage.act("lao-focal", Wish::Participation { round: stage.round.clone(), country, command }).await;
@@ -460,7 +461,8 @@ async fn a_service_that_is_answered_and_changes_nothing_comes_to_rest_and_says_s
     let sha256 = files::store(&*stage.ledger, bytes).await.unwrap();
     let file = ReceivedFile { sha256, name: "lao.csv".to_owned(), size: bytes.len() as u64 };
     let (submission, channel) = ("lao-1".parse().unwrap(), Channel::Upload);
-    let command = ParticipationCommand::Receive { submission, file, channel, institution: None, reason: None };
+    let command =
+        ParticipationCommand::Receive { submission, file, channel, institution: None, reason: None, source: None };
     stage
         .act("lao-focal", Wish::Participation { round: stage.round.clone(), country: "LAO".parse().unwrap(), command })
         .await;

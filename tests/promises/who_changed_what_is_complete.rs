@@ -63,7 +63,7 @@ async fn edit(log: &mut Log, n: u64, dice: &mut Dice, oracle: &mut BTreeMap<Figu
         oracle.entry(FigureKey::new(&sheet, &wish.key)).or_default().push(made);
     }
     let tables = vec![CheckedTable { table: TABLE, years: vec![sheet.year], sources: vec![sheet.source] }];
-    let complete = P::CompleteCheck { submission, tables, figures: 1, findings: Vec::new() };
+    let complete = P::CompleteCheck { submission, tables, figures: 1, findings: Vec::new(), extent: None };
     log.of("validator", country, complete).await;
 }
 

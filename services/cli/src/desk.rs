@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rondo_domain::Source;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, SheetKey};
 use rondo_domain::participation::{
@@ -16,6 +17,7 @@ use rondo_domain::{
     Command, CommandId, Country, FileHash, PersonId, QueryId, Reason, Role, RoundId, StreamId, SubmissionId, Wish, Year,
 };
 use rondo_eventlog::{Accepted, Fault, Ledger, files, ledger};
+use rondo_rules::numbers::{NoNumber, Numbers};
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_scheduler::definitions::{self, Ready};
 
@@ -138,8 +140,7 @@ impl Desk {
         country: &Country,
         name: &str,
         bytes: &[u8],
-        channel: Channel,
-        reason: Option<Reason>,
+        How { channel, reason, source }: How,
     ) -> Result<(SubmissionId, FileHash), Failure> {
         let sha256 = files::store(&*self.ledger, bytes).await?;
         let part = self.participation(round, country).await?;
@@ -149,8 +150,8 @@ impl Desk {
         let id = CommandId::of(&[round.as_str(), country.as_str(), sha256.as_str(), &again]).to_string();
         let submission: SubmissionId = format!("{}-{}", country.as_str().to_ascii_lowercase(), &id[..10]).parse()?;
         let file = ReceivedFile { sha256: sha256.clone(), name: name.to_owned(), size: bytes.len() as u64 };
-        let command =
-            ParticipationCommand::Receive { submission: submission.clone(), file, channel, institution: None, reason };
+        let (id, institution) = (submission.clone(), None);
+        let command = ParticipationCommand::Receive { submission: id, file, channel, institution, reason, source };
         self.country_command(round, country, command).await?;
         Ok((submission, sha256))
     }
@@ -194,6 +195,7 @@ impl Desk {
     /// Loads figures that were published before this log began, with their provenance.
     pub(crate) async fn load_published(&self, bytes: &[u8], provenance: &str) -> Result<usize, Failure> {
         let file = rondo_questionnaire::read_text(bytes).map_err(|e| Failure::usage(e.to_string()))?;
+        let numbers = Numbers::of(&file.rows, file.separator);
         let evidence = Evidence { sha256: files::store(&*self.ledger, bytes).await?, sheet: None };
         let mut sheets: std::collections::BTreeMap<SheetKey, Vec<CellWish>> = std::collections::BTreeMap::new();
         for row in &file.rows {
@@ -212,7 +214,13 @@ impl Desk {
                 classif1: code(&row.classif1)?,
                 classif2: code(&row.classif2)?,
             };
-            let value = row.obs_value.parse().map_err(|_| wrong(format!("`{}` is not a number", row.obs_value)))?;
+            let why = |no: NoNumber| match no {
+                NoNumber::Asked => numbers.question(),
+                NoNumber::Marker => "is not a number",
+                NoNumber::Why(why) => why,
+            };
+            let number = numbers.read(&row.obs_value);
+            let value = number.map_err(|no| wrong(format!("`{}`: {}", row.obs_value, why(no))))?.value;
             let wish = CellWish { key, was: None, is: FigureValue::of(value), cell: Some(format!("row {}", row.line)) };
             sheets.entry(sheet).or_default().push(wish);
         }
@@ -223,6 +231,14 @@ impl Desk {
         }
         Ok(file.rows.len())
     }
+}
+
+/// How a file is sent.
+pub(crate) struct How {
+    pub(crate) channel: Channel,
+    pub(crate) reason: Option<Reason>,
+    /// The source of rows that name none.
+    pub(crate) source: Option<Source>,
 }
 
 /// What is done about queries.

@@ -46,7 +46,7 @@ impl Backlog {
             }
             Event::Participation(
                 ParticipationEvent::SubmissionChecked { submission, .. }
-                | ParticipationEvent::SubmissionRejected { submission },
+                | ParticipationEvent::SubmissionRejected { submission, .. },
             ) => {
                 if let Some(arrived) = self.arrival(&round, &country, submission) {
                     self.waiting.remove(&arrived);

@@ -17,7 +17,7 @@ use rondo_rules::Sheet;
 use crate::ROLE;
 use crate::backlog::{Backlog, Work};
 use crate::intake::{self, Asked, Judge};
-use crate::recorded::Recorded;
+use crate::recorded::{self, Recorded};
 
 /// Cells in one command; a table has at most 96 by default.
 const CELLS: usize = 300;
@@ -49,20 +49,30 @@ impl Checker {
         let asked = (&round.reference_years[..], &tables[..]);
         let recorded = Recorded::read(&*self.ledger, &judge.questionnaire, country, asked, received).await?;
         let bytes = files::fetch(&*self.ledger, &received.file.sha256).await?;
-        let asked = Asked {
-            country: country.clone(),
-            years: round.reference_years.clone(),
-            tables,
-            recorded: recorded.sheets(),
+        let (outcome, extent) = match intake::read(bytes).await? {
+            Err(error) => (intake::unreadable(&judge, &error), None),
+            Ok(file) => {
+                let sourceless = received.source.is_none() && file.rows.iter().any(|row| row.source.is_empty());
+                let known = if sourceless { recorded::sources(&*self.ledger, country).await? } else { Vec::new() };
+                let asked = Asked {
+                    country: country.clone(),
+                    years: round.reference_years.clone(),
+                    tables,
+                    recorded: recorded.sheets(),
+                    said: received.source.clone(),
+                    known,
+                };
+                let (outcome, extent) = intake::judge(judge, file, asked).await?;
+                (outcome, Some(extent))
+            }
         };
-        let outcome = intake::judge(judge, bytes, asked).await?;
         let mut findings = grouped(outcome.findings);
         let mut refused = outcome.blocked || outcome.sheets.is_empty();
         if !refused {
             refused = self.record(work, received, &outcome.sheets, &recorded, &mut findings).await?;
         }
         let command = if refused {
-            ParticipationCommand::Reject { submission: id.clone(), findings: bounded(findings) }
+            ParticipationCommand::Reject { submission: id.clone(), findings: bounded(findings), extent }
         } else {
             let figures = outcome.sheets.iter().map(|sheet| sheet.cells.len()).sum();
             ParticipationCommand::CompleteCheck {
@@ -70,6 +80,7 @@ impl Checker {
                 tables: checked(&outcome.sheets),
                 figures,
                 findings: bounded(findings),
+                extent,
             }
         };
         Ok(self.report(work, command).await?.is_progress(seen))
@@ -89,7 +100,7 @@ impl Checker {
         };
         tracing::error!(submission = %id, code = rejection.code(), "the report of a check was refused: {rejection}");
         let findings = vec![TableFindings { table: None, findings: vec![refusal(&rejection)] }];
-        let reject = ParticipationCommand::Reject { submission: id.clone(), findings };
+        let reject = ParticipationCommand::Reject { submission: id.clone(), findings, extent: None };
         match self.submit(of("check without its report", reject)?).await? {
             Ok(accepted) => Ok(accepted),
             Err(rejection) => Err(Fault::Protocol(format!("the check of {id} was refused: {rejection}"))),

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use rondo_domain::figure::Extent;
 use rondo_domain::table::{Questionnaire, TableNo};
 use rondo_domain::workflow::{Bundle, Problem};
-use rondo_domain::{Country, Year};
+use rondo_domain::{Country, Source, Year};
 use rondo_eventlog::Fault;
-use rondo_rules::{Outcome, Rules, Scope, Sheet};
+use rondo_questionnaire::{ReadError, TextFile};
+use rondo_rules::{Given, Outcome, Rules, Scope, Sheet};
 
 /// A round's questionnaire and rules.
 #[derive(Debug)]
@@ -32,27 +34,37 @@ pub(crate) struct Asked {
     pub(crate) years: Vec<Year>,
     pub(crate) tables: Vec<TableNo>,
     pub(crate) recorded: Vec<Sheet>,
+    /// The source that the sender said.
+    pub(crate) said: Option<Source>,
+    /// The sources that the country has.
+    pub(crate) known: Vec<Source>,
 }
 
-/// Reads and judges a file.
-pub(crate) async fn judge(judge: Arc<Judge>, bytes: Vec<u8>, asked: Asked) -> Result<Outcome, Fault> {
+/// Reads a file.
+pub(crate) async fn read(bytes: Vec<u8>) -> Result<Result<TextFile, ReadError>, Fault> {
+    let work = move || rondo_questionnaire::read_text(&bytes);
+    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::storage("reading a file", e))
+}
+
+/// What a file that cannot be read is told.
+pub(crate) fn unreadable(judge: &Judge, error: &ReadError) -> Outcome {
+    let finding = judge.rules.unreadable(error.to_string());
+    let findings = finding.into_iter().map(|finding| (None, finding)).collect();
+    Outcome { sheets: Vec::new(), findings, blocked: true }
+}
+
+/// Judges a file.
+pub(crate) async fn judge(judge: Arc<Judge>, file: TextFile, asked: Asked) -> Result<(Outcome, Extent), Fault> {
     let work = move || {
-        let file = match rondo_questionnaire::read_text(&bytes) {
-            Ok(file) => file,
-            Err(error) => {
-                let finding = judge.rules.unreadable(error.to_string());
-                let findings = finding.into_iter().map(|finding| (None, finding)).collect();
-                return Outcome { sheets: Vec::new(), findings, blocked: true };
-            }
-        };
         let scope = Scope {
             questionnaire: &judge.questionnaire,
             country: Some(&asked.country),
             years: &asked.years,
             tables: &asked.tables,
             recorded: &asked.recorded,
+            source: asked.said.as_ref().map_or(Given::Known(&asked.known), Given::Said),
         };
-        judge.rules.check_rows(&file.rows, file.semicolons, &scope)
+        (judge.rules.check_rows(&file.rows, file.separator, &scope), file.extent)
     };
-    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::storage("reading a file", e))
+    tokio::task::spawn_blocking(work).await.map_err(|e| Fault::storage("judging a file", e))
 }

@@ -1,12 +1,12 @@
 //! What stands: the figures of a country as recorded, and as the sender of a file could see them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::event::Event;
 use rondo_domain::figure::{CellWish, Figures, SheetKey};
 use rondo_domain::participation::ReceivedSubmission;
 use rondo_domain::table::{Questionnaire, TableNo};
-use rondo_domain::{Country, Year};
+use rondo_domain::{Country, Source, Year};
 use rondo_eventlog::{Fault, Ledger, ledger};
 use rondo_rules::{Reported, Sheet};
 
@@ -18,6 +18,14 @@ pub(crate) struct RecordedSheet {
     /// As the sender could see it: what was there when the file arrived, and what the sender recorded since. What another
     /// recorded meanwhile is not in it, so that nobody overwrites unseen.
     pub(crate) seen: Figures,
+}
+
+/// The sources of every figure of a country, whatever its year.
+pub(crate) async fn sources(reader: &dyn Ledger, country: &Country) -> Result<Vec<Source>, Fault> {
+    let records = ledger::read_all(reader, &format!("figures/{country}/")).await?;
+    let sources: BTreeSet<Source> =
+        records.iter().filter_map(|record| record.stream.sheet()).map(|sheet| sheet.source).collect();
+    Ok(sources.into_iter().collect())
 }
 
 /// Every recorded sheet of a country in the years and tables that are asked.

@@ -143,11 +143,7 @@ pub fn decode(bytes: &Bytes) -> Result<Record, CodecError> {
     if read.schema > upcaster::CURRENT {
         return Err(CodecError::UnknownSchema { name, schema: read.schema, known: upcaster::CURRENT });
     }
-    let event = if read.schema == upcaster::CURRENT {
-        event(read.stream.kind(), read.event.get())?
-    } else {
-        event(read.stream.kind(), &upcaster::lift(&name, read.schema, read.event.get())?)?
-    };
+    let event = event(read.stream.kind(), &upcaster::lift(&name, read.schema, read.event.get())?)?;
     Ok(Record {
         stream: read.stream,
         version: read.version,

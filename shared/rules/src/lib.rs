@@ -5,19 +5,22 @@
 
 mod across;
 mod identities;
+pub mod numbers;
 mod precision;
 mod repair;
 mod settings;
 mod sheet;
 mod structure;
+mod whole_file;
 
 pub use settings::{Rules, read_rules};
 pub use sheet::{Reported, Sheet};
 pub use structure::Scope;
+pub use whole_file::Given;
 
 use std::collections::BTreeSet;
 
-use rondo_domain::figure::RawRow;
+use rondo_domain::figure::{RawRow, Separator};
 use rondo_domain::finding::Finding;
 use rondo_domain::table::TableNo;
 
@@ -34,8 +37,8 @@ pub struct Outcome {
 
 impl Rules {
     /// Checks the rows of a file, over what is recorded already.
-    pub fn check_rows(&self, rows: &[RawRow], semicolons: bool, scope: &Scope<'_>) -> Outcome {
-        let (sheets, mut findings) = structure::read(self, rows, semicolons, scope);
+    pub fn check_rows(&self, rows: &[RawRow], separator: Separator, scope: &Scope<'_>) -> Outcome {
+        let (sheets, mut findings) = structure::read(self, rows, separator, scope);
         let tables: BTreeSet<TableNo> = sheets.iter().map(|sheet| sheet.table).collect();
         let whole = sheet::over(scope.recorded, &sheets);
         for sheet in whole.iter().filter(|sheet| tables.contains(&sheet.table)) {

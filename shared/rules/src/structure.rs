@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rondo_domain::figure::{CellKey, FigureKey, FigureValue, ObsStatus, RawRow, Sex, SheetKey, parse_year};
+use rondo_domain::figure::{CellKey, FigureKey, FigureValue, ObsStatus, RawRow, Separator, Sex, SheetKey, parse_year};
 use rondo_domain::finding::{Finding, Verdict};
 use rondo_domain::table::{Layout, Part, Questionnaire, TableNo};
 use rondo_domain::{Code, Country, Indicator, Source, Year};
-use rust_decimal::Decimal;
 
+use crate::numbers::{NoNumber, Numbers, ascii, is_marker};
 use crate::settings::{Rules, Said};
 use crate::sheet::{Reported, Sheet};
+use crate::whole_file::{Given, WholeFile, candidates};
 
 /// What a file may be about.
 #[derive(Debug, Clone, Copy)]
@@ -25,26 +26,33 @@ pub struct Scope<'a> {
     /// What is recorded of the country already: the file is judged together with it, so that a file that brings one year or
     /// corrects one figure is held against the rest.
     pub recorded: &'a [Sheet],
+    /// The source of rows that name none.
+    pub source: Given<'a>,
 }
 
 type Findings = Vec<(Option<TableNo>, Finding)>;
 
-/// The most digits a figure may have; thousands of persons need far fewer.
-const MAX_DIGITS: usize = 18;
-
 /// Reads rows into sheets, with what is wrong about them.
-pub(crate) fn read(rules: &Rules, rows: &[RawRow], semicolons: bool, scope: &Scope<'_>) -> (Vec<Sheet>, Findings) {
-    let mut reader = Reader { rules, scope, semicolons, findings: Vec::new(), sheets: BTreeMap::new() };
+pub(crate) fn read(rules: &Rules, rows: &[RawRow], separator: Separator, scope: &Scope<'_>) -> (Vec<Sheet>, Findings) {
+    let numbers = Numbers::of(rows, separator);
+    let sources = candidates(rows, scope.source);
+    let whole = WholeFile::default();
+    let mut reader = Reader { rules, scope, numbers, sources, whole, findings: Vec::new(), sheets: BTreeMap::new() };
     for row in rows {
         reader.row(row);
     }
+    let whole = std::mem::take(&mut reader.whole);
+    reader.findings.extend(whole.findings(rules, numbers, &reader.sources, scope.source));
     (reader.sheets.into_values().collect(), reader.findings)
 }
 
 struct Reader<'a> {
     rules: &'a Rules,
     scope: &'a Scope<'a>,
-    semicolons: bool,
+    numbers: Numbers,
+    /// Those that rows without a source may be of.
+    sources: Vec<Source>,
+    whole: WholeFile,
     findings: Findings,
     sheets: BTreeMap<SheetKey, Sheet>,
 }
@@ -109,7 +117,8 @@ impl Reader<'_> {
     }
 
     fn year(&mut self, row: &RawRow) -> Option<Year> {
-        match parse_year(&row.time) {
+        let time = ascii(&row.time).unwrap_or_else(|_| row.time.as_str().into());
+        match parse_year(&time) {
             Ok(year) if self.scope.years.is_empty() || self.scope.years.contains(&year) => Some(year),
             Ok(year) => {
                 let asked = self.scope.years.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -118,7 +127,7 @@ impl Reader<'_> {
                 None
             }
             Err(_) => {
-                let buddhist = row.time.parse::<Year>().ok().filter(|year| (2443..=2742).contains(year));
+                let buddhist = time.parse::<Year>().ok().filter(|year| (2443..=2742).contains(year));
                 let hint = buddhist.map(|year| format!("; is it Buddhist era for {}?", year - 543)).unwrap_or_default();
                 let message = format!("`{}` is not a year of the common era{hint}", row.time);
                 self.fail("R02", row, None, &row.time, "four digits, common era", message);
@@ -150,6 +159,14 @@ impl Reader<'_> {
     fn source(&mut self, row: &RawRow, table: TableNo) -> Option<Source> {
         if let Ok(source) = row.source.parse() {
             return Some(source);
+        }
+        if row.source.is_empty() {
+            let [one] = &self.sources[..] else {
+                self.whole.sourceless.push(row.line);
+                return None;
+            };
+            self.whole.sourced.push(row.line);
+            return Some(one.clone());
         }
         let message = format!("`{}` is not a source code; write type and number, such as BA:741", row.source);
         self.fail("R04", row, Some(table), &row.source, "a source code", message);
@@ -211,7 +228,7 @@ impl Reader<'_> {
                 }
             },
         };
-        if row.obs_value.is_empty() {
+        if row.obs_value.is_empty() || (is_marker(&row.obs_value) && status.is_some_and(ObsStatus::explains_absence)) {
             if status.is_some_and(ObsStatus::explains_absence) {
                 return Some(FigureValue { value: None, status });
             }
@@ -220,14 +237,22 @@ impl Reader<'_> {
             self.fail("R07", row, Some(table), "blank", expected, message);
             return None;
         }
-        match number(&row.obs_value, self.semicolons) {
-            Ok(value) => Some(FigureValue { value: Some(value), status }),
-            Err(why) => {
+        let stands = (row.line, row.obs_value.clone());
+        match self.numbers.read(&row.obs_value) {
+            Ok(number) => {
+                if number.cut {
+                    self.whole.cut.push((row.line, format!("{} became {}", row.obs_value, number.value)));
+                }
+                return Some(FigureValue { value: Some(number.value), status });
+            }
+            Err(NoNumber::Asked) => self.whole.asked.push(stands),
+            Err(NoNumber::Marker) => self.whole.markers.push(stands),
+            Err(NoNumber::Why(why)) => {
                 let message = format!("`{}` {why}", row.obs_value);
                 self.fail("R06", row, Some(table), &row.obs_value, "digits and at most one decimal point", message);
-                None
             }
         }
+        None
     }
 
     fn notes(&mut self, row: &RawRow, table: TableNo) {
@@ -243,32 +268,6 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// A number as a country writes it: never with thousands separators; a decimal comma only where semicolons separate.
-fn number(text: &str, semicolons: bool) -> Result<Decimal, &'static str> {
-    let commas = text.matches(',').count();
-    let text = match (commas, semicolons) {
-        (0, _) => text.to_owned(),
-        (1, true) if !text.contains('.') => text.replace(',', "."),
-        _ => {
-            return Err(
-                "has a comma: it may be a decimal mark or a thousands separator; write a point and no separators",
-            );
-        }
-    };
-    if text.starts_with('-') {
-        return Err("is negative, which no figure of the questionnaire can be");
-    }
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.matches('.').count() <= 1;
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    if !plain || digits == 0 || text.starts_with('.') || text.ends_with('.') {
-        return Err("is not a number");
-    }
-    if digits > MAX_DIGITS {
-        return Err("has more digits than any figure can have");
-    }
-    text.parse().map_err(|_| "is not a number")
 }
 
 /// The most keys one finding names; what is missing beyond makes another finding.
@@ -351,28 +350,4 @@ fn countries(rules: &Rules, sheet: &Sheet, questionnaire: &Questionnaire) -> Vec
         }
     }
     findings
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_without_guessing() {
-        assert_eq!(number("1.072", false).unwrap().to_string(), "1.072");
-        assert_eq!(number("1,072", true).unwrap().to_string(), "1.072");
-        for (text, semicolons) in [
-            ("1,072", false),
-            ("1.234,5", true),
-            ("1 234", false),
-            ("-3", false),
-            ("", false),
-            ("1e3", false),
-            ("۱۲", false),
-            (".", false),
-            ("1234567890123456789", false),
-        ] {
-            assert!(number(text, semicolons).is_err(), "{text}");
-        }
-    }
 }

@@ -174,7 +174,9 @@ impl House {
         let file = ReceivedFile { sha256, name: "lao.csv".to_owned(), size: bytes.len() as u64 };
         let submission = id.parse().unwrap();
         let channel = Channel::Upload;
-        self.lao(person, ParticipationCommand::Receive { submission, file, channel, institution: None, reason }).await
+        let (institution, source) = (None, None);
+        let receive = ParticipationCommand::Receive { submission, file, channel, institution, reason, source };
+        self.lao(person, receive).await
     }
 
     /// Waits until every role has acted on everything and has nothing due.

@@ -101,7 +101,8 @@ impl Given {
         let findings = vec![TableFindings { table: Some(TABLE), findings: vec![finding()] }];
         let tables = vec![CheckedTable { table: TABLE, years: vec![2024], sources: vec!["FX:1".parse().unwrap()] }];
         let submission = "s1".parse().unwrap();
-        self.accepts("validator", of("LAO", P::CompleteCheck { submission, tables, figures: 1, findings })).await;
+        let check = P::CompleteCheck { submission, tables, figures: 1, findings, extent: None };
+        self.accepts("validator", of("LAO", check)).await;
         self.accepts("scheduler", of("LAO", P::AskFindings)).await;
     }
 
@@ -150,7 +151,8 @@ fn figures(country: &str, command: FiguresCommand) -> Wish {
 
 fn receive(id: &str, bytes: &[u8]) -> P {
     let file = ReceivedFile { sha256: FileHash::of(bytes), name: "f.csv".into(), size: bytes.len() as u64 };
-    P::Receive { submission: id.parse().unwrap(), file, channel: Channel::Upload, institution: None, reason: None }
+    let (submission, channel) = (id.parse().unwrap(), Channel::Upload);
+    P::Receive { submission, file, channel, institution: None, reason: None, source: None }
 }
 
 fn value(text: &str) -> FigureValue {

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use rondo_domain::calendar::Offset;
 use rondo_domain::reason::text_is_well_formed;
-use rondo_domain::{Country, PersonId, Reason, Role, RoundId};
+use rondo_domain::{Country, PersonId, Reason, Role, RoundId, Source};
 
 use crate::output::Form;
 pub(crate) use audit::*;
@@ -244,6 +244,9 @@ pub(crate) struct CheckArgs {
     /// The country that would send the files.
     #[arg(long)]
     pub(crate) country: Option<Country>,
+    /// The source of rows that name none, such as BA:741.
+    #[arg(long)]
+    pub(crate) source: Option<Source>,
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rondo_domain::calendar::Offset;
 use rondo_domain::figure::FigureKey;
 use rondo_domain::run::TaskName;
-use rondo_domain::{Country, PersonId, QueryId, ReleaseId, RoundId, SubmissionId, WorkflowId, Year};
+use rondo_domain::{Country, PersonId, QueryId, ReleaseId, RoundId, Source, SubmissionId, WorkflowId, Year};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoundVerb {
@@ -200,6 +200,9 @@ pub(crate) enum SubmissionVerb {
         /// The reason in words.
         #[arg(long, requires = "reason_code", value_parser = super::words)]
         reason: Option<String>,
+        /// The source of rows that name none, such as BA:741.
+        #[arg(long)]
+        source: Option<Source>,
     },
     /// List the submissions of a round.
     List { round: RoundId },

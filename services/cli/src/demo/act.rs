@@ -16,7 +16,7 @@ use rondo_eventlog::Ledger;
 use super::cast::{Act, Cast, PersonEntry, What};
 use super::round;
 use crate::builtin;
-use crate::desk::{Desk, QueryAct};
+use crate::desk::{Desk, How, QueryAct};
 use crate::failure::Failure;
 
 /// Registers institutions and roles as the operator does when a log is new.
@@ -114,7 +114,8 @@ async fn in_country(desk: &Desk, round: &RoundId, country: &Country, what: &What
         What::Acknowledge => ParticipationCommand::Acknowledge,
         What::Send { file, reason } => {
             let bytes = Cast::file(file)?.as_bytes();
-            desk.send(round, country, file, bytes, Channel::Upload, reason.clone()).await?;
+            let how = How { channel: Channel::Upload, reason: reason.clone(), source: None };
+            desk.send(round, country, file, bytes, how).await?;
             return Ok(());
         }
         What::Declare { tables, declaration, text } => {

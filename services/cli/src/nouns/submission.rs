@@ -9,23 +9,28 @@ use serde_json::{Value, json};
 
 use super::{audit, remark};
 use crate::args::SubmissionVerb;
-use crate::desk::Desk;
+use crate::desk::{Desk, How};
 use crate::failure::Failure;
 use crate::output::{Form, Listing, document, hint};
 use crate::receipts;
 
 pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
     match verb {
-        SubmissionVerb::Send { round, country, file, reason_code, reason } => {
+        SubmissionVerb::Send { round, country, file, reason_code, reason, source } => {
             let bytes = read(file)?;
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("file").to_owned();
             let reason =
                 reason_code.as_deref().zip(reason.clone()).map(|(code, text)| reason_of(code, text)).transpose()?;
-            let (id, sha256) = desk.send(round, country, &name, &bytes, Channel::Upload, reason).await?;
+            let how = How { channel: Channel::Upload, reason, source: source.clone() };
+            let (id, sha256) = desk.send(round, country, &name, &bytes, how).await?;
             let told = format!("Received as {id}, {} bytes, SHA-256 {sha256}.", bytes.len());
             let found = if served { checked(desk, round, country, &id).await? } else { None };
             let state = found.as_ref().map_or(SubmissionState::Received, |found| found.state);
-            document(form, json!({"submission": id, "sha256": sha256, "bytes": bytes.len(), "state": state}), &told)?;
+            let value = json!({
+                "submission": id, "sha256": sha256, "bytes": bytes.len(), "state": state,
+                "extent": found.as_ref().and_then(|found| found.extent),
+            });
+            document(form, value, &told)?;
             remark(served);
             hint(&format!("Next: rondo submission show {round} {country} {id}"));
             found.map_or(Ok(()), |found| judged(&found))
@@ -72,7 +77,7 @@ fn judged(found: &ReceivedSubmission) -> Result<(), Failure> {
     if found.state == SubmissionState::Rejected {
         let first: Vec<String> =
             findings().take(3).map(|finding| format!("{}: {}", finding.rule, finding.message)).collect();
-        let sentence = format!("the file was kept and could not be loaded; {}", first.join("; "));
+        let sentence = format!("the file was kept and could not be loaded; {}{}", first.join("; "), read_of(found));
         return Err(Failure::findings(sentence));
     }
     let questions = match count {
@@ -80,8 +85,13 @@ fn judged(found: &ReceivedSubmission) -> Result<(), Failure> {
         1 => "1 question".to_owned(),
         more => format!("{more} questions"),
     };
-    hint(&format!("Checked: {} figures loaded, {questions}.", found.figures));
+    hint(&format!("Checked: {} figures loaded, {questions}{}.", found.figures, read_of(found)));
     Ok(())
+}
+
+/// How much of a file was read, where it was.
+fn read_of(found: &ReceivedSubmission) -> String {
+    found.extent.map(|extent| format!("; {extent}")).unwrap_or_default()
 }
 
 async fn list(desk: &Desk, round: &RoundId, form: Form) -> Result<(), Failure> {
@@ -123,12 +133,13 @@ async fn show(
     })?;
     let findings: Vec<&rondo_domain::finding::Finding> = found.findings.iter().flat_map(|g| &g.findings).collect();
     let mut told = format!(
-        "{submission}: {}, {} figures, file {} (SHA-256 {}), from {}\n",
+        "{submission}: {}, {} figures, file {} (SHA-256 {}), from {}{}\n",
         json!(found.state).as_str().unwrap_or_default(),
         found.figures,
         found.file.name,
         found.file.sha256,
-        found.author
+        found.author,
+        read_of(found)
     );
     for finding in findings.iter().filter(|finding| finding.needs_answer()) {
         let place = finding.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
@@ -137,7 +148,7 @@ async fn show(
     let value: Value = json!({
         "submission": submission, "country": country, "state": found.state, "file": found.file,
         "author": found.author, "received_at": found.received_at, "figures": found.figures,
-        "findings": findings,
+        "source": found.source, "extent": found.extent, "findings": findings,
     });
     document(form, value, &told)
 }

@@ -204,7 +204,7 @@ impl Players {
             (Event::Round(RoundEvent::CountriesConfigured { participants }), _) => {
                 self.plan_answers(ready, participants, record.recorded_at)?;
             }
-            (Event::Participation(P::SubmissionRejected { submission }), Some(country)) => {
+            (Event::Participation(P::SubmissionRejected { submission, .. }), Some(country)) => {
                 let number = services::number(submission).saturating_add(1);
                 self.soon(ready, Some(&country), record.recorded_at, Act::Send(country.clone(), number))?;
             }
@@ -316,8 +316,8 @@ impl Players {
                 let code = country.as_str().to_ascii_lowercase();
                 let submission: SubmissionId = format!("{code}-rehearsed-{number}").parse()?;
                 let file = ReceivedFile { sha256, name: "answer.csv".to_owned(), size: bytes.len() as u64 };
-                let (channel, institution, reason) = (Channel::Upload, None, None);
-                let command = ParticipationCommand::Receive { submission, file, channel, institution, reason };
+                let (channel, institution, reason, source) = (Channel::Upload, None, None, None);
+                let command = ParticipationCommand::Receive { submission, file, channel, institution, reason, source };
                 (Role::FocalPoint, Some(country.clone()), of_country(country, command))
             }
             Act::Choose(country, question, choice) => {

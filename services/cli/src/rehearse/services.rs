@@ -89,14 +89,15 @@ fn checked(submission: &SubmissionId, tables: &[TableNo], years: &[Year], qualit
     let submission = submission.clone();
     let of = |table, finding| vec![TableFindings { table, findings: vec![finding] }];
     if quality == Quality::RefusedFirst {
-        return ParticipationCommand::Reject { submission, findings: of(None, found("R01", Severity::Fatal)) };
+        let findings = of(None, found("R01", Severity::Fatal));
+        return ParticipationCommand::Reject { submission, findings, extent: None };
     }
     let findings = match tables.first().filter(|_| quality == Quality::WithFindings) {
         Some(table) => of(Some(*table), found("R20", Severity::Error)),
         None => Vec::new(),
     };
     let checked = tables.iter().map(|table| CheckedTable { table: *table, years: years.to_vec(), sources: Vec::new() });
-    ParticipationCommand::CompleteCheck { submission, tables: checked.collect(), figures: 0, findings }
+    ParticipationCommand::CompleteCheck { submission, tables: checked.collect(), figures: 0, findings, extent: None }
 }
 
 fn found(rule: &str, severity: Severity) -> Finding {

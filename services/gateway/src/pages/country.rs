@@ -60,6 +60,7 @@ struct SubmissionLine {
     file: String,
     sha256: String,
     state: String,
+    extent: String,
     findings: Vec<String>,
 }
 
@@ -205,6 +206,7 @@ fn submissions(part: &Participation, country: &Country, texts: &Texts) -> Vec<Su
             file: submission.file.name.clone(),
             sha256: submission.file.sha256.to_string(),
             state: format!("{:?}", submission.state).to_lowercase(),
+            extent: submission.extent.map(|extent| extent.to_string()).unwrap_or_default(),
             findings: submission
                 .findings
                 .iter()

@@ -303,7 +303,7 @@ mod tests {
         let E::SubmissionReceived { submission, .. } = &events[1] else { panic!("a submission") };
         let submission = submission.clone();
         let checked = CheckedTable { table: TableNo(17), years: vec![2024], sources: Vec::new() };
-        events.push(E::SubmissionChecked { submission, tables: vec![checked], figures: 1 });
+        events.push(E::SubmissionChecked { submission, tables: vec![checked], figures: 1, extent: None });
         assert_eq!(waiting(&events, true).as_deref(), Some("1 table to be accepted"));
         events.push(E::TablesAccepted { tables });
         assert_eq!(waiting(&events, true), None, "nobody has asked for it yet");

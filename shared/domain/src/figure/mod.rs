@@ -1,10 +1,12 @@
 //! Figures: their key, their value, and the stream that keeps every value a figure ever had.
 
 mod decide;
+mod file;
 mod key;
 mod value;
 
 pub use decide::{CellWish, FiguresCommand, decide, judge};
+pub use file::{Extent, RawRow, Separator};
 pub use key::{CellKey, FigureKey, InvalidKey, Sex, SheetKey, parse_year};
 pub use value::{FigureValue, ObsStatus};
 
@@ -82,24 +84,4 @@ impl Figures {
             self.submissions.push(id.clone());
         }
     }
-}
-
-/// A row of figures as it was written, before anything is believed of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields are ILOSTAT's columns of these names")]
-pub struct RawRow {
-    /// The line of the file, from 1.
-    pub line: usize,
-    pub ref_area: String,
-    pub source: String,
-    pub indicator: String,
-    pub sex: String,
-    pub classif1: String,
-    pub classif2: String,
-    pub time: String,
-    pub obs_value: String,
-    pub obs_status: String,
-    pub note_classif: String,
-    pub note_indicator: String,
-    pub note_source: String,
 }

@@ -22,13 +22,13 @@ pub(super) fn decide(state: &Participation, country: &Country, command: &C) -> R
                 Ok(Vec::new())
             }
         }
-        C::Reject { submission, findings } => {
+        C::Reject { submission, findings, extent } => {
             require_open(state, submission)?;
             let mut events = recorded(submission, findings)?;
-            events.push(E::SubmissionRejected { submission: submission.clone() });
+            events.push(E::SubmissionRejected { submission: submission.clone(), extent: *extent });
             Ok(events)
         }
-        C::CompleteCheck { submission, tables, figures, findings } => {
+        C::CompleteCheck { submission, tables, figures, findings, extent } => {
             require_open(state, submission)?;
             if let Some(table) = tables.iter().find(|checked| !state.tables.contains_key(&checked.table)) {
                 return Err(Rejection::UnknownTable { country: country.to_string(), table: table.table.to_string() });
@@ -38,6 +38,7 @@ pub(super) fn decide(state: &Participation, country: &Country, command: &C) -> R
                 submission: submission.clone(),
                 tables: tables.clone(),
                 figures: *figures,
+                extent: *extent,
             });
             let covered: Vec<TableNo> = tables.iter().map(|checked| checked.table).collect();
             events.extend(corrected(state, submission, &covered, findings));

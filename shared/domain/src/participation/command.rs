@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{Answer, Channel, CheckedTable, Declaration, ReceivedFile, TableFindings};
+use crate::figure::Extent;
 use crate::finding::Finding;
 use crate::table::TableNo;
-use crate::{InstitutionId, NoticeId, PersonId, QueryId, Reason, ReleaseId, SubmissionId};
+use crate::{InstitutionId, NoticeId, PersonId, QueryId, Reason, ReleaseId, Source, SubmissionId};
 
 /// What can be wished of a participation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub enum ParticipationCommand {
         institution: Option<InstitutionId>,
         /// The reason of any change.
         reason: Option<Reason>,
+        /// The source of the rows that name none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Source>,
     },
     /// Have it checked.
     RequestCheck {
@@ -60,6 +64,9 @@ pub enum ParticipationCommand {
         submission: SubmissionId,
         /// Why.
         findings: Vec<TableFindings>,
+        /// How much of it was read, if it could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extent: Option<Extent>,
     },
     /// The check is done.
     CompleteCheck {
@@ -71,6 +78,9 @@ pub enum ParticipationCommand {
         figures: usize,
         /// What the rules found.
         findings: Vec<TableFindings>,
+        /// How much of it was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extent: Option<Extent>,
     },
     /// Choose an answer to a question of the workflow.
     Choose {

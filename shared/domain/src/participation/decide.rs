@@ -86,7 +86,7 @@ fn takes_answers(state: &Participation, round: &RoundId, context: &Context<'_>) 
 }
 
 fn receive(state: &Participation, round: &RoundId, command: &C, context: &Context<'_>) -> Result<Vec<E>, Rejection> {
-    let C::Receive { submission, file, channel, institution, reason } = command else { return Ok(Vec::new()) };
+    let C::Receive { submission, file, channel, institution, reason, source } = command else { return Ok(Vec::new()) };
     context.require_role(SENDERS, "send a submission")?;
     takes_answers(state, round, context)?;
     let same = |other: &&super::ReceivedSubmission| {
@@ -111,6 +111,7 @@ fn receive(state: &Participation, round: &RoundId, command: &C, context: &Contex
         channel: *channel,
         institution: institution.clone().or_else(|| context.actor.institution.clone()),
         reason: reason.clone(),
+        source: source.clone(),
     }])
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::figure::Extent;
 use crate::finding::Finding;
 use crate::table::TableNo;
 use crate::{FileHash, InstitutionId, NoticeId, PersonId, QueryId, Reason, ReleaseId, Source, SubmissionId, Year};
@@ -157,6 +158,9 @@ pub enum ParticipationEvent {
         /// The reason of any change it makes to earlier figures.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
+        /// The source of its rows that name none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Source>,
     },
     /// The file shall be read and checked.
     CheckRequested {
@@ -174,6 +178,9 @@ pub enum ParticipationEvent {
     SubmissionRejected {
         /// Which.
         submission: SubmissionId,
+        /// How much of it was read, if it could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extent: Option<Extent>,
     },
     /// The file was read, its figures recorded and checked.
     SubmissionChecked {
@@ -183,6 +190,9 @@ pub enum ParticipationEvent {
         tables: Vec<CheckedTable>,
         /// How many figures it holds.
         figures: usize,
+        /// How much of it was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extent: Option<Extent>,
     },
     /// Tables were declared to have no figures.
     TablesDeclared {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Answer, Declaration, ReceivedFile, TableFindings};
+use crate::figure::Extent;
 use crate::finding::Finding;
 use crate::table::TableNo;
 use crate::{InstitutionId, PersonId, Reason, Source, Year};
@@ -109,6 +110,10 @@ pub struct ReceivedSubmission {
     pub findings: Vec<TableFindings>,
     /// How many figures it holds, once checked.
     pub figures: usize,
+    /// The source of its rows that name none.
+    pub source: Option<Source>,
+    /// How much of it was read, once checked.
+    pub extent: Option<Extent>,
 }
 
 /// Where a table stands.

@@ -10,6 +10,7 @@ use super::parts::{
     OwedTable, ParticipationState, Query, QueryState, ReceivedSubmission, SubmissionState, TableState, Turn,
 };
 use crate::event::Stamp;
+use crate::figure::Extent;
 use crate::finding::Finding;
 use crate::table::TableNo;
 use crate::{PersonId, QueryId, ReleaseId, SubmissionId};
@@ -130,8 +131,14 @@ impl Participation {
         }
     }
 
+    fn was_read(&mut self, submission: &SubmissionId, extent: Option<Extent>) {
+        if let Some(received) = self.submissions.get_mut(submission) {
+            received.extent = extent;
+        }
+    }
+
     fn receive(&mut self, event: &ParticipationEvent, stamp: &Stamp<'_>) {
-        let ParticipationEvent::SubmissionReceived { submission, file, institution, reason, .. } = event else {
+        let ParticipationEvent::SubmissionReceived { submission, file, institution, reason, source, .. } = event else {
             return;
         };
         let received = ReceivedSubmission {
@@ -144,6 +151,8 @@ impl Participation {
             position: stamp.position,
             findings: Vec::new(),
             figures: 0,
+            source: source.clone(),
+            extent: None,
         };
         self.submissions.insert(submission.clone(), received);
     }
@@ -174,14 +183,18 @@ impl Participation {
             }
             E::SubmissionReceived { .. } => self.receive(event, stamp),
             E::CheckRequested { submission } => self.settle(submission, SubmissionState::CheckRequested),
-            E::SubmissionRejected { submission } => self.settle(submission, SubmissionState::Rejected),
+            E::SubmissionRejected { submission, extent } => {
+                self.settle(submission, SubmissionState::Rejected);
+                self.was_read(submission, *extent);
+            }
             E::FindingsRecorded { submission, findings } => {
                 if let Some(received) = self.submissions.get_mut(submission) {
                     received.findings.push(findings.clone());
                 }
             }
-            E::SubmissionChecked { submission, tables, figures } => {
+            E::SubmissionChecked { submission, tables, figures, extent } => {
                 self.checked(submission, tables, *figures, stamp);
+                self.was_read(submission, *extent);
             }
             E::TablesDeclared { tables, declaration, .. } => {
                 for table in self.owed(tables) {
