@@ -1,8 +1,10 @@
 //! Cron on the local wall clock: every wall-clock occurrence becomes an instant by our own rules for gap and fold.
 //!
-//! Five fields (minute, hour, day of month, month, day of week by name). A time in the gap of a clock change runs right
-//! after it; a time in the fold runs once, the first time. A schedule without a next occurrence is refused when read.
+//! Five fields (minute, hour, day of month, month, day of week by name). Where both a day of the month and one of the week are
+//! said, both have to hold. `L` is the last day of the month. A time in the gap of a clock change runs right after it; a time in
+//! the fold runs once, the first time. A schedule without a next occurrence is refused when read.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -34,28 +36,47 @@ pub enum CronError {
 
 /// A schedule.
 #[derive(Debug, Clone)]
-pub struct Schedule(cron::Schedule);
+pub struct Schedule {
+    schedule: cron::Schedule,
+    /// Whether it comes on the last day of a month alone.
+    on_last: bool,
+}
+
+/// The day of the month that is its last one.
+const LAST: &str = "L";
+
+/// The days of a month of which one is the last.
+const MAYBE_LAST: &str = "28-31";
+
+/// Occurrences looked through for one on the last day of a month: all hours of such days of more years than weekdays take to
+/// come round.
+const LOOKED_THROUGH: usize = 50_000;
 
 impl FromStr for Schedule {
     type Err = CronError;
     fn from_str(text: &str) -> Result<Self, CronError> {
         let malformed = |why: String| CronError::Malformed { text: text.to_owned(), why };
         let fields: Vec<&str> = text.split_whitespace().collect();
-        let [_, _, _, _, weekday] = fields[..] else {
+        let [minute, hour, day, month, weekday] = fields[..] else {
             return Err(malformed(format!("it has {} fields", fields.len())));
         };
+        let on_last = day == LAST;
+        if !on_last && day.contains(LAST) {
+            return Err(malformed("`L`, the last day of the month, stands alone".to_owned()));
+        }
         if weekday.bytes().any(|b| b.is_ascii_digit()) {
             return Err(CronError::NumberedWeekday(text.to_owned()));
         }
         // What the library says goes over several lines, with a mark below a text that is not the one written here.
-        let with_seconds = format!("0 {text}");
+        let day = if on_last { MAYBE_LAST } else { day };
+        let with_seconds = format!("0 {minute} {hour} {day} {month} {weekday}");
         let first_line = |e: cron::error::Error| {
             let told = e.to_string().lines().next().unwrap_or_default().to_owned();
             // It repeats what it was given when it has nothing else to say.
             malformed(if told == with_seconds { "a field is out of its range".to_owned() } else { told })
         };
         let schedule = cron::Schedule::from_str(&with_seconds).map_err(first_line)?;
-        let schedule = Self(schedule);
+        let schedule = Self { schedule, on_last };
         if schedule.after(DateTime::constant(2000, 1, 1, 0, 0, 0, 0)).is_none() {
             return Err(CronError::Never(text.to_owned()));
         }
@@ -69,9 +90,22 @@ impl Schedule {
         // The cron crate reckons in chrono; as a fixed UTC date-time it is a plain wall clock without a zone.
         let seconds = TimeZone::UTC.to_timestamp(after).ok()?.as_second();
         let from = chrono_utc(seconds)?;
-        let next = self.0.after(&from).next()?;
-        let instant = Timestamp::from_second(next.timestamp()).ok()?;
-        Some(TimeZone::UTC.to_datetime(instant))
+        let all = self.schedule.after(&from).filter_map(|next| {
+            let instant = Timestamp::from_second(next.timestamp()).ok()?;
+            Some(TimeZone::UTC.to_datetime(instant))
+        });
+        all.take(LOOKED_THROUGH).find(|next| !self.on_last || next.date() == next.date().last_of_month())
+    }
+
+    /// The months from 1 to 12 in which it occurs in a year.
+    fn months_of(&self, year: i16) -> BTreeSet<i8> {
+        let mut months = BTreeSet::new();
+        let mut at = Date::new(year - 1, 12, 31).ok().map(|day| day.at(23, 59, 59, 0));
+        while let Some(next) = at.and_then(|at| self.after(at)).filter(|next| next.year() == year) {
+            months.insert(next.month());
+            at = Some(next.date().last_of_month().at(23, 59, 59, 0));
+        }
+        months
     }
 
     /// Whether there is an hour between any two occurrences; the first of them show it, as each hour has the same minutes.
@@ -112,17 +146,62 @@ pub fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-/// Tries every cron expression of a definition, whose file has this text.
-///
-/// # Errors
-/// The first that is not a schedule, at its place.
-pub fn check(definition: &Definition, text: &str) -> Result<(), Problem> {
+/// Which of the months that an expression names it leaves out because they have no such day, in words; nothing where it leaves
+/// out none.
+pub fn left_out(expression: &str) -> Option<String> {
+    const NAMES: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    // One that is a leap year, and one that is none.
+    const YEARS: [i16; 2] = [2027, 2028];
+    let [_, _, day, month, _] = expression.split_whitespace().collect::<Vec<_>>()[..] else { return None };
+    let of = |day: &str| format!("0 0 {day} {month} *").parse::<Schedule>().ok();
+    let (named, meant) = (of("1")?, of(day)?);
+    let [without, with_leap_day] = YEARS.map(|year| &named.months_of(year) - &meant.months_of(year));
+    let told = |month: &i8| {
+        let name = NAMES.get(usize::try_from(*month - 1).unwrap_or_default()).copied().unwrap_or_default();
+        if with_leap_day.contains(month) { name.to_owned() } else { format!("{name} (but for leap years)") }
+    };
+    let told: Vec<String> = without.iter().map(told).collect();
+    let (last, first) = told.split_last()?;
+    let all = if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
+    Some(format!("`{expression}` leaves out {all}: there is no such day. The last day of every month is `{LAST}`"))
+}
+
+/// What whoever writes a definition may not have meant by its schedules, in sentences.
+pub fn remarks(definition: &Definition) -> Vec<String> {
+    expressions(definition)
+        .filter_map(|(name, expression)| left_out(expression).map(|told| format!("In `{name}`: {told}.")))
+        .collect()
+}
+
+/// Every cron expression of a definition, and the milestone or step it is of.
+fn expressions(definition: &Definition) -> impl Iterator<Item = (&str, &String)> {
     let milestones = definition.milestones.values().map(|milestone| (milestone.id.as_str(), &milestone.cron));
     let steps = definition.steps.iter().filter_map(|step| match &step.trigger {
         Trigger::Cron { expression, .. } => Some((step.id.as_str(), expression)),
         _ => None,
     });
-    for (name, expression) in milestones.chain(steps) {
+    milestones.chain(steps)
+}
+
+/// Tries every cron expression of a definition, whose file has this text.
+///
+/// # Errors
+/// The first that is not a schedule, at its place.
+pub fn check(definition: &Definition, text: &str) -> Result<(), Problem> {
+    for (name, expression) in expressions(definition) {
         let offset = text.find(&format!("\"{expression}\"")).unwrap_or(0);
         let hourly = |schedule: Schedule| {
             if schedule.is_hourly_at_most() { Ok(()) } else { Err(CronError::TooOften(expression.clone())) }
@@ -156,6 +235,35 @@ mod tests {
         assert!(["* * * * *", "0,30 9 * * MON", "*/59 9 1 1 *"].iter().all(|text| often(text)));
         assert!(!["0 * * * *", "59 9 15-21 9 MON"].iter().any(|text| often(text)));
         assert!(matches!(Schedule::from_str("99 9 * * MON"), Err(CronError::Malformed { .. })));
+    }
+
+    #[test]
+    fn the_last_day_of_a_month_can_be_said_and_both_days_have_to_hold() {
+        let days = |text: &str, count: usize| {
+            let schedule: Schedule = text.parse().unwrap();
+            let next = |at: &DateTime| schedule.after(*at);
+            std::iter::successors(next(&datetime(2026, 12, 31, 23, 0, 0, 0)), next).take(count).collect::<Vec<_>>()
+        };
+        let at = |year, month, day| datetime(year, month, day, 9, 0, 0, 0);
+        assert_eq!(days("0 9 L * *", 4), [at(2027, 1, 31), at(2027, 2, 28), at(2027, 3, 31), at(2027, 4, 30)]);
+        assert_eq!(days("0 9 L 2 *", 2), [at(2027, 2, 28), at(2028, 2, 29)]);
+        // A day of the month and one of the week: both, not either.
+        assert_eq!(days("0 9 L * FRI", 2), [at(2027, 4, 30), at(2027, 12, 31)]);
+        assert_eq!(days("0 9 13 * FRI", 2), [at(2027, 8, 13), at(2028, 10, 13)]);
+        assert!(matches!(Schedule::from_str("0 9 15,L * *"), Err(CronError::Malformed { .. })));
+        assert_eq!("0 9 L 2 *".parse::<Schedule>().unwrap().first_in(2028), Some(at(2028, 2, 29)));
+    }
+
+    #[test]
+    fn months_that_have_no_such_day_are_said() {
+        let told = |text: &str| left_out(text).unwrap_or_default();
+        let short = "February, April, June, September and November: there is no such day";
+        assert!(told("0 9 31 * *").contains(&format!("leaves out {short}")), "{}", told("0 9 31 * *"));
+        assert!(told("0 9 30 1-3 *").contains("leaves out February: "), "{}", told("0 9 30 1-3 *"));
+        assert!(told("0 9 29 * MON").contains("leaves out February (but for leap years): "));
+        for whole in ["0 9 28 * *", "0 9 L * *", "59 23 31 10 *", "0 9 * * MON", "0 9 15,31 * *"] {
+            assert_eq!(left_out(whole), None, "{whole}");
+        }
     }
 
     #[test]

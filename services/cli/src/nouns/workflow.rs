@@ -28,6 +28,8 @@ pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
         rules.list().count(),
         bundle.hash()
     );
+    let remarks = rondo_scheduler::cron::remarks(definition);
+    told.extend(remarks.iter().map(|remark| format!("  {remark}\n")));
     let plan = year.map(|year| ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))).transpose()?;
     if let Some(plan) = &plan {
         ready.every_step_is_dated(plan).map_err(|e| Failure::usage(e.to_string()))?;
@@ -48,6 +50,7 @@ pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
     }
     let value = json!({
         "workflow": definition.id, "definition": bundle.hash(), "steps": definition.steps.len(), "plan": plan,
+        "remarks": remarks,
     });
     document(form, value, &told)
 }
