@@ -87,10 +87,16 @@ fn each_country_hears_what_its_answers_make_due() {
     assert!(events.iter().all(|event| event["kind"] != "refused"), "nobody tries what cannot be done");
     for reminder in events.iter().filter(|event| event["what"].as_str().unwrap().starts_with("reminder-")) {
         let local = reminder["local"].as_str().unwrap();
+        let day = local[..10].parse::<jiff::civil::Date>().unwrap().strftime("%a").to_string();
         let rest = if reminder["country"] == "BRN" { ["Fri", "Sun"] } else { ["Sat", "Sun"] };
         // Two minutes are waited, so that what else is due to a person goes in the same mail.
-        assert!(local.ends_with("09:02") && !rest.contains(&&local[..3]), "{reminder}");
-        assert!(!reminder["why"].as_str().unwrap().is_empty());
+        assert!(local[11..].starts_with("09:02:00+") && !rest.contains(&day.as_str()), "{reminder}");
+    }
+    for event in &events {
+        assert!(!event["why"].as_str().unwrap().is_empty(), "everything has its reason: {event}");
+        // ISO 8601 with its offset: the same instant, on the clock of the zone.
+        let local: jiff::Timestamp = event["local"].as_str().unwrap().parse().unwrap();
+        assert_eq!(local, event["at"].as_str().unwrap().parse().unwrap(), "{event}");
     }
     let answered = played(folder.path(), &ANSWERS.replace("\"never\"", "\"+1 working day\""));
     let late = of(&answered, "MMR", "mail");

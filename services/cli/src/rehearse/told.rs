@@ -11,6 +11,7 @@ use rondo_domain::participation::ParticipationEvent as P;
 use rondo_domain::release::ReleaseEvent;
 use rondo_domain::round::{Participant, RoundEvent, RoundPlan};
 use rondo_domain::run::{Outcome, RunEvent};
+use rondo_domain::workflow::Action;
 use rondo_domain::{Country, Role, StreamId};
 use rondo_eventlog::Record;
 use rondo_scheduler::definitions::Ready;
@@ -61,7 +62,7 @@ pub(super) fn print(stage: &Stage, all: &[Told], form: Form) -> Result<(), Failu
     let ready = &stage.ready;
     // Who reads a table wants what happens; what does not is for programs.
     let shown = all.iter().filter(|told| matches!(form, Form::Json | Form::Jsonl) || told.kind != "skipped");
-    let entries: Vec<Value> = shown.map(|told| entry(ready, told)).collect();
+    let entries: Vec<Value> = shown.map(|told| entry(ready, told, form)).collect();
     if matches!(form, Form::Json) {
         let value = json!({
             "workflow": ready.definition.id, "year": stage.year, "events": entries, "totals": totals(all),
@@ -93,7 +94,7 @@ pub(super) fn difference(stage: &Stage, without: &[Told], with: &[Told], form: F
     let entries = changed
         .iter()
         .map(|(told, mark)| {
-            let mut entry = entry(&stage.ready, told);
+            let mut entry = entry(&stage.ready, told, form);
             entry["change"] = json!(mark);
             entry
         })
@@ -115,13 +116,19 @@ pub(super) fn difference(stage: &Stage, without: &[Told], with: &[Told], form: F
 /// A page that prints.
 pub(super) fn page(stage: &Stage, all: &[Told]) -> Printed {
     let row = |told: &Told| {
-        let entry = entry(&stage.ready, told);
+        let entry = entry(&stage.ready, told, Form::Table);
         let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
         [text("local"), text("zone"), text("country"), text("kind"), text("what"), text("why")].to_vec()
     };
     let mut months: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
     for told in all.iter().filter(|told| told.kind != "skipped") {
-        let month = entry(&stage.ready, told)["local"].as_str().unwrap_or_default().chars().skip(4).take(7).collect();
+        let month = entry(&stage.ready, told, Form::Table)["local"]
+            .as_str()
+            .unwrap_or_default()
+            .chars()
+            .skip(4)
+            .take(7)
+            .collect();
         months.entry(month).or_default().push(row(told));
     }
     let columns = ["Local time", "Of", "Country", "Kind", "What", "Why"].map(words).to_vec();
@@ -162,13 +169,15 @@ pub(super) fn calendar(stage: &Stage, all: &[Told]) -> String {
     calendar.done().to_string()
 }
 
-fn entry(ready: &Ready, told: &Told) -> Value {
+/// What happens, as an entry: its local time for programs by ISO 8601 with its offset, for people with the day of the week.
+fn entry(ready: &Ready, told: &Told, form: Form) -> Value {
     // A country without a calendar was refused when the workflow was read.
     let clock = ready.calendar(told.country.as_ref().unwrap_or(&ready.definition.home)).ok();
-    let local = clock.map(|clock| clock.zone.to_datetime(told.at));
+    let local = clock.map(|clock| told.at.to_zoned(clock.zone.clone()));
+    let form = if form == Form::Table { "%a %Y-%m-%d %H:%M" } else { "%Y-%m-%dT%H:%M:%S%:z" };
     json!({
         "at": told.at,
-        "local": local.map(|local| local.strftime("%a %Y-%m-%d %H:%M").to_string()),
+        "local": local.map(|local| local.strftime(form).to_string()),
         "zone": clock.map(|clock| &clock.zone_name),
         "country": told.country, "kind": told.kind, "what": told.what, "why": told.why,
     })
@@ -207,7 +216,15 @@ fn of_record(known: Known<'_>, record: &Record, brief: Option<&NoticeBrief>) -> 
     let of = |country: Option<Country>, kind, what: String, why: String| {
         Some(Told { at: record.recorded_at, country, kind, what, why })
     };
-    let plain = |kind, what: &str| of(None, kind, what.to_owned(), String::new());
+    let definition = &known.0.definition;
+    let said = |(what, why): (&str, Why<'_>), country: Option<Country>, kind| {
+        let why = match why {
+            Why::Step(does) => definition.steps.iter().find(|step| does(&step.action)).map(|step| step.why.clone()),
+            Why::Because(why) => Some(why.to_owned()),
+        };
+        let why = why.unwrap_or_else(|| "a person did so".to_owned());
+        of(country, kind, what.to_owned(), why)
+    };
     let one = match &record.event {
         Event::Round(RoundEvent::RoundConfigured { plan, .. }) => return dates(plan),
         Event::Round(RoundEvent::CountriesConfigured { participants }) => return deadlines(participants).collect(),
@@ -215,10 +232,8 @@ fn of_record(known: Known<'_>, record: &Record, brief: Option<&NoticeBrief>) -> 
             let when = is.local.strftime("%a %-d %b %Y %H:%M");
             of(Some(country.clone()), "date", format!("the deadline is moved to {when}"), is.explanation())
         }
-        Event::Round(event) => round(event).and_then(|what| plain("round", what)),
-        Event::Participation(event) => {
-            answer(event).and_then(|what| of(record.stream.country(), "answer", what.to_owned(), String::new()))
-        }
+        Event::Round(event) => round(event).and_then(|told| said(told, None, "round")),
+        Event::Participation(event) => answer(event).and_then(|told| said(told, record.stream.country(), "answer")),
         Event::Notice(event) => brief.and_then(|brief| {
             let (kind, what, why) = mail(known, event, brief)?;
             of(brief.country.clone(), kind, what, why)
@@ -226,7 +241,7 @@ fn of_record(known: Known<'_>, record: &Record, brief: Option<&NoticeBrief>) -> 
         Event::Run(event) => {
             run(known.0, event).and_then(|(kind, what, why)| of(record.stream.country(), kind, what, why))
         }
-        Event::Release(event) => release(event).and_then(|what| plain("release", what)),
+        Event::Release(event) => release(event).and_then(|told| said(told, None, "release")),
         Event::Network(_) | Event::Figures(_) => None,
     };
     one.into_iter().collect()
@@ -247,30 +262,48 @@ fn date(country: Option<Country>, what: String, moment: &Moment) -> Told {
     Told { at: moment.at, country, kind: "date", what, why: moment.explanation() }
 }
 
-fn round(event: &RoundEvent) -> Option<&'static str> {
-    match event {
-        RoundEvent::RoundLaunched {} => Some("the round begins"),
-        RoundEvent::RoundClosing {} => Some("late answers only"),
-        RoundEvent::RoundClosed {} => Some("no more answers are taken"),
-        RoundEvent::RoundFinalising {} => Some("countries confirm, and the release is prepared"),
-        RoundEvent::RoundPublished { .. } => Some("the round is published"),
-        _ => None,
-    }
+/// Why something happens: a step of the workflow does it, and says why; or in words.
+enum Why<'w> {
+    Step(fn(&Action) -> bool),
+    Because(&'w str),
 }
 
-fn answer(event: &P) -> Option<&'static str> {
-    match event {
-        P::SubmissionReceived { .. } => Some("its file comes"),
-        P::ChoiceMade { .. } => Some("it answers"),
-        P::SubmissionRejected { .. } => Some("its file is not taken"),
-        P::QueryOpened { .. } => Some("it is asked about a failed rule"),
-        P::QueryAnswered { .. } => Some("it explains"),
-        P::QueryAccepted { .. } => Some("its explanation is accepted"),
-        P::TablesAccepted { .. } => Some("its tables are accepted"),
-        P::CountryConfirmed {} => Some("it confirms its tables"),
-        P::ParticipationClosed { .. } => Some("its part is closed without an answer"),
-        _ => None,
-    }
+fn round(event: &RoundEvent) -> Option<(&'static str, Why<'_>)> {
+    use Why::{Because, Step};
+    Some(match event {
+        RoundEvent::RoundLaunched {} => ("the round begins", Step(|does| *does == Action::Launch)),
+        RoundEvent::RoundClosing {} => ("late answers only", Step(|does| *does == Action::BeginClosing)),
+        RoundEvent::RoundClosed {} => ("no more answers are taken", Step(|does| *does == Action::Close)),
+        RoundEvent::RoundFinalising {} => {
+            ("countries confirm, and the release is prepared", Step(|does| *does == Action::Finalise))
+        }
+        RoundEvent::RoundPublished { .. } => ("the round is published", Because("its release is out")),
+        _ => return None,
+    })
+}
+
+fn answer(event: &P) -> Option<(&'static str, Why<'_>)> {
+    let (what, why) = match event {
+        P::SubmissionReceived { .. } => {
+            ("its file comes", "the country answers on the day that this rehearsal has for it")
+        }
+        P::ChoiceMade { .. } => ("it answers", "the country answers on the day that this rehearsal has for it"),
+        P::SubmissionRejected { .. } => {
+            ("its file is not taken", "the file fails a rule that keeps it from being loaded")
+        }
+        P::QueryOpened { .. } => {
+            ("it is asked about a failed rule", "its figures fail a rule, and nobody has explained it")
+        }
+        P::QueryAnswered { .. } => ("it explains", "it was asked about a failed rule"),
+        P::QueryAccepted { .. } => ("its explanation is accepted", "in this rehearsal every explanation is enough"),
+        P::TablesAccepted { .. } => ("its tables are accepted", "they came, and no question about them is open"),
+        P::CountryConfirmed {} => ("it confirms its tables", "it was asked to confirm what was accepted"),
+        P::ParticipationClosed { reason, .. } => {
+            return Some(("its part is closed without an answer", Why::Because(reason)));
+        }
+        _ => return None,
+    };
+    Some((what, Why::Because(why)))
 }
 
 /// The language in which somebody is written to, as the workflow has it.
@@ -324,12 +357,19 @@ fn run(ready: &Ready, event: &RunEvent) -> Option<(&'static str, String, String)
     }
 }
 
-fn release(event: &ReleaseEvent) -> Option<&'static str> {
-    match event {
-        ReleaseEvent::ReleasePrepared { .. } => Some("the release is put together"),
-        ReleaseEvent::ReleaseApproved {} => Some("the release is approved"),
-        ReleaseEvent::ReleaseCleared {} => Some("the release is cleared"),
-        ReleaseEvent::ReleasePublished { .. } => Some("the release is out"),
-        ReleaseEvent::ReleaseBegun {} => None,
-    }
+fn release(event: &ReleaseEvent) -> Option<(&'static str, Why<'_>)> {
+    use Why::{Because, Step};
+    Some(match event {
+        ReleaseEvent::ReleasePrepared { .. } => {
+            ("the release is put together", Step(|does| *does == Action::PrepareRelease))
+        }
+        ReleaseEvent::ReleaseApproved {} => {
+            ("the release is approved", Because("somebody who wrote none of its figures agrees to it"))
+        }
+        ReleaseEvent::ReleaseCleared {} => {
+            ("the release is cleared", Because("somebody else than who approved it lets it go out"))
+        }
+        ReleaseEvent::ReleasePublished { .. } => ("the release is out", Step(|does| *does == Action::Publish)),
+        ReleaseEvent::ReleaseBegun {} => return None,
+    })
 }
