@@ -86,6 +86,11 @@ fn known_days_are_as_people_know_them() {
     assert!(!works("MY-01", date(2024, 11, 1)) && works("MY-01", date(2024, 11, 3)));
     assert!(works("MY-01", date(2025, 11, 7)) && !works("MY-01", date(2025, 11, 9)));
     assert!(!works("MY-03", date(2025, 11, 7)) && works("MY-03", date(2025, 11, 9)));
+    // Offices of the government rest on joint leave days in Indonesia, at the Royal Ploughing Ceremony in Thailand, and when the
+    // government of Timor-Leste gives a day.
+    assert!(!works("IDN", date(2025, 12, 26)) && !works("IDN", date(2026, 3, 20)) && !works("IDN", date(2027, 12, 24)));
+    assert!(!works("THA", date(2026, 5, 13)));
+    assert!(!works("TLS", date(2024, 12, 24)) && !works("TLS", date(2025, 1, 2)) && works("TLS", date(2025, 1, 3)));
     // A place keeps the holidays of its country.
     assert!(!works("MY-03", date(2025, 9, 16)), "Malaysia Day");
 }
