@@ -10,7 +10,7 @@ use rondo_domain::table::Questionnaire;
 use rondo_domain::workflow::{Bundle, Definition, read_definition};
 use rondo_domain::world::World;
 use rondo_eventlog::{Fault, Ledger, files};
-use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::lifecycle::{Stop, with_sources};
 use rondo_runtime::subscription::Subscription;
 use tokio::sync::watch;
 
@@ -54,18 +54,30 @@ impl Projection {
             if self.texts.read().unwrap_or_else(PoisonError::into_inner).contains_key(&hash) {
                 continue;
             }
-            let bundle = Bundle::from_bytes(&files::fetch(ledger, &hash).await?)
-                .map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
-            let unreadable = |e| Fault::storage(format!("the workflow {hash}"), e);
-            let texts = Texts {
-                definition: Some(read_definition(&bundle).map_err(unreadable)?),
-                questionnaire: rondo_questionnaire::read_questionnaire(&bundle).map_err(unreadable)?,
-                calendars: Calendars::read(&bundle).map_err(unreadable)?,
+            let texts = match texts(ledger, &hash).await {
+                Ok(texts) => texts,
+                Err(fault) if fault.is_passing() => return Err(fault),
+                Err(fault) => {
+                    // Its rounds are shown without what it says; other rounds are shown whole.
+                    tracing::error!("the workflow {hash} cannot be read: {}", with_sources(&fault));
+                    Texts::default()
+                }
             };
             self.texts.write().unwrap_or_else(PoisonError::into_inner).insert(hash, Arc::new(texts));
         }
         Ok(())
     }
+}
+
+async fn texts(ledger: &dyn Ledger, hash: &FileHash) -> Result<Texts, Fault> {
+    let bundle = Bundle::from_bytes(&files::fetch(ledger, hash).await?)
+        .map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
+    let unreadable = |e| Fault::storage(format!("the workflow {hash}"), e);
+    Ok(Texts {
+        definition: Some(read_definition(&bundle).map_err(unreadable)?),
+        questionnaire: rondo_questionnaire::read_questionnaire(&bundle).map_err(unreadable)?,
+        calendars: Calendars::read(&bundle).map_err(unreadable)?,
+    })
 }
 
 /// A projection, and the work that keeps it up to date.

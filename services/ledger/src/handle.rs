@@ -277,6 +277,7 @@ impl Ledger for LedgerHandle {
             let beside = "the key is changed beside the log, with no server running: rondo audit key rotate".to_owned();
             return Err(Fault::Refused(beside).into());
         }
+        crate::wished::possible(self, &command).await?;
         self.hand_over(command).await
     }
 

@@ -26,6 +26,7 @@ mod store;
 pub mod time;
 mod tree;
 pub mod upkeep;
+mod wished;
 
 pub use directory::{DataDirectory, OpenError, has_note};
 pub use handle::LedgerHandle;

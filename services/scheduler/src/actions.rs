@@ -259,7 +259,8 @@ fn validate(world: &World, key: &RunKey) -> (Commands, Outcome) {
 }
 
 fn ask(key: &RunKey, occurrence: &Occurrence) -> Option<Command> {
-    of_country(key, &["ask", &occurrence.of], ParticipationCommand::AskFindings)
+    let cause = ["ask", occurrence.step.as_str(), &occurrence.of];
+    of_country(key, &cause, ParticipationCommand::AskFindings)
 }
 
 /// The first release of a round.

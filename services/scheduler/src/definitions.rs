@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use rondo_domain::calendar::{CalendarError, Calendars};
-use rondo_domain::round::Round;
+use rondo_domain::calendar::{CalendarChange, CalendarError, Calendars};
+use rondo_domain::round::{Round, RoundState};
 use rondo_domain::workflow::{Bundle, Definition, Problem, read_definition};
 use rondo_domain::{Country, FileHash};
 use rondo_eventlog::{Fault, Ledger, files};
+use rondo_runtime::lifecycle::with_sources;
 
 use crate::cron;
 use crate::knowledge::Knowledge;
@@ -22,16 +23,22 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// The definition as it holds in a round: with the changes of calendars that were recorded in it.
-    ///
-    /// # Errors
-    /// When a change is about what is not known here.
-    pub fn in_round(&self, round: &Round) -> Result<Cow<'_, Self>, CalendarError> {
+    /// The definition as it holds in a round: with the changes of calendars that were recorded in it, as far as they can be
+    /// applied. Whose days are not known by them has no dates.
+    pub fn in_round(&self, round: &Round) -> Cow<'_, Self> {
         if round.calendar_changes.is_empty() {
-            return Ok(Cow::Borrowed(self));
+            return Cow::Borrowed(self);
         }
-        let calendars = self.calendars.changed(&round.calendar_changes)?;
-        Ok(Cow::Owned(Self { definition: self.definition.clone(), calendars }))
+        let calendars = self.calendars.standing(&round.calendar_changes);
+        Cow::Owned(Self { definition: self.definition.clone(), calendars })
+    }
+
+    /// The changes recorded in a round that cannot be applied, in sentences.
+    fn unapplied(&self, round: &Round) -> impl Iterator<Item = String> {
+        let told = |(change, error): &(&CalendarChange, CalendarError)| {
+            format!("a change of the calendar of {} cannot be applied: {error}", change.country)
+        };
+        self.calendars.unapplied(&round.calendar_changes).iter().map(told).collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -58,26 +65,56 @@ pub fn read(bundle: &Bundle) -> Result<Ready, Problem> {
     Ok(Ready { definition, calendars })
 }
 
-/// The definitions in use, by the hash of their bundle.
+/// The definitions in use, by the hash of their bundle; of those that cannot be read, why not.
 #[derive(Debug, Default)]
-pub(crate) struct Definitions(BTreeMap<FileHash, Ready>);
+pub(crate) struct Definitions(BTreeMap<FileHash, Result<Ready, String>>);
 
 impl Definitions {
-    /// Fetches what a round is pinned to and is not here yet.
+    /// Fetches what a round is pinned to and is not here yet. What cannot be read holds up its own rounds alone, and is tried
+    /// again at the next start.
     pub(crate) async fn load(&mut self, ledger: &dyn Ledger, knowledge: &Knowledge) -> Result<(), Fault> {
         for hash in knowledge.pins() {
             if self.0.contains_key(&hash) {
                 continue;
             }
-            let bytes = files::fetch(ledger, &hash).await?;
-            let bundle = Bundle::from_bytes(&bytes).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
-            let ready = read(&bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
+            let ready = match fetched(ledger, &hash).await {
+                Err(fault) if fault.is_passing() => return Err(fault),
+                fetched => fetched.map_err(|fault| with_sources(&fault)),
+            };
+            if let Err(why) = &ready {
+                tracing::error!("the workflow {hash} cannot be read, and its rounds wait: {why}");
+            }
             self.0.insert(hash, ready);
         }
         Ok(())
     }
 
     pub(crate) fn get(&self, hash: &FileHash) -> Option<&Ready> {
-        self.0.get(hash)
+        self.0.get(hash)?.as_ref().ok()
     }
+
+    /// What is wrong with the definitions and calendars of rounds that are under way, in sentences.
+    pub(crate) fn troubles(&self, knowledge: &Knowledge) -> Vec<String> {
+        let mut told = Vec::new();
+        for (id, round) in knowledge.world.rounds() {
+            let Some(pin) = round.pin.as_ref().filter(|_| is_under_way(round)) else { continue };
+            match self.0.get(&pin.bundle) {
+                Some(Ok(ready)) => told.extend(ready.unapplied(round).map(|what| format!("In {id} {what}."))),
+                Some(Err(why)) => told.push(format!("The workflow of {id} cannot be read, and its steps wait: {why}.")),
+                None => {}
+            }
+            told.extend(knowledge.trouble(&id).map(|what| format!("In {id} {what}.")));
+        }
+        told
+    }
+}
+
+fn is_under_way(round: &Round) -> bool {
+    !matches!(round.state, RoundState::Unplanned | RoundState::Published | RoundState::Cancelled)
+}
+
+async fn fetched(ledger: &dyn Ledger, hash: &FileHash) -> Result<Ready, Fault> {
+    let bytes = files::fetch(ledger, hash).await?;
+    let bundle = Bundle::from_bytes(&bytes).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
+    read(&bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
 }

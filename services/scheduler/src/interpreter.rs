@@ -8,7 +8,7 @@ use rondo_domain::participation::ParticipationCommand;
 use rondo_domain::round::{Round, RoundCommand, RoundState};
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
 use rondo_domain::workflow::{Each, Step, Trigger};
-use rondo_domain::{Command, Country, RoundId, Wish};
+use rondo_domain::{Command, Country, RoundId, StreamId, Wish};
 
 use crate::ROLE;
 use crate::actions;
@@ -38,13 +38,11 @@ pub(crate) fn command(cause: &[&str], wish: Wish) -> Option<Command> {
 }
 
 fn ready<'d>(definitions: &'d Definitions, round: &Round) -> Option<Cow<'d, Ready>> {
-    let ready = definitions.get(&round.pin.as_ref()?.bundle)?;
-    // A change was tried on these calendars before it was recorded.
-    ready.in_round(round).inspect_err(|error| tracing::error!("a change of the calendar does not hold: {error}")).ok()
+    Some(definitions.get(&round.pin.as_ref()?.bundle)?.in_round(round))
 }
 
 fn configure(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
-    let mut commands = Vec::new();
+    let (mut commands, mut troubles) = (Vec::new(), Vec::new());
     for (id, round) in knowledge.world.rounds() {
         let Some(ready) = ready(definitions, round).filter(|_| round.state == RoundState::Planned) else { continue };
         match ready.round_plan(round.year) {
@@ -52,9 +50,10 @@ fn configure(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp)
                 let wish = Wish::Round { round: id, command: RoundCommand::Configure { plan } };
                 commands.push(command(&["configure"], wish));
             }
-            Err(error) => tracing::error!(round = %id, "the round cannot be configured: {error}"),
+            Err(error) => troubles.push((id, format!("the round cannot be configured: {error}"))),
         }
     }
+    troubles.into_iter().for_each(|(id, why)| knowledge.troubled(&id, why));
     commands
 }
 
@@ -88,7 +87,7 @@ fn follow_outcomes(knowledge: &mut Knowledge, _: &Definitions, _: Timestamp) -> 
 }
 
 fn plan_steps(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
-    let (mut commands, mut undated) = (Vec::new(), Vec::new());
+    let (mut commands, mut undated, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
     for id in knowledge.take_replan() {
         let Some(round) = knowledge.world.round(&id) else { continue };
         let live = !matches!(round.state, RoundState::Unplanned | RoundState::Planned | RoundState::Cancelled);
@@ -105,7 +104,7 @@ fn plan_steps(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp
                 match plan_step(knowledge, &ready, round, step, &key) {
                     Ok(planned) => commands.extend(planned),
                     Err(error) => {
-                        tell(&id, step, &error);
+                        troubles.push((id.clone(), format!("the step {} has no date: {error}", step.id)));
                         undated.push(id.clone());
                     }
                 }
@@ -113,6 +112,7 @@ fn plan_steps(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestamp
         }
     }
     undated.iter().for_each(|round| knowledge.undated(round));
+    troubles.into_iter().for_each(|(id, why)| knowledge.troubled(&id, why));
     commands
 }
 
@@ -163,22 +163,21 @@ fn plan_step(
     })
 }
 
-fn tell(round: &RoundId, step: &Step, error: &PlanError) {
-    tracing::error!(%round, step = %step.id, "the step has no date: {error}");
-}
-
-/// The command that plans an occurrence, unless it is planned for that moment already, or has fired.
+/// The command that plans an occurrence, unless it is planned for that moment already, or has fired. That the same moment is
+/// reckoned by other data is no move.
 fn plan(knowledge: &Knowledge, key: &RunKey, occurrence: Occurrence, due: Moment) -> Option<Option<Command>> {
     let run = knowledge.world.run(&key.0, key.1.as_ref());
     match run.and_then(|run| run.occurrence(&occurrence)) {
         None => {}
-        Some((was, Stage::Planned)) if *was != due => {}
+        Some((was, Stage::Planned)) if (was.at, was.local) != (due.at, due.local) => {}
         Some(_) => return None,
     }
-    let at = due.at.to_string();
     let (step, of) = (occurrence.step.clone(), occurrence.of.clone());
     let wish = wish(key, RunCommand::Plan { occurrence, due });
-    Some(command(&["plan", step.as_str(), &of, &at], wish))
+    // A step may be wished to a moment where it stood before: the wish is told from the earlier one by what the round and the
+    // run had come to, never by the moment.
+    let seen = [StreamId::round(&key.0), wish.stream()].map(|stream| knowledge.world.version(&stream).to_string());
+    Some(command(&["plan", step.as_str(), &of, &seen[0], &seen[1]], wish))
 }
 
 pub(crate) fn wish(key: &RunKey, command: RunCommand) -> Wish {
@@ -193,17 +192,18 @@ fn plan_events(knowledge: &mut Knowledge, definitions: &Definitions, _: Timestam
             knowledge.happened.insert(key, happened);
             continue;
         };
-        let mut unplanned = Vec::new();
+        let (mut unplanned, mut troubles) = (Vec::new(), Vec::new());
         for event in happened {
             match plan_event(knowledge, definitions, &ready, &key, &event) {
                 Ok(planned) => commands.extend(planned),
                 Err(error) => {
-                    tracing::error!(round = %key.0, "a step that {} brings has no date: {error}", event.event);
+                    troubles.push(format!("a step that {} brings has no date: {error}", event.event));
                     unplanned.push(event);
                 }
             }
         }
         unplanned.into_iter().for_each(|event| knowledge.unplanned(&key, event));
+        troubles.into_iter().for_each(|why| knowledge.troubled(&key.0, why));
     }
     commands
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rondo_domain::calendar::Moment;
 use rondo_domain::event::Event;
-use rondo_domain::round::RoundEvent;
+use rondo_domain::round::{RoundEvent, RoundState};
 use rondo_domain::run::{Occurrence, RunCommand, RunEvent, Stage};
 use rondo_domain::stream::StreamKind;
 use rondo_domain::workflow::{Each, LESSON_CARRIED, TRIGGER_EVENTS};
@@ -53,6 +53,8 @@ pub(crate) struct Knowledge {
     followed: BTreeMap<CommandId, StreamId>,
     /// Rounds of which steps could not be planned, because a date could not be reckoned or the definition does not hold.
     undated: BTreeSet<RoundId>,
+    /// What is wrong in a round, in words, since it was planned last.
+    troubles: BTreeMap<RoundId, BTreeSet<String>>,
     /// Events for which steps could not be planned, and why not.
     unplanned: BTreeMap<RunKey, Vec<Happened>>,
     /// By which versions of its workflow each round went before, and until when.
@@ -76,6 +78,7 @@ impl Default for Knowledge {
             refused: BTreeMap::new(),
             followed: BTreeMap::new(),
             undated: BTreeSet::new(),
+            troubles: BTreeMap::new(),
             unplanned: BTreeMap::new(),
             migrated: BTreeMap::new(),
             next_unpaused: None,
@@ -166,6 +169,10 @@ impl Knowledge {
         match event {
             RunEvent::StepPlanned { due, .. } | RunEvent::StepMoved { is: due, .. } => {
                 self.timers.set(due.at, key);
+                if matches!(event, RunEvent::StepMoved { .. }) {
+                    // It may have been wished before the round changed once more.
+                    self.replan.insert(round);
+                }
             }
             RunEvent::StepFired { occurrence, .. } => {
                 // The next occurrence of a schedule follows the one that fired; its own name is a local time.
@@ -217,9 +224,9 @@ impl Knowledge {
         self.followed.insert(id, outcome.clone());
     }
 
-    /// A command was taken.
-    pub(crate) fn taken(&mut self, id: CommandId) {
-        self.followed.remove(&id);
+    /// A command was taken; whether it came of an outcome.
+    pub(crate) fn taken(&mut self, id: CommandId) -> bool {
+        self.followed.remove(&id).is_some()
     }
 
     /// Remembers that a command was refused, and why.
@@ -228,6 +235,22 @@ impl Knowledge {
             self.undated(round);
         }
         self.refused.insert(command.id, why);
+    }
+
+    /// Remembers that something is wrong in a round, until it changes.
+    pub(crate) fn troubled(&mut self, round: &RoundId, why: String) {
+        let all = self.troubles.entry(round.clone()).or_default();
+        if !all.contains(&why) {
+            tracing::error!(%round, "{why}");
+            all.insert(why);
+        }
+    }
+
+    /// What is wrong in a round: the first thing, and that there is more.
+    pub(crate) fn trouble(&self, round: &RoundId) -> Option<String> {
+        let all = self.troubles.get(round)?;
+        let more = if all.len() > 1 { format!(" (and {} more of the kind)", all.len() - 1) } else { String::new() };
+        all.first().map(|first| format!("{first}{more}"))
     }
 
     /// Remembers that some steps of a round could not be planned.
@@ -247,6 +270,10 @@ impl Knowledge {
     pub(crate) fn take_replan(&mut self) -> BTreeSet<RoundId> {
         let rounds = std::mem::take(&mut self.replan);
         self.undated.retain(|round| !rounds.contains(round));
+        // Of one that is not configured yet nothing was planned.
+        let Self { world, troubles, .. } = self;
+        let is_live = |id: &RoundId| world.round(id).is_some_and(|round| round.state != RoundState::Planned);
+        troubles.retain(|round, _| !(rounds.contains(round) && is_live(round)));
         let again = self.unplanned.extract_if(.., |key, _| rounds.contains(&key.0));
         again.for_each(|(key, some)| self.happened.entry(key).or_default().extend(some));
         rounds

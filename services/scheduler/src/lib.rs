@@ -150,6 +150,9 @@ async fn serve(
             }
         };
         progress.alarm(ROLE, AlarmCode::NoProgress, unchanged.as_deref());
+        let troubles = scheduler.definitions.troubles(&scheduler.knowledge);
+        let troubles = (!troubles.is_empty()).then(|| troubles.join(" "));
+        progress.alarm(ROLE, AlarmCode::RoundUnreadable, troubles.as_deref());
         progress.idle(ROLE, idle);
         if let Some(savepoints) = savepoints {
             scheduler.keep_savepoint(savepoints, When::until(clock.now(), idle.next)).await;
@@ -185,9 +188,10 @@ async fn send(
         }
         match ledger.submit(command.clone()).await {
             Ok(accepted) => {
-                knowledge.taken(command.id);
+                // What an outcome asks for may have been recorded long ago, and is then only made sure.
+                let made_sure = knowledge.taken(command.id);
                 moved |= accepted.is_progress(seen);
-                if !accepted.is_progress(seen) {
+                if !accepted.is_progress(seen) && !made_sure {
                     idle.push(command);
                 }
             }

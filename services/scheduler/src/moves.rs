@@ -34,10 +34,12 @@ impl Ready {
         changes: &[CalendarChange],
         run: impl Fn(Option<&Country>) -> Option<&'r Run>,
     ) -> Result<Vec<DateMove>, PlanError> {
-        let was = self.in_round(round)?;
+        // What was recorded before may not be applicable any more; what is wished now has to be.
+        self.calendars.changed(changes)?;
+        let was = self.in_round(round);
         let mut after = round.clone();
         after.calendar_changes.extend(changes.iter().cloned());
-        let is = self.in_round(&after)?;
+        let is = self.in_round(&after);
         let mut moves = was.announced(&is, round)?;
         for step in &self.definition.steps {
             let Trigger::Milestone { milestone, .. } = &step.trigger else { continue };
@@ -48,8 +50,12 @@ impl Ready {
             for country in whose {
                 let planned = run(country).and_then(|run| run.newest(&step.id, milestone.as_str()));
                 let Some((_, planned, Stage::Planned)) = planned else { continue };
-                let Some(due) = is.milestone_due(&after, step, country)? else { continue };
-                if due.at != planned.at {
+                let due = match is.milestone_due(&after, step, country) {
+                    // The change mends another country's days, or does not reach these.
+                    Err(_) if was.milestone_due(round, step, country).is_err() => continue,
+                    due => due?,
+                };
+                if let Some(due) = due.filter(|due| due.at != planned.at) {
                     let of = step.id.to_string();
                     let moved = DateMove { country: country.cloned(), of, was: planned.clone(), is: due, stays: false };
                     moves.push(moved);
@@ -71,7 +77,7 @@ impl Ready {
         round: &Round,
         run: impl Fn(Option<&Country>) -> Option<&'r Run>,
     ) -> Result<Vec<StepMove>, PlanError> {
-        let is = other.in_round(round)?;
+        let is = other.in_round(round);
         let mut moves = Vec::new();
         let everybody = round.participants.keys().map(Some).chain([None]);
         for country in everybody {
@@ -99,7 +105,9 @@ impl Ready {
     /// The milestones and deadlines whose rule gives another date by the other calendars. People were told the old one, which
     /// stays until somebody moves it by a decision of its own.
     fn announced(&self, is: &Self, round: &Round) -> Result<Vec<DateMove>, PlanError> {
-        let (before, after) = (self.round_plan(round.year)?, is.round_plan(round.year)?);
+        // Where nobody knew the dates before, none can be said to stay.
+        let Ok(before) = self.round_plan(round.year) else { return Ok(Vec::new()) };
+        let after = is.round_plan(round.year)?;
         let mut moves = Vec::new();
         for (id, was) in &before.milestones {
             moves.extend(stays(None, id.as_str(), was, after.milestones.get(id)));

@@ -16,8 +16,15 @@ use crate::{Country, NoticeId, ReleaseId, RoundId, StreamId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct World {
     kinds: Vec<StreamKind>,
-    streams: BTreeMap<StreamId, Aggregate>,
+    streams: BTreeMap<StreamId, Stream>,
     network: Network,
+}
+
+/// A stream as far as its events were taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stream {
+    version: u64,
+    state: Aggregate,
 }
 
 impl World {
@@ -45,7 +52,16 @@ impl World {
         if let Event::Network(event) = event {
             return self.network.evolve(event, stamp);
         }
-        self.streams.entry(stream.clone()).or_insert_with(|| Aggregate::new(kind)).evolve(event, stamp);
+        let begun = || Stream { version: 0, state: Aggregate::new(kind) };
+        let stream = self.streams.entry(stream.clone()).or_insert_with(begun);
+        stream.version += 1;
+        stream.state.evolve(event, stamp);
+    }
+
+    /// How many events of a stream were taken in, which is the version of its next one; 0 of the network's. A service puts it
+    /// into the ids of its commands, so that a wish that comes again after others is a wish of its own.
+    pub fn version(&self, stream: &StreamId) -> u64 {
+        self.streams.get(stream).map_or(0, |stream| stream.version)
     }
 
     /// A world of these kinds as it was when it was taken apart: see [`Self::network`] and [`Self::states`].
@@ -53,14 +69,14 @@ impl World {
         Self { network, ..Self::of(kinds) }
     }
 
-    /// Puts a stream's state back.
-    pub fn restore(&mut self, stream: StreamId, state: Aggregate) {
-        self.streams.insert(stream, state);
+    /// Puts a stream's state back, as it was after so many events.
+    pub fn restore(&mut self, stream: StreamId, version: u64, state: Aggregate) {
+        self.streams.insert(stream, Stream { version, state });
     }
 
-    /// The state of every stream but the network's, in the order of their names.
-    pub fn states(&self) -> impl Iterator<Item = (&StreamId, &Aggregate)> {
-        self.streams.iter()
+    /// The version and state of every stream but the network's, in the order of their names.
+    pub fn states(&self) -> impl Iterator<Item = (&StreamId, u64, &Aggregate)> {
+        self.streams.iter().map(|(id, stream)| (id, stream.version, &stream.state))
     }
 
     /// The network.
@@ -71,12 +87,17 @@ impl World {
     /// The streams whose name begins so, in the order of their names.
     fn below(&self, prefix: &str) -> Vec<(&StreamId, &Aggregate)> {
         let Ok(start) = prefix.parse::<StreamId>() else { return Vec::new() };
-        self.streams.range(start..).take_while(|(id, _)| id.as_str().starts_with(prefix)).collect()
+        let from = self.streams.range(start..).map(|(id, stream)| (id, &stream.state));
+        from.take_while(|(id, _)| id.as_str().starts_with(prefix)).collect()
+    }
+
+    fn state(&self, stream: &StreamId) -> Option<&Aggregate> {
+        self.streams.get(stream).map(|stream| &stream.state)
     }
 
     /// A round.
     pub fn round(&self, round: &RoundId) -> Option<&Round> {
-        match self.streams.get(&StreamId::round(round)) {
+        match self.state(&StreamId::round(round)) {
             Some(Aggregate::Round(state)) => Some(state),
             _ => None,
         }
@@ -95,7 +116,7 @@ impl World {
 
     /// A participation.
     pub fn participation(&self, round: &RoundId, country: &Country) -> Option<&Participation> {
-        match self.streams.get(&StreamId::participation(round, country)) {
+        match self.state(&StreamId::participation(round, country)) {
             Some(Aggregate::Participation(state)) => Some(state),
             _ => None,
         }
@@ -103,7 +124,7 @@ impl World {
 
     /// A notice.
     pub fn notice(&self, round: &RoundId, notice: &NoticeId) -> Option<&Notice> {
-        match self.streams.get(&StreamId::notice(round, notice)) {
+        match self.state(&StreamId::notice(round, notice)) {
             Some(Aggregate::Notice(state)) => Some(state),
             _ => None,
         }
@@ -123,7 +144,7 @@ impl World {
 
     /// A release.
     pub fn release(&self, release: &ReleaseId) -> Option<&Release> {
-        match self.streams.get(&StreamId::release(release)) {
+        match self.state(&StreamId::release(release)) {
             Some(Aggregate::Release(state)) => Some(state),
             _ => None,
         }
@@ -142,7 +163,7 @@ impl World {
 
     /// A run.
     pub fn run(&self, round: &RoundId, country: Option<&Country>) -> Option<&Run> {
-        match self.streams.get(&StreamId::run(round, country)) {
+        match self.state(&StreamId::run(round, country)) {
             Some(Aggregate::Run(state)) => Some(state),
             _ => None,
         }

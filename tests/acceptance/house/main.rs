@@ -8,4 +8,5 @@ mod people_and_days;
 mod releases;
 mod tasks;
 mod two_people;
+mod unreadable;
 mod versions;

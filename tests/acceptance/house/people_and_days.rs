@@ -30,8 +30,11 @@ impl House {
 
     /// Records that a day is off in Lao PDR, as `rondo calendar change` does; the dates that it named.
     async fn day_off(&self, day: jiff::civil::Date) -> Vec<DateMove> {
+        self.changed(DayChange::DayOff { date: day, title: "National mourning".to_owned(), estimated: false }).await
+    }
+
+    async fn changed(&self, change: DayChange) -> Vec<DateMove> {
         let world = self.world().await;
-        let change = DayChange::DayOff { date: day, title: "National mourning".to_owned(), estimated: false };
         let changes = vec![CalendarChange { country: lao(), place: None, change }];
         let standing = world.round(&round()).unwrap();
         let moves = ready().moved_by(standing, &changes, |country| world.run(&round(), country)).unwrap();
@@ -89,6 +92,33 @@ async fn a_day_proclaimed_off_moves_what_is_to_come_and_nothing_that_was_told() 
     let nobody = RoundCommand::ChangeCalendar { changes: Vec::new(), moves: Vec::new(), reason: "so".to_owned() };
     let refused = house.act("coordinator", Wish::Round { round: round(), command: nobody }).await.unwrap_err();
     assert!(matches!(refused, Rejection::Malformed { .. }), "{refused}");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_off_that_is_taken_back_moves_the_step_back_as_often_as_it_happens() {
+    let house = House::with_mail(MailSection::default()).await;
+    house.move_to("2025-10-01T00:00:00Z").await;
+    let day = date(2025, 10, 28);
+    for _ in 0..2 {
+        house.day_off(day).await;
+        house.changed(DayChange::Worked { date: day, title: "the decree was withdrawn".to_owned() }).await;
+    }
+    let moved = house.records("run/ilms-asean-2025/LAO").await;
+    let moved = moved.iter().filter_map(|record| match &record.event {
+        Event::Run(RunEvent::StepMoved { occurrence, is, .. }) if occurrence.step.as_str() == "remind-before-2" => {
+            Some(is.local.date())
+        }
+        _ => None,
+    });
+    let eve = date(2025, 10, 27);
+    assert_eq!(moved.collect::<Vec<_>>(), [eve, day, eve, day]);
+    // The reminder leaves on the day that it stands on.
+    house.move_to("2025-10-30T00:00:00Z").await;
+    let sent = house.records("notice/ilms-asean-2025/lao-remind-before-2").await;
+    let sent = sent.iter().find(|record| matches!(record.event, Event::Notice(NoticeEvent::NoticeSent { .. })));
+    let local = jiff::tz::TimeZone::get("Asia/Vientiane").unwrap().to_datetime(sent.unwrap().recorded_at);
+    assert_eq!(local.date(), day);
     house.close().await;
 }
 

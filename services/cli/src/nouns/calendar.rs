@@ -20,7 +20,7 @@ pub(crate) async fn run(verb: &CalendarVerb, desk: &Desk, form: Form, served: bo
             if let Some(round) = round {
                 let standing = desk.round(round).await?;
                 let (_, ready) = desk.definition(&standing).await?;
-                calendars = ready.in_round(&standing).map_err(|e| Failure::of(&e))?.calendars.clone();
+                calendars = ready.in_round(&standing).calendars.clone();
             }
             show(&calendars, (country, place.as_ref()), *year, form)
         }

@@ -135,7 +135,7 @@ pub(super) async fn extend(
         let unknown =
             || rondo_domain::Rejection::UnknownParticipation { round: id.to_string(), country: country.to_string() };
         let part = round.participants.get(country).ok_or_else(unknown)?;
-        let ready = rehearsal.ready.in_round(&round).map_err(|e| Failure::of(&e))?;
+        let ready = rehearsal.ready.in_round(&round);
         let until = ready.extended(country, &part.deadline, *offset).map_err(|e| Failure::usage(e.to_string()))?;
         let reason = "what if".to_owned();
         desk.round_command(id, RoundCommand::Extend { country: country.clone(), until, reason }).await?;

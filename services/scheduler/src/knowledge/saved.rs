@@ -80,7 +80,7 @@ impl Knowledge {
             ..Self::default()
         };
         let (mut runs, mut waiting) = (Vec::new(), Vec::new());
-        while let Some((stream, state)) = reader.line::<(StreamId, Aggregate)>()? {
+        while let Some((stream, version, state)) = reader.line::<(StreamId, u64, Aggregate)>()? {
             if let (Aggregate::Run(run), Some(round)) = (&state, stream.round_id()) {
                 let key = (round, stream.country());
                 let fired = run.occurrences().filter(|(.., stage)| matches!(stage, Stage::Fired { .. }));
@@ -88,7 +88,7 @@ impl Knowledge {
                 waiting.extend(run.planned().map(|(_, due)| (due.at, runs.len() as u32)));
                 runs.push(key);
             }
-            known.world.restore(stream, state);
+            known.world.restore(stream, version, state);
         }
         known.timers = Timers::of(runs, waiting);
         Ok(known)

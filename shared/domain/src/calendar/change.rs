@@ -86,25 +86,98 @@ impl Calendars {
     /// When one is about a country, place or zone that is not known.
     pub fn changed(&self, changes: &[CalendarChange]) -> Result<Self, CalendarError> {
         let mut changed = self.clone();
-        for CalendarChange { country, place, change } in changes {
-            match place {
-                Some(place) => {
-                    let calendar = changed.places.get_mut(place).filter(|calendar| calendar.country == *country);
-                    calendar.ok_or_else(|| CalendarError::UnknownPlace(place.clone()))?.change(change)?;
-                }
-                None => {
-                    let calendar = changed.countries.get_mut(country);
-                    calendar.ok_or_else(|| CalendarError::UnknownCountry(country.clone()))?.change(change)?;
-                    for calendar in changed.places.values_mut().filter(|calendar| calendar.country == *country) {
-                        // A place keeps a week of its own.
-                        if !matches!(change, DayChange::Week { .. }) {
-                            calendar.change(change)?;
-                        }
-                    }
-                }
+        changes.iter().try_for_each(|change| changed.apply(change)).map(|()| changed)
+    }
+
+    /// The calendars after changes that were recorded, whatever they are: what is recorded cannot be refused any more. A
+    /// calendar whose zone is not known has no dates until another zone is recorded; a change of a calendar that is not here
+    /// changes nothing. See [`Self::unapplied`].
+    #[must_use]
+    pub fn standing(&self, changes: &[CalendarChange]) -> Self {
+        let mut standing = self.clone();
+        for change in effective(changes) {
+            if let Err(error @ CalendarError::UnknownZone(_)) = standing.apply(change) {
+                standing.lose(change, &error);
             }
         }
-        Ok(changed)
+        standing
+    }
+
+    /// The changes among those recorded that cannot be applied to these calendars, and why not.
+    pub fn unapplied<'c>(&self, changes: &'c [CalendarChange]) -> Vec<(&'c CalendarChange, CalendarError)> {
+        let tried = |change: &'c CalendarChange| {
+            let zone = match &change.change {
+                DayChange::Zone { zone } => zone_of(zone).map(|_| ()),
+                _ => Ok(()),
+            };
+            let known = match &change.place {
+                Some(place) if self.places.get(place).is_none_or(|calendar| calendar.country != change.country) => {
+                    Err(CalendarError::UnknownPlace(place.clone()))
+                }
+                None if !self.countries.contains_key(&change.country) => {
+                    Err(CalendarError::UnknownCountry(change.country.clone()))
+                }
+                _ => zone,
+            };
+            known.err().map(|error| (change, error))
+        };
+        effective(changes).filter_map(tried).collect()
+    }
+
+    fn apply(&mut self, CalendarChange { country, place, change }: &CalendarChange) -> Result<(), CalendarError> {
+        if let Some(place) = place {
+            let calendar = self.places.get_mut(place).filter(|calendar| calendar.country == *country);
+            return calendar.ok_or_else(|| CalendarError::UnknownPlace(place.clone()))?.change(change);
+        }
+        let calendar = self.countries.get_mut(country);
+        calendar.ok_or_else(|| CalendarError::UnknownCountry(country.clone()))?.change(change)?;
+        // A place keeps a week of its own.
+        let whole = !matches!(change, DayChange::Week { .. });
+        let mut places = self.places.values_mut().filter(|calendar| whole && calendar.country == *country);
+        places.try_for_each(|calendar| calendar.change(change))
+    }
+
+    /// A change left nobody knows which days of a country, or of a place in it.
+    fn lose(&mut self, CalendarChange { country, place, .. }: &CalendarChange, error: &CalendarError) {
+        match place {
+            Some(place) => {
+                self.places.remove(place);
+                self.lost_places.insert(place.clone());
+            }
+            None => {
+                self.countries.remove(country);
+                let gone = self.places.extract_if(.., |_, calendar| calendar.country == *country);
+                self.lost_places.extend(gone.map(|(place, _)| place));
+                self.lost.insert(country.clone(), error.clone());
+            }
+        }
+    }
+}
+
+/// The changes but those zones in whose place another one was recorded later.
+fn effective(changes: &[CalendarChange]) -> impl Iterator<Item = &CalendarChange> {
+    let is_zone = |change: &CalendarChange| matches!(change.change, DayChange::Zone { .. });
+    changes.iter().enumerate().filter_map(move |(index, change)| {
+        let same =
+            |later: &CalendarChange| is_zone(later) && later.country == change.country && later.place == change.place;
+        (!is_zone(change) || !changes[index + 1..].iter().any(same)).then_some(change)
+    })
+}
+
+fn zone_of(name: &str) -> Result<TimeZone, CalendarError> {
+    TimeZone::get(name).map_err(|_| CalendarError::UnknownZone(name.to_owned()))
+}
+
+impl DayChange {
+    /// Whether it can be applied anywhere: a zone has to be one of the time-zone database.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn is_possible(&self) -> Result<(), CalendarError> {
+        match self {
+            Self::Zone { zone } => zone_of(zone).map(|_| ()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -124,7 +197,7 @@ impl Calendar {
                 self.weeks.sort_by_key(|week| week.from);
             }
             DayChange::Zone { zone } => {
-                self.zone = TimeZone::get(zone).map_err(|_| CalendarError::UnknownZone(zone.clone()))?;
+                self.zone = zone_of(zone)?;
                 self.zone_name.clone_from(zone);
             }
         }
@@ -214,5 +287,32 @@ mod tests {
         assert_eq!(serde_json::from_str::<CalendarChange>(&json).unwrap(), changes[2]);
         let zone = [of(DayChange::Zone { zone: "Asia/Nowhere".to_owned() })];
         assert!(matches!(calendars.changed(&zone), Err(CalendarError::UnknownZone(_))));
+    }
+
+    #[test]
+    fn what_was_recorded_and_cannot_be_applied_takes_no_other_calendar_with_it_and_can_be_mended() {
+        let (phl, sgp): (Country, Country) = ("PHL".parse().unwrap(), "SGP".parse().unwrap());
+        let other = Calendar { country: sgp.clone(), ..philippines() };
+        let calendars = Calendars {
+            countries: [(phl.clone(), philippines()), (sgp.clone(), other)].into(),
+            ..Calendars::default()
+        };
+        let of =
+            |country: &Country, change: DayChange| CalendarChange { country: country.clone(), place: None, change };
+        let zone = |name: &str| DayChange::Zone { zone: name.to_owned() };
+        let storm = DayChange::DayOff { date: date(2025, 11, 3), title: "a storm".to_owned(), estimated: false };
+        let stranger: Country = "XYZ".parse().unwrap();
+        let mut changes = vec![of(&phl, zone("Asia/Nowhere")), of(&phl, storm.clone()), of(&sgp, storm.clone())];
+        changes.push(of(&stranger, storm));
+        let standing = calendars.standing(&changes);
+        assert!(matches!(standing.of(&phl), Err(CalendarError::UnknownZone(_))));
+        assert!(!standing.of(&sgp).unwrap().is_working(date(2025, 11, 3)).unwrap());
+        let unapplied = calendars.unapplied(&changes);
+        let told: Vec<_> = unapplied.iter().map(|(change, _)| change.country.clone()).collect();
+        assert_eq!(told, [phl.clone(), stranger]);
+        changes.push(of(&phl, zone("Asia/Manila")));
+        let standing = calendars.standing(&changes);
+        assert!(!standing.of(&phl).unwrap().is_working(date(2025, 11, 3)).unwrap(), "the storm counts as well");
+        assert_eq!(calendars.unapplied(&changes).len(), 1);
     }
 }

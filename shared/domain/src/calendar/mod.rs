@@ -92,6 +92,10 @@ pub struct Calendars {
     pub countries: BTreeMap<Country, Calendar>,
     /// By place; each begins as its country's.
     pub places: BTreeMap<PlaceId, Calendar>,
+    /// Countries whose days nobody knows any more, and why: a change was recorded that cannot be applied.
+    lost: BTreeMap<Country, CalendarError>,
+    /// Places that lost theirs in the same way.
+    lost_places: BTreeSet<PlaceId>,
 }
 
 impl Calendars {
@@ -105,11 +109,16 @@ impl Calendars {
     /// # Errors
     /// When there is none.
     pub fn of(&self, country: &Country) -> Result<&Calendar, CalendarError> {
-        self.get(country).ok_or_else(|| CalendarError::UnknownCountry(country.clone()))
+        let why = || self.lost.get(country).cloned().unwrap_or_else(|| CalendarError::UnknownCountry(country.clone()));
+        self.get(country).ok_or_else(why)
     }
 
-    /// The calendar of somebody in a country: that of the place of their institution, where it has one.
+    /// The calendar of somebody in a country: that of the place of their institution, where it has one. Nobody's where it is not
+    /// known: the country's is another one than that of a place whose own was lost.
     pub fn at(&self, country: &Country, place: Option<&PlaceId>) -> Option<&Calendar> {
+        if place.is_some_and(|place| self.lost_places.contains(place)) {
+            return None;
+        }
         place.and_then(|place| self.places.get(place)).or_else(|| self.get(country))
     }
 }

@@ -290,6 +290,7 @@ fn calendar_changed(
         }
     }
     for change in changes {
+        change.change.is_possible().map_err(|e| Rejection::Malformed { what: e.to_string() })?;
         if let DayChange::DayOff { title, .. } | DayChange::Worked { title, .. } = &change.change {
             require_text(title, "name of the day")?;
         }

@@ -9,11 +9,13 @@ mod services;
 
 use super::*;
 use faults::{CrashingLedger, MoodyServer, Trouble};
-use rondo_domain::calendar::Unit;
+use jiff::civil::Date;
+use rondo_domain::calendar::{CalendarChange, DayChange, Unit};
 use rondo_domain::notice::NoticeState;
-use rondo_domain::round::{MailScope, RoundCommand};
+use rondo_domain::round::{MailScope, Pin, RoundCommand};
+use rondo_domain::workflow::Bundle;
 use rondo_domain::{NoticeId, RoundId};
-use rondo_eventlog::Head;
+use rondo_eventlog::{Accepted, Head, files as stored};
 use services::{Services, Which};
 
 /// Rounds that are played; the long form of the tests plays a thousand.
@@ -27,6 +29,12 @@ enum Meddling {
     Resume,
     PauseMail(Option<Country>),
     ResumeMail(Option<Country>),
+    /// A day is proclaimed off in a country, or that is taken back.
+    Proclaim(Country, Date),
+    TakeBack(Country, Date),
+    /// The round goes on by another version of its workflow, or by its first one again.
+    Migrate,
+    MigrateBack,
 }
 
 /// One simulated round.
@@ -111,13 +119,76 @@ impl Simulation {
             self.coming.insert((at, Meddling::PauseMail(whose.clone())));
             self.coming.insert((later(at, chance), Meddling::ResumeMail(whose)));
         }
+        let mut proclaimed = Vec::new();
+        for country in countries {
+            if chance.u8(0..4) == 0 {
+                proclaimed.push((country, day(chance)));
+            }
+        }
+        if chance.u8(0..3) == 0 {
+            let at = day(chance);
+            self.coming.insert((at, Meddling::Migrate));
+            self.coming.insert((later(at, chance), Meddling::MigrateBack));
+        }
+        proclaimed.into_iter().for_each(|(country, at)| self.proclaim(country, at));
+    }
+
+    /// A working day some time ahead is proclaimed off, which is taken back; sometimes both happen again.
+    fn proclaim(&mut self, country: &Country, mut at: Timestamp) {
+        let Some(calendar) = self.ready.calendars.get(country) else { return };
+        let ahead = at + SignedDuration::from_hours(24 * self.chance.i64(1..30));
+        let date = calendar.zone.to_datetime(ahead).date();
+        if !calendar.is_working(date).unwrap() {
+            return;
+        }
+        for _ in 0..self.chance.u8(1..=2) {
+            self.coming.insert((at, Meddling::Proclaim(country.clone(), date)));
+            at += SignedDuration::from_hours(self.chance.i64(1..150));
+            self.coming.insert((at, Meddling::TakeBack(country.clone(), date)));
+            at += SignedDuration::from_hours(self.chance.i64(1..50));
+        }
+    }
+
+    /// The workflow with a reminder at another time; or as it is.
+    async fn version(&self, other: bool) -> Result<Pin, Failure> {
+        let whole = builtin::packed("ilms-asean")?;
+        let texts = whole.files().map(|(path, text)| {
+            let text =
+                if other && path == "workflow.toml" { text.replacen("+7 days", "+4 days", 1) } else { text.to_owned() };
+            (path.to_owned(), text)
+        });
+        let bundle = Bundle::new(texts.collect()).unwrap();
+        assert_eq!(bundle == whole, !other, "another version is another text");
+        let hash = stored::store(&*self.ledger, &bundle.to_bytes()).await?;
+        Ok(Pin { workflow: self.ready.definition.id.clone(), bundle: hash })
+    }
+
+    async fn migrate(&self, round: &RoundId, other: bool) -> Result<(), Failure> {
+        let (is, reason) = (self.version(other).await?, format!("drawn at {}", self.clock.now()));
+        let propose = RoundCommand::ProposeMigration { is, effects: Vec::new(), reason };
+        let coordinator = desk(&self.ledger, person(Role::RegionalCoordinator, None)?);
+        allowed(coordinator.round_command(round, propose).await)?;
+        let manager = desk(&self.ledger, person(Role::CollectionManager, None)?);
+        let wish = Wish::Round { round: round.clone(), command: RoundCommand::ApproveMigration };
+        allowed(manager.submit(&["approve", &self.clock.now().to_string()], wish).await)
     }
 
     async fn act(&self, round: &RoundId, meddling: Meddling) -> Result<(), Failure> {
         let desk = desk(&self.ledger, person(Role::RegionalCoordinator, None)?);
         let scope = |country: Option<Country>| country.map_or(MailScope::All, MailScope::Country);
-        let reason = "drawn".to_owned();
+        let reason = format!("drawn at {}", self.clock.now());
+        let changed = |country: Country, change: DayChange, reason: String| {
+            let changes = vec![CalendarChange { country, place: None, change }];
+            RoundCommand::ChangeCalendar { changes, moves: Vec::new(), reason }
+        };
+        let title = "drawn".to_owned();
         let command = match meddling {
+            Meddling::Migrate => return self.migrate(round, true).await,
+            Meddling::MigrateBack => return self.migrate(round, false).await,
+            Meddling::Proclaim(country, date) => {
+                changed(country, DayChange::DayOff { date, title, estimated: false }, reason)
+            }
+            Meddling::TakeBack(country, date) => changed(country, DayChange::Worked { date, title }, reason),
             Meddling::Pause => RoundCommand::Pause { reason },
             Meddling::Resume => RoundCommand::Resume { reason },
             Meddling::PauseMail(of) => RoundCommand::PauseMail { scope: scope(of), reason },
@@ -130,12 +201,7 @@ impl Simulation {
                 RoundCommand::Extend { country, until, reason }
             }
         };
-        // A wish that came too late is refused, as it is to people.
-        match desk.round_command(round, command).await {
-            Ok(_) => Ok(()),
-            Err(refused) if refused.code.is_some() => Ok(()),
-            Err(failure) => Err(failure),
-        }
+        allowed(desk.round_command(round, command).await)
     }
 
     /// Sends again what nobody knows to have arrived, as somebody who looked would for every other one.
@@ -191,6 +257,15 @@ impl Simulation {
             }
         }
         Err(Failure::failed("the round did not come to rest"))
+    }
+}
+
+/// A wish that came too late is refused, as it is to people.
+fn allowed(answer: Result<Accepted, Failure>) -> Result<(), Failure> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(refused) if refused.code.is_some() => Ok(()),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -1,12 +1,14 @@
 //! What was promised of every round, held against its records and against what lay in people's mailboxes. Working days are
 //! judged from the file of holidays itself, not by the program's calendar.
 
+mod days;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use rondo_domain::calendar::Moment;
+use rondo_domain::calendar::{CalendarChange, DayChange, Moment};
 use rondo_domain::event::Event;
 use rondo_domain::figure::FiguresEvent;
 use rondo_domain::notice::{About, NoticeBrief, NoticeEvent};
@@ -14,10 +16,10 @@ use rondo_domain::participation::ParticipationEvent;
 use rondo_domain::round::{MailScope, RoundEvent};
 use rondo_domain::run::{Occurrence, Outcome, RunEvent};
 use rondo_domain::workflow::Trigger;
-use rondo_domain::{Country, NoticeId, StepId, SubmissionId};
+use rondo_domain::{Country, FileHash, NoticeId, StepId, SubmissionId};
 
+use self::days::{Days, Excursion};
 use super::Played;
-use crate::builtin;
 
 type Span = (Timestamp, Timestamp);
 
@@ -36,6 +38,9 @@ struct Mail {
 struct Step {
     due: Moment,
     completed: Option<(Timestamp, Outcome)>,
+    fired: Option<Timestamp>,
+    /// To which instants it was planned, and when.
+    planned: Vec<(Timestamp, Timestamp)>,
 }
 
 /// A round as its records tell it.
@@ -55,6 +60,9 @@ struct Story {
     countries: BTreeSet<Country>,
     closed: Option<Timestamp>,
     published: bool,
+    /// The version that the round began with.
+    first: Option<FileHash>,
+    excursions: Vec<Excursion>,
 }
 
 impl Story {
@@ -103,6 +111,25 @@ impl Story {
                 let same = self.mail_paused.iter_mut().filter(|(paused, _)| paused == scope);
                 same.for_each(|(_, span)| span.1 = span.1.min(at));
             }
+            RoundEvent::RoundPlanned { pin, .. } => self.first = Some(pin.bundle.clone()),
+            RoundEvent::MigrationApproved { is, .. } if self.first.as_ref() == Some(&is.bundle) => {
+                self.back(at, None, None);
+            }
+            RoundEvent::MigrationApproved { .. } => {
+                self.excursions.push(Excursion { country: None, date: None, span: (at, Timestamp::MAX) });
+            }
+            RoundEvent::CalendarChanged { changes, .. } => {
+                for CalendarChange { country, change, .. } in changes {
+                    match change {
+                        DayChange::DayOff { date, .. } => {
+                            let (country, date) = (Some(country.clone()), Some(*date));
+                            self.excursions.push(Excursion { country, date, span: (at, Timestamp::MAX) });
+                        }
+                        DayChange::Worked { date, .. } => self.back(at, Some(country), Some(*date)),
+                        _ => {}
+                    }
+                }
+            }
             RoundEvent::RoundClosed {} => self.closed = Some(at),
             RoundEvent::RoundPublished { .. } => self.published = true,
             _ => {}
@@ -133,8 +160,13 @@ impl Story {
     fn run(&mut self, at: Timestamp, country: Option<Country>, event: &RunEvent) {
         match event {
             RunEvent::StepPlanned { occurrence, due } | RunEvent::StepMoved { occurrence, is: due, .. } => {
-                let step = Step { due: due.clone(), completed: None };
-                self.steps.insert((country, occurrence.clone()), step);
+                let begun = || Step { due: due.clone(), completed: None, fired: None, planned: Vec::new() };
+                let step = self.steps.entry((country, occurrence.clone())).or_insert_with(begun);
+                step.due = due.clone();
+                step.planned.push((at, due.at));
+            }
+            RunEvent::StepFired { occurrence, .. } => {
+                self.steps.get_mut(&(country, occurrence.clone())).unwrap().fired = Some(at);
             }
             RunEvent::StepCompleted { occurrence, outcome } => {
                 let step = self.steps.get_mut(&(country, occurrence.clone())).unwrap();
@@ -153,6 +185,7 @@ pub(super) fn broken(played: &Played) -> Vec<String> {
     broken.extend(story.arrivals(played));
     broken.extend(story.missed(played));
     broken.extend(story.unrecorded());
+    broken.extend(story.astray());
     if !story.published {
         broken.push("the round was not published".to_owned());
     }
@@ -253,7 +286,12 @@ impl Story {
             return Some("its mail was paused".to_owned());
         }
         let whose = country.filter(|_| brief.role.is_of_country()).map_or("THA", Country::as_str);
-        days.off(whose, at)
+        let proclaimed = |one: &&Excursion| {
+            let theirs = one.country.as_ref().is_some_and(|country| country.as_str() == whose);
+            theirs && one.span.0 < at && at < one.span.1 && one.date == Some(days.zones[whose].to_datetime(at).date())
+        };
+        let proclaimed = self.excursions.iter().find(proclaimed);
+        proclaimed.map(|one| format!("{:?} was proclaimed off in {whose}", one.date)).or_else(|| days.off(whose, at))
     }
 
     /// Mails that should have been written, by the workflow and the dates alone.
@@ -320,7 +358,12 @@ impl Story {
         };
         let held = self.mail_paused.iter().any(|(scope, span)| about(scope) && meets(span));
         let paused = held || self.paused.iter().any(meets);
-        answered || unreachable || over || paused || played.trouble.down().iter().any(meets)
+        // A day off more may bring a mail past its time.
+        let near =
+            |day: Date| (-1..=5).contains(&day.since(TimeZone::UTC.to_datetime(span.0).date()).unwrap().get_days());
+        let off = |one: &Excursion| one.country.as_ref() == Some(country) && one.date.is_some_and(near);
+        let off = self.excursions.iter().any(off);
+        answered || unreachable || over || paused || off || played.trouble.down().iter().any(meets)
     }
 }
 
@@ -334,50 +377,5 @@ impl Mail {
 
     fn tried(&self, by: Timestamp) -> bool {
         self.events.iter().any(|(at, event)| *at <= by && matches!(event, NoticeEvent::NoticeAttempted { .. }))
-    }
-}
-
-/// When people are at work, as the files say.
-struct Days {
-    holidays: BTreeSet<(String, Date)>,
-    /// Worked although the weekday or a holiday would have them off.
-    worked: BTreeSet<(String, Date)>,
-    zones: BTreeMap<String, TimeZone>,
-}
-
-impl Days {
-    fn read() -> Self {
-        let days = |file: &str| {
-            let text = builtin::file(&format!("ilms-asean/calendar/{file}")).unwrap();
-            let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
-            rows.map(|row| (row[0].to_owned(), row[1].parse().unwrap())).collect()
-        };
-        let zones = [
-            ("BRN", "Brunei"),
-            ("KHM", "Phnom_Penh"),
-            ("IDN", "Jakarta"),
-            ("LAO", "Vientiane"),
-            ("MYS", "Kuala_Lumpur"),
-            ("MMR", "Yangon"),
-            ("PHL", "Manila"),
-            ("SGP", "Singapore"),
-            ("THA", "Bangkok"),
-            ("TLS", "Dili"),
-            ("VNM", "Ho_Chi_Minh"),
-        ];
-        let zone =
-            |(country, city): (&str, &str)| (country.to_owned(), TimeZone::get(&format!("Asia/{city}")).unwrap());
-        Self { holidays: days("holidays.csv"), worked: days("working-days.csv"), zones: zones.map(zone).into() }
-    }
-
-    /// Why nobody of a country is at work at an instant.
-    fn off(&self, country: &str, at: Timestamp) -> Option<String> {
-        let local = self.zones[country].to_datetime(at);
-        let rest = if country == "BRN" { Weekday::Friday } else { Weekday::Saturday };
-        let hour = (local.hour(), local.minute());
-        let day = (country.to_owned(), local.date());
-        let rests = local.weekday() == rest || local.weekday() == Weekday::Sunday || self.holidays.contains(&day);
-        let off = (rests && !self.worked.contains(&day)) || !((8, 30)..(17, 0)).contains(&hour);
-        off.then(|| format!("nobody works in {country} at {local}"))
     }
 }
