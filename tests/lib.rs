@@ -158,7 +158,7 @@ pub fn history(data: &Path) -> Vec<String> {
 }
 
 /// Every record of a data directory's journal, in order.
-fn records(data: &Path) -> Vec<rondo_eventlog::Record> {
+pub fn records(data: &Path) -> Vec<rondo_eventlog::Record> {
     let folder = data.join("journal");
     let mut reader =
         rondo_ledger::journal::JournalReader::open(&folder, None, None).expect("a journal").expect("not empty");

@@ -8,7 +8,6 @@ use rondo_domain::Command;
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
-use rondo_runtime::clock::SystemClock;
 use rondo_runtime::config::Config;
 use rondo_runtime::lifecycle::Lifecycle;
 use serde::{Deserialize, Serialize};
@@ -57,7 +56,7 @@ impl Reached {
         let parts = LedgerConfig {
             data: data.clone(),
             origin: config.ledger.origin.clone(),
-            clock: Arc::new(SystemClock),
+            clock: crate::demo::clock_of(data),
             chance: Arc::new(SystemChance),
         };
         let mut opened = if rondo_ledger::is_without_keys(data) {

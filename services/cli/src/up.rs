@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, upkeep};
 use rondo_runtime::chance::{Chance, SystemChance};
-use rondo_runtime::clock::{Clock, PacedClock, SystemClock};
+use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::config::{Config, MailSection, MailTransport};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::progress::{Board, Progress};
@@ -43,7 +43,7 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     let paced = begin.map(PacedClock::new);
     let clock: Arc<dyn Clock> = match &paced {
         Some(paced) => Arc::new(paced.clone()),
-        None => Arc::new(SystemClock),
+        None => demo::clock_of(&config.ledger.data),
     };
     let opened = rondo_ledger::open(&LedgerConfig {
         data: config.ledger.data.clone(),

@@ -14,6 +14,7 @@ use rondo_eventlog::codec::CodecError;
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::ledger::{MAX_READ, MAX_READ_BYTES};
 use rondo_eventlog::merkle::{Hash, Tile, leaf_hash};
+use rondo_eventlog::record::Time;
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
 use rondo_runtime::progress::Board;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,6 +25,7 @@ use crate::journal::{JournalError, PointReader};
 use crate::notary::TREE;
 use crate::sequencer::Request;
 use crate::store::{Place, Store};
+use crate::time::{Doubt, LogTime};
 use crate::tree::{Leaves, TreeReader};
 
 /// How long a reader that waits is kept waiting at most.
@@ -155,10 +157,10 @@ impl Log {
         )))
     }
 
-    /// When the last record was recorded; the earliest instant of all in an empty log.
-    pub(crate) fn latest(&self) -> Result<jiff::Timestamp, Fault> {
+    /// When the last record was recorded; nothing in an empty log.
+    pub(crate) fn latest(&self) -> Result<Option<Time>, Fault> {
         let last = self.head().size.checked_sub(1).map(|last| self.range(last, 1)).transpose()?;
-        last.iter().flatten().next().map_or(Ok(jiff::Timestamp::MIN), |bytes| Ok(decoded(bytes)?.recorded_at))
+        last.iter().flatten().next().map(|bytes| Ok(decoded(bytes)?.time())).transpose()
     }
 
     /// Up to `limit` records' bytes from a position on.
@@ -217,6 +219,7 @@ pub struct LedgerHandle {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) evidence: Arc<Evidence>,
     pub(crate) data: Arc<Path>,
+    pub(crate) time: Arc<LogTime>,
     /// Whether the signing key is not there, so that nothing can be recorded.
     pub(crate) reads_only: bool,
     pub(crate) board: Board,
@@ -226,6 +229,14 @@ impl LedgerHandle {
     /// Where the ledger says how it is; whoever runs it beside other roles lets them say it there as well.
     pub fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// Why the clock is doubted now, if it is.
+    ///
+    /// # Errors
+    /// When what was said of it cannot be read.
+    pub fn doubt(&self) -> Result<Option<Doubt>, Fault> {
+        self.time.doubt()
     }
 
     /// Returns when the ledger has failed, with the reason.

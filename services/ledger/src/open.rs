@@ -188,9 +188,11 @@ fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) ->
     let journal = JournalWriter::resume(&folder, &tail)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
     let from = (recovery.frontier, journal, packer);
-    let (requests, threads) = start(&log, config, from, &evidence, key)?;
+    let time = Arc::new(LogTime::new(Arc::clone(&config.clock), &config.data, log.latest()?));
+    notes.extend(time.remarks()?);
+    let (requests, threads) = start(&log, config, from, &evidence, (key, Arc::clone(&time)))?;
     let data = Arc::from(config.data.as_path());
-    let handle = LedgerHandle { log, requests, evidence, data, reads_only, board: Board::default() };
+    let handle = LedgerHandle { log, requests, evidence, data, time, reads_only, board: Board::default() };
     let unread = (recovery.began > 0).then_some((folder, head));
     Ok(Opened { handle, notes, notary, threads, unread, mark, _directory: directory })
 }
@@ -252,7 +254,7 @@ fn start(
     config: &LedgerConfig,
     (frontier, journal, packer): (Frontier, JournalWriter, Packer),
     evidence: &Arc<Evidence>,
-    key: Verifier,
+    (key, time): (Verifier, Arc<LogTime>),
 ) -> Result<(mpsc::Sender<Request>, Vec<JoinHandle<()>>), OpenError> {
     let (requests, waiting) = mpsc::channel(WAITING);
     let (to_committer, groups) = sync_channel(UNWRITTEN);
@@ -264,7 +266,7 @@ fn start(
         standings: Standings::new(Arc::clone(log)),
         network: StreamId::network(),
         next: frontier.size(),
-        time: LogTime::new(Arc::clone(&config.clock), &config.data, log.latest()?),
+        time,
         salts: Salts::new(Arc::clone(&config.chance)),
         evidence: Arc::clone(evidence),
         key,

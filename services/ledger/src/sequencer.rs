@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use rondo_domain::command::{Context, actor_of};
 use rondo_domain::event::{Aggregate, Event, Stamp};
 use rondo_domain::network::NetworkCommand;
 use rondo_domain::{Actor, Command, Rejection, StreamId, Wish};
 use rondo_eventlog::merkle::Verifier;
+use rondo_eventlog::record::Time;
 use rondo_eventlog::{Accepted, Fault, SubmitError, codec};
 use rondo_runtime::chance::Chance;
 use tokio::sync::{mpsc, oneshot};
@@ -44,7 +44,7 @@ pub(crate) struct Sequencer {
     pub(crate) network: StreamId,
     /// The position of the next record.
     pub(crate) next: u64,
-    pub(crate) time: LogTime,
+    pub(crate) time: Arc<LogTime>,
     pub(crate) salts: Salts,
     pub(crate) evidence: Arc<Evidence>,
     /// The public half of the key that signs.
@@ -97,7 +97,8 @@ impl Sequencer {
         let Some(Aggregate::Network(people)) = self.standings.get(&self.network).map(|standing| &standing.state) else {
             return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
         };
-        let now = self.time.now()?;
+        let time = self.time.now(command.wish.cannot_be_undone())?;
+        let now = time.instant();
         let actor = actor_of(command, people, now)?;
         if let Some(file) = command.wish.file()
             && !self.evidence.has(file)?
@@ -113,7 +114,7 @@ impl Sequencer {
             .collect();
         let context = Context { actor: &actor, now, surroundings: &around };
         let events = command.wish.decide(&standing.state, &context)?;
-        self.append(command, &stream, &actor, now, &events, group)
+        self.append(command, &stream, &actor, time, &events, group)
     }
 
     /// A handing over is recorded from the key that really signs to another one of this log.
@@ -133,7 +134,7 @@ impl Sequencer {
         command: &Command,
         stream: &StreamId,
         actor: &Actor,
-        now: Timestamp,
+        time: Time,
         events: &[Event],
         group: &mut Group,
     ) -> Result<Accepted, SubmitError> {
@@ -145,7 +146,7 @@ impl Sequencer {
             let place = codec::Place { stream, version: standing.version + ahead, position: first + ahead, ordinal };
             let salt = self.salts.next()?;
             let salt = std::str::from_utf8(&salt).map_err(|e| Fault::storage("cannot salt a record", e))?;
-            let written = codec::encode(&mut self.buffer, place, event, command, actor, now, salt);
+            let written = codec::encode(&mut self.buffer, place, event, command, actor, time, salt);
             encoded.push(written.map_err(|e| match e {
                 codec::CodecError::TooLarge(size) => SubmitError::Rejected(Rejection::OutOfBounds {
                     what: format!("a record of {size} bytes"),
@@ -156,7 +157,7 @@ impl Sequencer {
         }
         let standing = self.standings.get_mut(stream).ok_or(Fault::Stopped)?;
         for (event, bytes) in events.iter().zip(encoded) {
-            standing.state.evolve(event, &Stamp { at: now, actor, position: self.next });
+            standing.state.evolve(event, &Stamp { at: time.instant(), actor, position: self.next });
             standing.version += 1;
             standing.last = Some(self.next);
             self.next += 1;
@@ -165,7 +166,7 @@ impl Sequencer {
         }
         let count = events.len() as u64;
         if count > 0 {
-            self.time.recorded(now);
+            self.time.recorded(time);
             standing.accepted.insert(command.id.0, (first, count));
         }
         self.standings.grown(stream);

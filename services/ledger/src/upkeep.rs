@@ -53,6 +53,7 @@ pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: St
                 "The witnesses have not cosigned the log for long. See `rondo audit witness`, and that they answer.";
             board.alarm(ROLE, AlarmCode::WitnessLate, late.then_some(says));
         }
+        tell_clock(&handle)?;
         board.upkeep(ROLE, upkeep);
         board.idle(ROLE, Idle { position: head.size, next: None });
         tokio::select! {
@@ -60,6 +61,17 @@ pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: St
             () = stop.wait() => return Ok(()),
         }
     }
+}
+
+/// Raises an alarm while the clock is doubted, whoever asks for what.
+fn tell_clock(handle: &LedgerHandle) -> Result<(), Fault> {
+    let doubt = handle.doubt()?;
+    let says = doubt.map(|doubt| doubt.sentence());
+    for code in [AlarmCode::ClockAhead, AlarmCode::ClockBehind, AlarmCode::ClockSet] {
+        let raised = doubt.is_some_and(|doubt| doubt.code() == code);
+        handle.board().alarm(ROLE, code, says.as_deref().filter(|_| raised));
+    }
+    Ok(())
 }
 
 fn look(data: &Path, signed_records: u64) -> Upkeep {

@@ -8,7 +8,7 @@ use rondo_domain::participation::ParticipationCommand;
 use rondo_domain::round::{Round, RoundCommand, RoundState};
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
 use rondo_domain::workflow::{Each, Step, Trigger};
-use rondo_domain::{Command, Country, RoundId, StreamId, Wish};
+use rondo_domain::{Command, Country, StreamId, Wish};
 
 use crate::ROLE;
 use crate::actions;

@@ -95,6 +95,7 @@ impl Knowledge {
 
     /// Takes in a record.
     pub(crate) fn take(&mut self, record: &Record) {
+        let at = record.time().instant();
         if let Event::Run(event) = &record.event {
             self.take_run(record, event);
         }
@@ -110,7 +111,7 @@ impl Knowledge {
             _ => None,
         };
         if let Event::Round(RoundEvent::DeadlineExtended { country, .. }) = &record.event {
-            self.extended.insert((round.clone(), Some(country.clone())), record.recorded_at);
+            self.extended.insert((round.clone(), Some(country.clone())), at);
         }
         if matches!(record.event, Event::Round(_)) {
             self.replan.insert(round.clone());
@@ -119,16 +120,15 @@ impl Knowledge {
             self.outcomes.extend(std::mem::take(&mut self.followed).into_values());
         }
         if let Event::Round(RoundEvent::MigrationApproved { was, .. }) = &record.event {
-            let before = (record.recorded_at, was.bundle.clone());
+            let before = (at, was.bundle.clone());
             self.migrated.entry(round.clone()).or_default().push(before);
         }
         if matches!(record.event, Event::Round(RoundEvent::RoundLaunched {})) {
-            self.carry_lessons(&round, record.recorded_at);
+            self.carry_lessons(&round, at);
         }
         let waited_for = TRIGGER_EVENTS.iter().find(|known| known.name == record.name);
         if let Some(known) = waited_for.filter(|known| (known.each == Each::Country) == country.is_some()) {
-            let happened =
-                Happened { event: known.word, at: record.recorded_at, of: record.command.to_string()[..12].to_owned() };
+            let happened = Happened { event: known.word, at, of: record.command.to_string()[..12].to_owned() };
             let all = self.happened.entry((round, country)).or_default();
             if !all.contains(&happened) {
                 all.push(happened);

@@ -121,9 +121,9 @@ async fn serve(
 ) -> Result<(), Fault> {
     let mut guard = JumpGuard::default();
     loop {
-        if let Some(jump) = guard.jump(clock.now(), clock.steady()) {
+        if let Some(jump) = guard.doubt(clock) {
             let why = format!(
-                "the clock was set {} by {} minutes: nothing fires until it is set right, or the scheduler is started anew",
+                "the clock was set {} by {} minutes: nothing fires until it is set right or synchronised, or the scheduler is started anew",
                 if jump.is_positive() { "forward" } else { "back" },
                 jump.as_mins().abs()
             );

@@ -126,6 +126,22 @@ impl Wish {
         }
     }
 
+    /// Whether it brings about what nobody can take back, so that it waits while nobody knows whether the clock is right: a step
+    /// fires, a round, a part or the taking of late answers is closed, a release begins, a mail leaves.
+    pub fn cannot_be_undone(&self) -> bool {
+        match self {
+            Self::Round { command, .. } => matches!(
+                command,
+                RoundCommand::BeginClosing | RoundCommand::Close | RoundCommand::Finalise | RoundCommand::Cancel { .. }
+            ),
+            Self::Participation { command, .. } => matches!(command, ParticipationCommand::Close { .. }),
+            Self::Notice { command, .. } => matches!(command, NoticeCommand::Attempt { .. }),
+            Self::Release { command, .. } => matches!(command, ReleaseCommand::Begin { .. }),
+            Self::Run { command, .. } => matches!(command, RunCommand::Fire { .. }),
+            Self::Network { .. } | Self::Figures { .. } => false,
+        }
+    }
+
     /// The country it is about.
     pub fn country(&self) -> Option<&Country> {
         match self {

@@ -9,7 +9,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer as _, Serialize};
 use serde_json::value::RawValue;
 
-use crate::record::{MAX_RECORD, Record};
+use crate::record::{MAX_RECORD, Record, Time};
 use crate::upcaster;
 
 /// Why a record cannot be written or read.
@@ -42,6 +42,8 @@ struct Stored<'a> {
     schema: u32,
     event: &'a Event,
     recorded_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<Timestamp>,
     actor: &'a Actor,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<&'a PersonId>,
@@ -62,6 +64,8 @@ struct Read<'a> {
     #[serde(borrow)]
     event: &'a RawValue,
     recorded_at: Timestamp,
+    #[serde(default)]
+    clock: Option<Timestamp>,
     actor: Actor,
     #[serde(default)]
     via: Option<PersonId>,
@@ -110,9 +114,10 @@ pub fn encode(
     event: &Event,
     command: &Command,
     actor: &Actor,
-    recorded_at: Timestamp,
+    time: impl Into<Time>,
     salt: &str,
 ) -> Result<Bytes, CodecError> {
+    let Time { recorded_at, clock } = time.into();
     let stored = Stored {
         id: RecordId(command.id, place.ordinal),
         stream: place.stream,
@@ -121,6 +126,7 @@ pub fn encode(
         schema: upcaster::CURRENT,
         event,
         recorded_at,
+        clock,
         actor,
         via: command.via.as_ref(),
         on_behalf_of: command.on_behalf_of.as_ref(),
@@ -149,6 +155,7 @@ pub fn decode(bytes: &Bytes) -> Result<Record, CodecError> {
         version: read.version,
         position: read.position,
         recorded_at: read.recorded_at,
+        clock: read.clock,
         actor: read.actor,
         via: read.via,
         on_behalf_of: read.on_behalf_of,
@@ -174,6 +181,21 @@ struct Outline {
 pub fn place_of(bytes: &[u8]) -> Result<(StreamId, CommandId), CodecError> {
     let outline: Outline = serde_json::from_slice(bytes)?;
     Ok((outline.stream, outline.command))
+}
+
+/// When a record was recorded, without reading the rest.
+///
+/// # Errors
+/// When the bytes are no record.
+pub fn time_of(bytes: &[u8]) -> Result<Time, CodecError> {
+    #[derive(Deserialize)]
+    struct When {
+        recorded_at: Timestamp,
+        #[serde(default)]
+        clock: Option<Timestamp>,
+    }
+    let When { recorded_at, clock } = serde_json::from_slice(bytes)?;
+    Ok(Time { recorded_at, clock })
 }
 
 /// A record's position as it says itself. It stands near the beginning, and what follows it is not read.

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use crate::synchronised;
+
 /// Where services take the time from.
 #[async_trait]
 pub trait Clock: Send + Sync {
@@ -17,6 +19,12 @@ pub trait Clock: Send + Sync {
 
     /// How long the machine has run, asleep or awake, by a clock that nobody sets; nothing where there is none to compare with.
     fn steady(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether the machine says that this clock goes with others' now; nothing of a clock that somebody moves, which shows what it
+    /// is meant to show.
+    fn is_synchronised(&self) -> Option<bool> {
         None
     }
 }
@@ -37,6 +45,10 @@ impl Clock for SystemClock {
         let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
         let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
         Duration::try_from_secs_f64(seconds).ok()
+    }
+
+    fn is_synchronised(&self) -> Option<bool> {
+        Some(synchronised::is_synchronised(self.now()))
     }
 
     async fn sleep_until(&self, until: Timestamp) {
@@ -110,6 +122,23 @@ impl JumpGuard {
         // Small corrections are followed, so that they do not add up over months.
         self.began = Some(began);
         None
+    }
+
+    /// By how much a clock was set that nobody vouches for. One that is synchronised was set right, and is gone by from then on.
+    pub fn doubt(&mut self, clock: &dyn Clock) -> Option<SignedDuration> {
+        let (now, steady) = (clock.now(), clock.steady());
+        let jump = self.jump(now, steady)?;
+        if clock.is_synchronised() != Some(true) {
+            return Some(jump);
+        }
+        tracing::warn!("the clock was set by {} seconds and is synchronised now", jump.as_secs());
+        self.believe();
+        self.jump(now, steady)
+    }
+
+    /// The clock is right as it stands: it is compared anew from now on.
+    pub fn believe(&mut self) {
+        self.began = None;
     }
 }
 

@@ -12,4 +12,5 @@ pub mod people;
 pub mod progress;
 pub mod savepoint;
 pub mod subscription;
+mod synchronised;
 pub mod telemetry;

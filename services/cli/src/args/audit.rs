@@ -107,7 +107,7 @@ pub(crate) enum AuditVerb {
     /// Fold the whole log and print one hash over every stream's state: equal logs have equal ones.
     #[command(after_help = "Example: rondo audit state")]
     State,
-    /// Say that this machine's clock is right, after more than a year without a record.
+    /// Say that this machine's clock is right, where it is doubted: days after the last record, or before it.
     #[command(after_help = "Example, beside the log: rondo audit clock --today 2028-03-01")]
     Clock {
         /// The day it is.

@@ -9,10 +9,13 @@ pub(crate) use cast::Cast;
 pub(crate) use conductor::{Conductor, Hands, Mover, Watch};
 
 use std::path::Path;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use rondo_eventlog::codec;
 use rondo_ledger::journal::JournalReader;
+use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::Config;
 
 use crate::failure::Failure;
@@ -33,6 +36,25 @@ pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
     let path = data.join(MARK);
     let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
     std::fs::write(&path, format!("{NOTICE}\n")).map_err(failed)
+}
+
+/// The clock of a data directory that nobody moves. A demonstration's dates are invented, so that no clock is doubted by them.
+pub(crate) fn clock_of(data: &Path) -> Arc<dyn Clock> {
+    if is_marked(data) { Arc::new(Played) } else { Arc::new(SystemClock) }
+}
+
+/// The system's clock beside records of other times.
+struct Played;
+
+#[async_trait]
+impl Clock for Played {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    async fn sleep_until(&self, until: Timestamp) {
+        SystemClock.sleep_until(until).await;
+    }
 }
 
 /// That a demonstration may be played here: nothing real is there that it would write into.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rondo_eventlog::record::Time;
 use rondo_ledger::inspect;
+use rondo_ledger::time::{self, Doubt};
 use rondo_runtime::config::Config;
 use rondo_runtime::people::People;
 use serde_json::json;
@@ -47,6 +49,16 @@ fn troubles(count: usize) -> String {
     if count == 1 { "one trouble; see above".to_owned() } else { format!("{count} troubles; see above") }
 }
 
+/// What there is to say of the clock, by the last record.
+fn of_clock(data: &Path, last: Option<Time>, (good, bad): (&mut Vec<String>, &mut Vec<String>)) {
+    match time::look(crate::demo::clock_of(data), data, last) {
+        Ok((Some(Doubt::Behind { .. }), told)) => bad.extend(told),
+        // That a log was not at work for days is no trouble of it.
+        Ok((_, told)) => good.extend(told),
+        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+    }
+}
+
 /// Looks at a data directory without changing it.
 pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     let data = &config.ledger.data;
@@ -61,6 +73,7 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
                 None => good.push(format!("the journal holds {} whole records", found.records)),
                 Some(damage) => bad.push(damage.to_string()),
             }
+            of_clock(data, found.latest, (&mut good, &mut bad));
             if found.torn > 0 {
                 let cut = "were never acknowledged and are cut off at the next start";
                 good.push(format!("{} bytes at the end of the journal {cut}", found.torn));

@@ -195,7 +195,7 @@ pub(super) fn summary(record: &Record) -> String {
 pub(super) fn entry(record: &Record, what: &str) -> Value {
     let data = data(record);
     json!({
-        "position": record.position, "recorded_at": record.recorded_at, "event": record.name, "stream": record.stream,
+        "position": record.position, "recorded_at": record.recorded_at, "clock": record.clock, "event": record.name, "stream": record.stream,
         "round": round_of(record), "country": country_of(record), "actor": record.actor.id,
         "role": record.actor.role, "institution": record.actor.institution, "on_behalf_of": record.on_behalf_of,
         "reason": reason(&data), "what": what,

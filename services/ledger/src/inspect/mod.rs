@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rondo_eventlog::merkle::tile::WIDTH;
 use rondo_eventlog::merkle::{Checkpoint, Frontier, Hash, NoteError, Tile, Verifier, leaf_hash, tree};
+use rondo_eventlog::record::Time;
 use rondo_eventlog::{Head, codec};
 
 use crate::directory::OpenError;
@@ -75,6 +76,8 @@ pub struct Inspection {
     pub damage: Option<Damage>,
     /// Bytes at the very end that were never acknowledged; the next start cuts them off.
     pub torn: u64,
+    /// When the last record found whole was recorded.
+    pub latest: Option<Time>,
 }
 
 impl Inspection {
@@ -130,6 +133,7 @@ impl Read {
             misplaced: None,
             damage: None,
             torn: 0,
+            latest: None,
         };
         note_root(&mut inspection, empty);
         Ok(Self { inspection, frontier: Frontier::default() })
@@ -214,6 +218,9 @@ fn walk(data: &Path, read: &mut Read) -> Result<(), JournalError> {
                 return Ok(());
             }
         };
+        if let Some(record) = group.records.last().and_then(|bytes| codec::time_of(bytes).ok()) {
+            read.inspection.latest = Some(record);
+        }
         for bytes in &group.records {
             let position = read.frontier.size();
             if position.is_multiple_of(WIDTH) {

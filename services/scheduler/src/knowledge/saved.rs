@@ -150,6 +150,7 @@ mod tests {
             version: 0,
             position: 0,
             recorded_at: Timestamp::UNIX_EPOCH,
+            clock: None,
             actor: Network::default().actor(&command.actor, None, None, Timestamp::UNIX_EPOCH).unwrap(),
             via: None,
             on_behalf_of: None,
