@@ -11,6 +11,7 @@ use rondo_domain::{FileHash, ReleaseId, RoundId};
 use rondo_eventlog::merkle::Checkpoint;
 use rondo_eventlog::vintage::{self, Standing};
 use rondo_eventlog::{Fault, Head, Ledger, files};
+use rondo_runtime::lifecycle::with_sources;
 
 /// How often a checkpoint that covers the release is looked for, half a second apart.
 const CHECKPOINT_TRIES: u32 = 40;
@@ -40,7 +41,15 @@ pub(crate) async fn take(ledger: &dyn Ledger, world: &World, id: &ReleaseId) -> 
     };
     let Some(round) = world.round(round_id) else { return Ok(None) };
     let Some(pin) = &round.pin else { return Ok(None) };
-    let questionnaire = questionnaire(ledger, &pin.bundle).await?;
+    let questionnaire = match questionnaire(ledger, &pin.bundle).await {
+        Err(fault) if !fault.is_passing() => {
+            // Its own release waits; those of other rounds do not wait with it.
+            let why = with_sources(&fault);
+            tracing::error!(release = %id, "the release waits, because the workflow of its round cannot be read: {why}");
+            return Ok(None);
+        }
+        questionnaire => questionnaire?,
+    };
     let mut rows = Vec::new();
     for tables in &release.contents {
         for table in &tables.tables {

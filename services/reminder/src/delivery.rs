@@ -27,6 +27,9 @@ const FIRST_PAUSE: i64 = 10;
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: i64 = 240;
 
+/// How long a mail waits before it looks again whether the days of its recipient are known.
+const UNKNOWN_DAYS: SignedDuration = SignedDuration::from_hours(24);
+
 /// How long a mail about tables waits for the reading of a file that has come, before it looks again.
 const UNREAD: SignedDuration = SignedDuration::from_hours(1);
 
@@ -155,7 +158,12 @@ impl Delivery {
         let home = brief.country.as_ref().filter(|_| brief.role.is_of_country()).unwrap_or(&texts.definition.home);
         let place = world.network().place(&brief.person, brief.role, brief.country.as_ref());
         let calendars = texts.calendars_in(round);
-        let calendar = calendars.at(home, place)?;
+        let Some(calendar) = calendars.at(home, place) else {
+            // A change of the calendar was recorded that cannot be applied; it can be mended.
+            let whose = place.map_or(home.as_str(), PlaceId::as_str);
+            let (until, reason) = (now + UNKNOWN_DAYS, format!("nobody knows the working days of {whose}"));
+            return Some(("postpone", NoticeCommand::Postpone { until, reason }));
+        };
         match calendar.closed(now, hours) {
             Ok(None) => None,
             Ok(Some(closed)) => {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use rondo_eventlog::{Fault, Ledger};
 use rondo_runtime::alarm::AlarmCode;
-use rondo_runtime::clock::Clock;
+use rondo_runtime::clock::{Clock, JumpGuard};
 use rondo_runtime::config::MailSection;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::people::Register;
@@ -42,6 +42,9 @@ use transport::{Signer, Transport};
 
 /// The name under which the reminder acts.
 pub const ROLE: &str = "reminder";
+
+/// How often a clock that was set is looked at again.
+const AFTER_JUMP: Duration = Duration::from_secs(10);
 
 /// How often the folder of inbound mail is looked into when nothing else happens.
 const INBOX_EVERY: Duration = Duration::from_secs(20);
@@ -143,8 +146,23 @@ fn tell(outbox: &Outbox, progress: &dyn Progress) {
 /// A fault that does not pass.
 pub async fn run(parts: Parts, mut stop: Stop) -> Result<(), Fault> {
     let (clock, progress) = (Arc::clone(&parts.clock), Arc::clone(&parts.progress));
-    let mut reminder = Reminder::new(parts);
+    let (mut reminder, mut guard) = (Reminder::new(parts), JumpGuard::default());
     loop {
+        let jump = guard.doubt(&*clock);
+        let why = jump.map(|jump| {
+            let minutes = jump.as_mins().abs();
+            let way = if jump.is_positive() { "forward" } else { "back" };
+            format!("The reminder waits: the clock was set {way} by {minutes} minutes. No mail leaves until it is set right or synchronised, or the reminder is started anew.")
+        });
+        progress.alarm(ROLE, AlarmCode::ClockSet, why.as_deref());
+        if let Some(why) = why {
+            tracing::error!("{why}");
+            progress.turned(ROLE);
+            tokio::select! {
+                () = tokio::time::sleep(AFTER_JUMP) => continue,
+                () = stop.wait() => return Ok(()),
+            }
+        }
         let Some(idle) = reminder.turn().await? else {
             progress.turned(ROLE);
             if stop.is_asked() {

@@ -106,14 +106,7 @@ impl Texts {
         if round.calendar_changes.is_empty() {
             return Cow::Borrowed(&self.calendars);
         }
-        match self.calendars.changed(&round.calendar_changes) {
-            Ok(changed) => Cow::Owned(changed),
-            Err(error) => {
-                // It was tried on these calendars before it was recorded.
-                tracing::error!("a change of the calendar does not hold: {error}");
-                Cow::Borrowed(&self.calendars)
-            }
-        }
+        Cow::Owned(self.calendars.standing(&round.calendar_changes))
     }
 
     /// The text of a kind in a language, if there is one.

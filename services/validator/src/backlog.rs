@@ -35,9 +35,12 @@ impl Backlog {
     /// Takes in a record.
     pub(crate) fn take(&mut self, record: &Record) {
         self.world.apply(&record.stream, &record.event, &record.stamp());
-        let (Some(round), Some(country)) = (record.stream.round_id(), record.stream.country()) else { return };
-        // Whatever has changed about the country may help.
-        self.stuck.retain(|arrived| self.waiting.get(arrived).is_some_and(|work| work.0 != round || work.1 != country));
+        let Some(round) = record.stream.round_id() else { return };
+        let country = record.stream.country();
+        // Whatever has changed about the country, or about its round, may help.
+        let about = |work: &Work| work.0 == round && country.as_ref().is_none_or(|country| work.1 == *country);
+        self.stuck.retain(|arrived| self.waiting.get(arrived).is_some_and(|work| !about(work)));
+        let Some(country) = country else { return };
         match &record.event {
             Event::Participation(ParticipationEvent::CheckRequested { submission }) => {
                 if let Some(arrived) = self.arrival(&round, &country, submission) {

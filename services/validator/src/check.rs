@@ -13,6 +13,7 @@ use rondo_domain::workflow::Bundle;
 use rondo_domain::{Command, CommandId, FileHash, Rejection, Wish};
 use rondo_eventlog::{Accepted, Fault, Ledger, SubmitError, files};
 use rondo_rules::Sheet;
+use rondo_runtime::lifecycle::with_sources;
 
 use crate::ROLE;
 use crate::backlog::{Backlog, Work};
@@ -44,7 +45,15 @@ impl Checker {
             return Ok(false);
         };
         let (Some(pin), Some(received)) = (&round.pin, part.submissions.get(id)) else { return Ok(false) };
-        let judge = self.judge(&pin.bundle).await?;
+        let judge = match self.judge(&pin.bundle).await {
+            Err(fault) if !fault.is_passing() => {
+                // Its own files wait; those of other rounds do not wait with them.
+                let why = with_sources(&fault);
+                tracing::error!(round = %round_id, "a file waits, because the workflow of its round cannot be read: {why}");
+                return Ok(false);
+            }
+            judge => judge?,
+        };
         let tables: Vec<TableNo> = part.tables.keys().copied().collect();
         let asked = (&round.reference_years[..], &tables[..]);
         let recorded = Recorded::read(&*self.ledger, &judge.questionnaire, country, asked, received).await?;

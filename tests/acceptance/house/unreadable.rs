@@ -8,6 +8,8 @@ use jiff::civil::date;
 use rondo_domain::calendar::{CalendarChange, DayChange};
 use rondo_domain::event::Event;
 use rondo_domain::network::{Grant, Network, NetworkCommand};
+use rondo_domain::notice::NoticeState;
+use rondo_domain::participation::SubmissionState;
 use rondo_domain::round::{Pin, RoundCommand, RoundEvent};
 use rondo_domain::run::RunEvent;
 use rondo_domain::{Command, CommandId, Rejection, Role, RoundId, StreamId, Wish};
@@ -18,7 +20,7 @@ use rondo_runtime::config::MailSection;
 use rondo_runtime::memory::MemoryLedger;
 use rondo_scheduler::Scheduler;
 
-use crate::fixture::{House, lao, round};
+use crate::fixture::{House, lao, lao_2023, round};
 
 fn of_lao(change: DayChange) -> CalendarChange {
     CalendarChange { country: lao(), place: None, change }
@@ -51,6 +53,28 @@ async fn a_change_of_a_calendar_that_cannot_be_applied_is_refused_when_it_is_wis
     assert_eq!(house.ledger.head().await.unwrap(), before);
     house.act("coordinator", changing(&round(), of_lao(off))).await.unwrap();
     house.rest().await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_this_version_does_not_read_holds_up_its_own_round_alone() {
+    let house = House::before_launch(MailSection::default()).await;
+    // Another version took what this one refuses: here a folder without its files.
+    let other: RoundId = "ilms-asean-other".parse().unwrap();
+    let hash = files::store(&*house.ledger, b"{\"files\":{\"workflow.toml\":\"from another time\"}}").await.unwrap();
+    let pin = Pin { workflow: "ilms-asean".parse().unwrap(), bundle: hash };
+    let command = RoundCommand::Plan { pin, year: 2025, title: "Another round".to_owned() };
+    house.act("coordinator", Wish::Round { round: other.clone(), command }).await.unwrap();
+    house.rest().await;
+    house.move_to("2025-10-20T03:00:00Z").await;
+    let world = house.world().await;
+    assert_eq!(world.round(&round()).unwrap().state.as_str(), "collecting");
+    assert_eq!(world.round(&other).unwrap().state.as_str(), "planned");
+    let sent = house.notices().await.iter().filter(|notice| notice.state == NoticeState::Sent).count();
+    assert!(sent >= 4, "invitations and reminders leave: {sent}");
+    let checked = house.sent_and_checked("lao-one", "lao-1", &lao_2023("1.072"), None).await;
+    assert_ne!(checked, SubmissionState::Received, "files are checked");
+    // Every role is there at the end: none of them has ended early.
     house.close().await;
 }
 
