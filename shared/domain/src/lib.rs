@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file or a socket. A command and a state give events or a rejection (`decide`), an
 //! event and a state give the next state (`evolve`). The words are those of the ILMS collection.
 
+mod files;
 mod pairs;
 mod text;
 

@@ -59,6 +59,14 @@ async fn a_round_goes_on_by_another_version_once_somebody_else_approved_it() {
     assert!(matches!(alone, Rejection::SamePerson { .. }), "{alone}");
     house.act("manager", act(RoundCommand::ApproveMigration)).await.unwrap();
     house.rest().await;
+    // The version it goes by now is a file that the log speaks of, like the one it was planned on.
+    let hash = is.bundle.to_string();
+    let stored = house.data().join("files").join(&hash[..2]).join(&hash);
+    let aside = house.folder.path().join("aside");
+    std::fs::rename(&stored, &aside).unwrap();
+    assert_eq!(rondo_ledger::inspect::files(&house.data()).unwrap().missing, std::slice::from_ref(&is.bundle));
+    std::fs::rename(&aside, &stored).unwrap();
+    assert_eq!(rondo_ledger::inspect::files(&house.data()).unwrap().missing, []);
     house.move_to("2025-11-06T00:00:00Z").await;
     let world = house.world().await;
     assert_eq!(world.round(&round()).unwrap().pin, Some(is));

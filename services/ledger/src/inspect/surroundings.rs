@@ -5,10 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use rondo_domain::FileHash;
-use rondo_domain::event::Event;
-use rondo_domain::figure::FiguresEvent;
-use rondo_domain::participation::ParticipationEvent;
-use rondo_domain::round::RoundEvent;
 use rondo_eventlog::codec;
 
 use crate::directory::OpenError;
@@ -85,9 +81,8 @@ pub fn files(data: &Path) -> Result<Files, OpenError> {
                 Ok(None) | Err(_) => break,
             };
             // A record that cannot be read is told by the reading of the journal itself.
-            named.extend(
-                group.records.iter().filter_map(|bytes| codec::decode(bytes).ok()).filter_map(|r| of(&r.event)),
-            );
+            let records = group.records.iter().filter_map(|bytes| codec::decode(bytes).ok());
+            records.for_each(|record| named.extend(record.event.files().into_iter().cloned()));
         }
     }
     let mut files = Files { named: named.len(), ..Files::default() };
@@ -102,16 +97,4 @@ pub fn files(data: &Path) -> Result<Files, OpenError> {
         }
     }
     Ok(files)
-}
-
-/// The file that an event speaks of.
-fn of(event: &Event) -> Option<FileHash> {
-    match event {
-        Event::Round(RoundEvent::RoundPlanned { pin, .. } | RoundEvent::RoundConfigured { pin, .. }) => {
-            Some(pin.bundle.clone())
-        }
-        Event::Participation(ParticipationEvent::SubmissionReceived { file, .. }) => Some(file.sha256.clone()),
-        Event::Figures(FiguresEvent::FiguresRecorded { evidence, .. }) => Some(evidence.sha256.clone()),
-        _ => None,
-    }
 }
