@@ -2,6 +2,7 @@
 
 use super::checking;
 use super::command::ParticipationCommand as C;
+use super::daily::within_the_day;
 use super::event::ParticipationEvent as E;
 use super::parts::{QueryState, Turn};
 use super::state::Participation;
@@ -38,7 +39,7 @@ pub fn decide(
         return Err(Rejection::UnknownParticipation { round: round.to_string(), country: country.to_string() });
     }
     match command {
-        C::Receive { .. } => receive(state, round, command, context),
+        C::Receive { .. } => receive(state, round, country, command, context),
         C::Declare { tables, declaration, text } => {
             context.require_role(SENDERS, "declare tables")?;
             takes_answers(state, round, context)?;
@@ -85,7 +86,13 @@ fn takes_answers(state: &Participation, round: &RoundId, context: &Context<'_>) 
     Err(Rejection::RoundClosed { round: round.to_string(), state: word.to_owned() })
 }
 
-fn receive(state: &Participation, round: &RoundId, command: &C, context: &Context<'_>) -> Result<Vec<E>, Rejection> {
+fn receive(
+    state: &Participation,
+    round: &RoundId,
+    country: &Country,
+    command: &C,
+    context: &Context<'_>,
+) -> Result<Vec<E>, Rejection> {
     let C::Receive { submission, file, channel, institution, reason, source } = command else { return Ok(Vec::new()) };
     context.require_role(SENDERS, "send a submission")?;
     takes_answers(state, round, context)?;
@@ -102,6 +109,7 @@ fn receive(state: &Participation, round: &RoundId, command: &C, context: &Contex
         return Err(Rejection::OutOfBounds { what: "submissions of one country".to_owned(), limit: MAX_SUBMISSIONS });
     }
     well_formed(file)?;
+    within_the_day(state, country, file, context)?;
     if reason.as_ref().is_some_and(|reason| !reason.is_well_formed()) {
         return Err(Rejection::ReasonRequired { figures: Vec::new() });
     }

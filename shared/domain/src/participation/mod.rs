@@ -2,6 +2,7 @@
 
 mod checking;
 mod command;
+mod daily;
 mod decide;
 mod event;
 mod parts;
