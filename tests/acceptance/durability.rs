@@ -169,3 +169,94 @@ fn another_history_of_the_same_length_is_not_signed() {
     std::fs::remove_file(data.join("keys/signed.json")).unwrap();
     assert!(matches!(open(&data), Err(OpenError::Notary(_))), "and without any memory nothing is signed");
 }
+
+/// Every record of a log, read in its order from the store's packs, and of one stream from its places.
+async fn everything(ledger: &dyn Ledger) -> Result<(usize, usize), rondo_eventlog::Fault> {
+    let mut count = 0;
+    loop {
+        let more = ledger.read(count as u64, 1_000).await?.len();
+        if more == 0 {
+            return Ok((count, rondo_eventlog::ledger::read_all(ledger, "network").await?.len()));
+        }
+        count += more;
+    }
+}
+
+/// Opens a log, reads all of it, and says how reading and the log's run ended.
+fn read_once(data: &Path) -> (Result<(usize, usize), String>, bool) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let opened = match open(data) {
+            Ok(opened) => opened,
+            Err(error) => return (Err(error.to_string()), false),
+        };
+        let handle = opened.handle.clone();
+        let mut lifecycle = Lifecycle::default();
+        let stop = lifecycle.stop();
+        lifecycle.spawn("ledger", opened.run(stop));
+        let read = everything(&handle).await.map_err(|fault| fault.to_string());
+        drop(handle);
+        let ended = match &read {
+            Ok(_) => lifecycle.run(std::future::ready(())).await,
+            // It ends by itself.
+            Err(_) => lifecycle.run(std::future::pending()).await,
+        };
+        (read, ended.is_ok())
+    })
+}
+
+#[test]
+fn a_page_of_the_store_that_is_found_damaged_ends_the_ledger_once_and_the_next_start_makes_it_anew() {
+    const RECORDS: usize = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    with_ledger(&data, async |ledger| {
+        for first in (0..RECORDS).step_by(500) {
+            let sent = (first..first + 500).map(|n| ledger.submit(command(n)));
+            assert!(futures::future::join_all(sent).await.iter().all(Result::is_ok));
+        }
+    });
+    let whole = std::fs::read(data.join("index/db")).unwrap();
+    let healthy = || rondo_ledger::inspect::index(&data).unwrap();
+    assert!(
+        matches!(healthy(), rondo_ledger::inspect::Index::Whole { packs, .. } if packs == RECORDS as u64 / 32),
+        "{:?}",
+        healthy()
+    );
+    let (mut met, mut seen) = (0, 0);
+    for at in (0..whole.len()).step_by(whole.len() / rondo_tests::length(12, 60) + 1) {
+        let mut bytes = whole.clone();
+        let end = (at + 64).min(bytes.len());
+        bytes[at..end].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        std::fs::write(data.join("index/db"), bytes).unwrap();
+        let damaged = matches!(healthy(), rondo_ledger::inspect::Index::Damaged(_));
+        seen += usize::from(damaged);
+        let (read, well) = read_once(&data);
+        assert!(damaged || read == Ok((RECORDS, RECORDS)), "byte {at}: looking at every page sees it: {read:?}");
+        if read.is_err() {
+            met += 1;
+            assert!(!well, "byte {at}: the ledger ends: {read:?}");
+            let (again, well) = read_once(&data);
+            assert_eq!((again, well), (Ok((RECORDS, RECORDS)), true), "byte {at}: the next start makes it anew");
+        }
+        assert!(!data.join("index-failed").exists(), "byte {at}: nothing is left to say");
+    }
+    eprintln!("{met} damaged places were met after the start, {seen} were seen by looking at every page");
+    assert!(met > 0 && seen >= met);
+}
+
+#[test]
+fn what_a_pack_holds_is_held_against_what_was_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    written(&data, 0, 600);
+    // The hash of a signed record is changed: as if the pack, which nobody reads byte by byte, held another one.
+    let hashes = data.join("tree/level-0");
+    let mut bytes = std::fs::read(&hashes).unwrap();
+    bytes[32 * 40] ^= 1;
+    std::fs::write(&hashes, bytes).unwrap();
+    let (read, well) = read_once(&data);
+    let told = read.unwrap_err();
+    assert!(told.contains("record 40") && told.contains("does not hash to what was signed") && !well, "{told}");
+    assert_eq!(read_once(&data), (Ok((600, 600)), true), "what follows from the journal is made anew");
+}

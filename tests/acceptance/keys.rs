@@ -1,14 +1,105 @@
 //! The key that signs is changed by the right people, with a reason, in the log; what the old one signed stays good.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rondo_tests::{foreign, rondo, run};
+use rondo_tests::{foreign, refused, rondo, run};
 
 fn played(folder: &Path) -> PathBuf {
     let data = folder.join("data");
     rondo(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
     data
+}
+
+/// Every file of a folder, by its name.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+fn a_start_in_a_directory_that_holds_only_keys_neither_deletes_nor_replaces_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = played(folder.path());
+    rondo(&data, &ROTATE);
+    let start = ["up", "--demo", "--until-done", "--pace", "0"];
+    for (name, change, words) in [
+        ("whole", (|_| ()) as fn(&Path), "a retired key"),
+        ("signed", |keys: &Path| remove(keys, "retired-"), "records were signed"),
+        (
+            "forgotten",
+            |keys: &Path| {
+                remove(keys, "retired-");
+                remove(keys, "signed")
+            },
+            "without the memory",
+        ),
+        (
+            "unreadable",
+            |keys: &Path| {
+                remove(keys, "retired-");
+                fs::write(keys.join("signed.json"), b"{").unwrap();
+            },
+            "cannot be read",
+        ),
+        (
+            "keyless",
+            |keys: &Path| {
+                remove(keys, "retired-");
+                remove(keys, "log.key")
+            },
+            "records were signed",
+        ),
+        (
+            "retired",
+            |keys: &Path| {
+                remove(keys, "log.key");
+                remove(keys, "signed")
+            },
+            "a retired key",
+        ),
+    ] {
+        let alone = folder.path().join(name);
+        fs::create_dir_all(alone.join("keys")).unwrap();
+        for (path, bytes) in files(&data.join("keys")) {
+            fs::write(alone.join("keys").join(path.file_name().unwrap()), bytes).unwrap();
+        }
+        change(&alone.join("keys"));
+        let before = files(&alone.join("keys"));
+        refused(&alone, &start, 1, words);
+        refused(&alone, &start, 1, "rondo restore --from");
+        assert_eq!(files(&alone.join("keys")), before, "{name}: the keys are as they were");
+        assert!(!alone.join("log.json").exists() && !alone.join("journal").exists(), "{name}: no new log");
+    }
+    // The log is there, and its note alone is gone: nobody is told to restore what is there.
+    fs::rename(data.join("log.json"), folder.path().join("note")).unwrap();
+    for stranger in ["people.toml", "checkpoint"] {
+        fs::remove_file(data.join(stranger)).unwrap();
+    }
+    refused(&data, &start, 1, "`log.json` is missing");
+}
+
+fn remove(keys: &Path, begin: &str) {
+    for path in files(keys).into_keys().filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(begin)) {
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_making_that_was_cut_off_goes_on_with_the_key_it_had_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let start = ["up", "--demo", "--until-done", "--pace", "0"];
+    // As it stands after a crash: the memory has signed nothing, the key is made, and nothing else is.
+    fs::create_dir_all(data.join("keys")).unwrap();
+    rondo(&data, &["audit", "key", "create", "--out", &data.join("keys/log.key").display().to_string()]);
+    let key = fs::read(data.join("keys/log.key")).unwrap();
+    refused(&data, &start, 1, "without the memory of what it signed");
+    fs::write(data.join("keys/signed.json"), r#"{"frontier":{"size":0,"subtrees":[]},"at":null}"#).unwrap();
+    rondo(&data, &start);
+    assert_eq!(fs::read(data.join("keys/log.key")).unwrap(), key, "it is the key of the log now");
+    assert!(rondo(&data, &["doctor"]).contains("the signing key fits the public key"));
 }
 
 const ROTATE: [&str; 5] = ["audit", "key", "rotate", "--reason", "the yearly change"];

@@ -1,8 +1,10 @@
 /* Faults for the tests: stands before libc's calls, notes what was synced and what was answered, and fails what it is told to.
  *
- * RONDO_TRACE=FILE           a line for each sync of a journal ("synced NAME SIZE") and each line on standard output ("said LINE")
- * RONDO_FAIL="CALL PART N ERRNO"   from the N-th CALL (write, fdatasync, fsync) on a file whose path holds PART on, the call fails;
- *                            a failing write puts half of its bytes first, as a disk does that is just full
+ * RONDO_TRACE=FILE           a line for each sync of a journal ("synced NAME SIZE"), each line on standard output ("said LINE"), and
+ *                            each write to a received file and sync of it or its folders ("wrote SIZE", "kept NAME", "failed NAME")
+ * RONDO_FAIL="CALL PART N ERRNO [TIMES]"   from the N-th CALL (write, pwrite, fdatasync, fsync) on a file whose path holds PART on,
+ *                            the call fails, for ever or so many times; a failing write puts half of its bytes first, as a disk
+ *                            does that is just full
  * RONDO_CLOCK=FILE           the wall clock stands as many seconds ahead as the file says, which may change while the process runs
  * RONDO_SYNCHRONISED=1       and the kernel says that it is synchronised; without it, that it is not
  */
@@ -40,13 +42,30 @@ static int fails(const char *call, int fd) {
     static int seen = 0;
     const char *told = getenv("RONDO_FAIL");
     char wanted[32], part[128], path[4096];
-    int nth, number;
-    if (!told || sscanf(told, "%31s %127s %d %d", wanted, part, &nth, &number) != 4 || strcmp(wanted, call)) return 0;
+    int nth, number, times = 0x7fffffff;
+    if (!told || sscanf(told, "%31s %127s %d %d %d", wanted, part, &nth, &number, &times) < 4) return 0;
+    if (strcmp(wanted, call)) return 0;
     if (!strstr(path_of(fd, path, sizeof path), part)) return 0;
     int now = __sync_add_and_fetch(&seen, 1);
-    if (now < nth) return 0;
+    if (now < nth || now - nth >= times) return 0;
     errno = number;
     return now == nth ? 1 : 2;
+}
+
+static void trace_file(const char *what, int fd, size_t size) {
+    char path[4096], line[4400];
+    path_of(fd, path, sizeof path);
+    if (!strstr(path, "/files")) return;
+    if (size) snprintf(line, sizeof line, "%s %zu\n", what, size);
+    else snprintf(line, sizeof line, "%s %s\n", what, path);
+    trace(line);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
+    int failing = fails("pwrite", fd);
+    if (failing == 1 && size > 1) return syscall(SYS_pwrite64, fd, bytes, size / 2, at);
+    if (failing) return -1;
+    return syscall(SYS_pwrite64, fd, bytes, size, at);
 }
 
 ssize_t write(int fd, const void *bytes, size_t size) {
@@ -58,6 +77,7 @@ ssize_t write(int fd, const void *bytes, size_t size) {
         int failing = fails("write", fd);
         if (failing == 1 && size > 1) return syscall(SYS_write, fd, bytes, size / 2);
         if (failing) return -1;
+        if (size) trace_file("wrote", fd, size);
     }
     return syscall(SYS_write, fd, bytes, size);
 }
@@ -65,9 +85,13 @@ ssize_t write(int fd, const void *bytes, size_t size) {
 static int sync_with(const char *call, long number, int fd) {
     char path[4096], line[4400];
     struct stat found;
-    if (fails(call, fd)) return -1;
+    if (fails(call, fd)) {
+        trace_file("failed", fd, 0);
+        return -1;
+    }
     if (fstat(fd, &found)) return -1;
     int done = syscall(number, fd);
+    if (!done) trace_file("kept", fd, 0);
     path_of(fd, path, sizeof path);
     char *name = strrchr(path, '/');
     if (!done && name && strstr(name, ".journal")) {

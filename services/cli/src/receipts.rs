@@ -8,7 +8,7 @@ use std::time::Duration;
 use rondo_eventlog::merkle::proof::{self, Subtrees};
 use rondo_eventlog::merkle::tile::{WIDTH, fold, place};
 use rondo_eventlog::merkle::{Checkpoint, Hash, Receipt, Tile, Verifier, leaf_hash};
-use rondo_eventlog::{Fault, Ledger, Record};
+use rondo_eventlog::{Fault, Head, Ledger, Record};
 use rondo_runtime::clock::Stopwatch;
 
 use crate::failure::Failure;
@@ -93,9 +93,7 @@ pub(crate) async fn receipt(ledger: &dyn Ledger, position: u64) -> Result<(Recei
     let size = checkpoint.head.size;
     let path = from_tiles(ledger, size, |tiles| proof::inclusion(tiles, position, size)).await?;
     if !proof::includes(&leaf_hash(&record.bytes), position, size, &path, &checkpoint.head.root) {
-        return Err(Failure::failed(
-            "the proof does not hold: the hashes of the tree are damaged. Run `rondo audit verify`; then stop, delete the folder `tree`, and start again: it is written anew",
-        ));
+        return Err(unsound());
     }
     Ok((Receipt { index: position, path, checkpoint: note }, record))
 }
@@ -103,13 +101,27 @@ pub(crate) async fn receipt(ledger: &dyn Ledger, position: u64) -> Result<(Recei
 /// The proof that the log extends the tree of its first `old` records.
 pub(crate) async fn consistency(ledger: &dyn Ledger, old: u64) -> Result<(Checkpoint, Vec<Hash>), Failure> {
     let (_, checkpoint) = checkpoint(ledger, old).await?;
-    let proof = consistency_up_to(ledger, old, checkpoint.head.size).await?;
+    let proof = consistency_up_to(ledger, old, &checkpoint.head).await?;
     Ok((checkpoint, proof))
 }
 
-/// The proof that the tree of `size` signed records extends that of `old`.
-pub(crate) async fn consistency_up_to(ledger: &dyn Ledger, old: u64, size: u64) -> Result<Vec<Hash>, Failure> {
-    from_tiles(ledger, size, |tiles| proof::consistency(tiles, old, size)).await
+/// The proof that the tree with this signed head extends that of its first `old` records, held against the head.
+pub(crate) async fn consistency_up_to(ledger: &dyn Ledger, old: u64, head: &Head) -> Result<Vec<Hash>, Failure> {
+    let Head { size, root } = head;
+    let size = *size;
+    let proof = from_tiles(ledger, size, |tiles| proof::consistency(tiles, old, size)).await?;
+    let was = from_tiles(ledger, old, |tiles| proof::root(tiles, 0, old)).await?;
+    if !proof::extends((old, &was), (size, root), &proof) {
+        return Err(unsound());
+    }
+    Ok(proof)
+}
+
+/// The refusal to hand out a proof that would convince nobody.
+fn unsound() -> Failure {
+    Failure::failed(
+        "the proof does not hold: the hashes of the tree are damaged. Run `rondo audit verify`; then stop, delete the folder `tree`, and start again: it is written anew",
+    )
 }
 
 /// Writes a receipt beside its record, as `NAME.tlog-proof` and `NAME.record`; files that are there are not written over.

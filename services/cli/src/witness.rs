@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
 use rondo_eventlog::merkle::{Cosigner, Policy};
-use rondo_eventlog::{Fault, Ledger};
+use rondo_eventlog::{Fault, Head, Ledger};
 use rondo_ledger::upkeep::COSIGNED;
 use rondo_runtime::config::Config;
 use rondo_runtime::lifecycle::Lifecycle;
@@ -98,7 +98,7 @@ async fn ask(ledger: &dyn Ledger, policy: &Policy) -> Result<(String, Vec<Asked>
     let mut cosigned = note.clone();
     let mut asked = Vec::new();
     for (name, cosigner, url) in policy.to_be_asked() {
-        let outcome = one(ledger, &client, (url, cosigner), (&note, checkpoint.head.size)).await?;
+        let outcome = one(ledger, &client, (url, cosigner), (&note, &checkpoint.head)).await?;
         if let Ok(line) = &outcome {
             cosigned.push_str(line);
         }
@@ -112,11 +112,11 @@ async fn one(
     ledger: &dyn Ledger,
     client: &Client,
     (url, cosigner): (&str, &Cosigner),
-    (note, size): (&str, u64),
+    (note, head): (&str, &Head),
 ) -> Result<Result<String, String>, Failure> {
-    let mut old = 0;
+    let (mut old, size) = (0, head.size);
     for _ in 0..2 {
-        let proof = receipts::consistency_up_to(ledger, old, size).await?;
+        let proof = receipts::consistency_up_to(ledger, old, head).await?;
         let lines: String = proof.iter().map(|hash| format!("{}\n", STANDARD.encode(hash))).collect();
         let body = format!("old {old}\n{lines}\n{note}");
         let address = format!("{}/add-checkpoint", url.trim_end_matches('/'));

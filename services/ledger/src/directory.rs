@@ -13,9 +13,10 @@ use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{FileError, replace};
-use crate::journal::{JournalError, JournalWriter, SEGMENT_HEADER};
-use crate::key::{self, KeyError};
-use crate::memory::{Memory, MemoryError};
+use crate::journal::{self, JournalError, JournalWriter, SEGMENT_HEADER};
+use crate::key::KeyError;
+use crate::keyring;
+use crate::memory::MemoryError;
 use crate::notary::NotaryError;
 use crate::scrub::ScrubError;
 
@@ -49,6 +50,16 @@ pub enum OpenError {
         "{0} is not empty and holds no log of Rondo; nothing was changed. Choose an empty directory, or the right one"
     )]
     Foreign(PathBuf),
+    /// There is a key, or what belongs to one, and no log that it signed.
+    #[error(
+        "{path} holds {what}, and no log beside it. No new log was made, and nothing was changed. Restore the log: take `keys` aside, run rondo restore --from BACKUP --data {path}, and put `keys` back. For a new log choose an empty directory"
+    )]
+    KeysAlone {
+        /// The directory.
+        path: PathBuf,
+        /// What is found.
+        what: String,
+    },
     /// The log's files are incomplete.
     #[error(
         "{0} says that it holds a log, but its journal is missing. No empty one was made in its place: restore the folder `journal` from a backup"
@@ -151,6 +162,12 @@ impl DataDirectory {
         fs::create_dir_all(path).map_err(io("create", path))?;
         if !path.join("log.json").exists() {
             let lock = lock(path)?;
+            if has_records(&path.join("journal"))? {
+                return Err(OpenError::NoteMissing(path.to_owned()));
+            }
+            if let Some(what) = keyring::used(path, origin)? {
+                return Err(OpenError::KeysAlone { path: path.to_owned(), what });
+            }
             if !clear_half_made(path)? {
                 return Err(OpenError::Foreign(path.to_owned()));
             }
@@ -215,15 +232,28 @@ pub(crate) fn write_vkey(path: &Path, signer: &Signer) -> Result<(), OpenError> 
     Ok(replace(&vkey, format!("{}\n", signer.verifier().vkey()).as_bytes())?)
 }
 
+/// Whether a journal has more in it than the beginning that a new log gives it.
+fn has_records(journal: &Path) -> Result<bool, OpenError> {
+    if !journal.exists() {
+        return Ok(false);
+    }
+    for (_, segment) in journal::segments(journal)? {
+        if fs::metadata(&segment).map_err(io("read", &segment))?.len() > SEGMENT_HEADER as u64 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Removes what a making that was cut off left behind, and says whether the directory is then free. Without its note a
-/// directory never held a log: nothing in it was acknowledged. A journal with records is nobody's leftover.
+/// directory never held a log: nothing in it was acknowledged. A journal with records is nobody's leftover, and keys stay.
 fn clear_half_made(path: &Path) -> Result<bool, OpenError> {
     let mut leftovers = Vec::new();
     for entry in fs::read_dir(path).map_err(io("list", path))? {
         let entry = entry.map_err(io("list", path))?.path();
         match entry.file_name().and_then(|name| name.to_str()) {
-            Some("lock") => {}
-            Some("journal" | "files" | "keys" | "log.vkey") => leftovers.push(entry),
+            Some("lock" | "keys") => {}
+            Some("journal" | "files" | "log.vkey") => leftovers.push(entry),
             _ => return Ok(false),
         }
     }
@@ -253,11 +283,7 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
     }
     // Received files, mails and figures before their release are nobody else's to read.
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io("protect", path))?;
-    let key = key::path(path);
-    key::create_key(&key, chance)?;
-    Memory::default().write(path)?;
-    let signer = key::read_key(&key, origin)?;
-    write_vkey(path, &signer)?;
+    write_vkey(path, &keyring::make(path, origin, chance)?)?;
     JournalWriter::create(&path.join("journal"))?;
     // Last: without it the directory holds no log.
     write_note(path, origin)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rondo_domain::network::NetworkCommand;
-use rondo_domain::{Command, FileHash, Wish};
+use rondo_domain::{Command, FileHash, StreamId, Wish};
 use rondo_eventlog::codec::CodecError;
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::ledger::{MAX_READ, MAX_READ_BYTES};
@@ -23,7 +23,9 @@ use crate::backlog::Backlog;
 use crate::evidence::Evidence;
 use crate::journal::{JournalError, PointReader};
 use crate::notary::TREE;
+use crate::reading::{Collected, beside, read_text};
 use crate::sequencer::Request;
+use crate::store::packs::PACK;
 use crate::store::{Place, Store};
 use crate::time::{Doubt, LogTime};
 use crate::tree::{Leaves, TreeReader};
@@ -129,17 +131,50 @@ impl Log {
         };
         let bytes = self.journal.read(place.at).map_err(|e| match e {
             JournalError::Io { .. } => Fault::storage(format!("record {position} cannot be read"), e),
-            JournalError::Damaged { .. } => Fault::storage(unfit(), e),
+            JournalError::Damaged { .. } => self.index_failed(Fault::storage(unfit(), e)),
         })?;
         let record = codec::decode(&bytes).map_err(|e| match e {
             CodecError::UnknownSchema { .. } => Fault::storage(format!("record {position} cannot be read"), e),
-            other => Fault::storage(unfit(), other),
+            other => self.index_failed(Fault::storage(unfit(), other)),
         })?;
         if record.position != position || record.version != place.version || record.stream != place.stream {
-            return Err(Fault::Corrupt(unfit()));
+            return Err(self.index_failed(Fault::Corrupt(unfit())));
         }
         self.is_signed(position, &bytes)?;
         Ok(record)
+    }
+
+    /// The places of one stream, in order.
+    pub(crate) fn places(&self, stream: &StreamId) -> Result<Vec<Place>, Fault> {
+        self.store.places(stream).map_err(|fault| self.index_failed(fault))
+    }
+
+    /// Ends the ledger because of what was met in the store of indexes: the next start makes it anew, and from there on it is
+    /// right again. A ledger that went on would meet it with every command.
+    pub(crate) fn index_failed(&self, fault: Fault) -> Fault {
+        self.store.distrust(&fault);
+        let told = rondo_runtime::lifecycle::with_sources(&fault);
+        tracing::error!("the store of indexes failed, the ledger stops; the next start makes it anew: {told}");
+        self.fail(&told);
+        fault
+    }
+
+    /// Ends the ledger where packs do not hold what was signed: records from a position on.
+    fn are_signed(&self, from: u64, records: &[Bytes]) -> Result<(), Fault> {
+        let signed = self.signed.borrow().saturating_sub(from).min(records.len() as u64);
+        if signed == 0 {
+            return Ok(());
+        }
+        let hashes = self.leaves.hashes(from, signed);
+        let hashes = hashes.map_err(|e| Fault::storage(format!("cannot read the hashes from record {from} on"), e))?;
+        let differs = hashes.iter().zip(records).position(|(hash, bytes)| *hash != leaf_hash(bytes));
+        match differs {
+            None => Ok(()),
+            Some(at) => Err(self.index_failed(Fault::Corrupt(format!(
+                "record {} in the store of indexes does not hash to what was signed",
+                from + at as u64
+            )))),
+        }
     }
 
     /// Refuses bytes that were changed on the disk after they were signed.
@@ -157,54 +192,52 @@ impl Log {
         )))
     }
 
+    /// Records of every stream whose name begins so, by stream and version, after one already seen.
+    fn below(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
+        let places = self.store.places_below(prefix, after, limit);
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        for place in places.map_err(|fault| self.index_failed(fault))? {
+            let record = self.record(&place)?;
+            bytes += record.bytes.len();
+            records.push(record);
+            if bytes > MAX_READ_BYTES {
+                break;
+            }
+        }
+        Ok(records)
+    }
+
     /// When the last record was recorded; nothing in an empty log.
     pub(crate) fn latest(&self) -> Result<Option<Time>, Fault> {
         let last = self.head().size.checked_sub(1).map(|last| self.range(last, 1)).transpose()?;
         last.iter().flatten().next().map(|bytes| Ok(decoded(bytes)?.time())).transpose()
     }
 
-    /// Up to `limit` records' bytes from a position on.
+    /// What of a read is in memory: nothing, if its first record is in a pack of the store.
+    fn newest(&self, read: &mut Collected) -> bool {
+        let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(from) = read.position().checked_sub(tail.0) else { return false };
+        tail.1.iter().skip(from as usize).take_while(|record| read.take((*record).clone())).for_each(drop);
+        true
+    }
+
+    /// Up to `limit` records' bytes from a position on. Those that come from packs are held against what was signed.
     fn range(&self, from: u64, limit: usize) -> Result<Vec<Bytes>, Fault> {
-        let mut found = Vec::new();
-        let mut bytes = 0;
-        let mut position = from;
-        loop {
-            {
-                let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
-                if position >= tail.0 {
-                    for record in tail.1.iter().skip((position - tail.0) as usize) {
-                        if found.len() == limit || bytes > MAX_READ_BYTES {
-                            break;
-                        }
-                        bytes += record.len();
-                        found.push(record.clone());
-                    }
-                    return Ok(found);
-                }
-            }
-            let number = position / crate::store::packs::PACK;
-            let pack = self.store.pack(number)?.ok_or_else(|| {
-                Fault::Corrupt(format!(
-                    "pack {number} of the store is missing; delete the folder `index`, it is rebuilt"
-                ))
-            })?;
-            for record in pack.into_iter().skip((position % crate::store::packs::PACK) as usize) {
-                if found.len() == limit || bytes > MAX_READ_BYTES {
-                    return Ok(found);
-                }
-                bytes += record.len();
-                position += 1;
-                found.push(record);
+        let mut read = Collected::new(from, limit);
+        while !self.newest(&mut read) {
+            let (number, at) = (read.position() / PACK, read.position());
+            let missing = || Fault::Corrupt(format!("pack {number} of the store is missing"));
+            let pack = self.store.pack(number).and_then(|pack| pack.ok_or_else(missing));
+            let pack = pack.map_err(|fault| self.index_failed(fault))?;
+            let kept = read.found.len();
+            let more = pack.into_iter().skip((at % PACK) as usize).all(|record| read.take(record));
+            self.are_signed(at, &read.found[kept..])?;
+            if !more {
+                break;
             }
         }
-    }
-}
-
-async fn read_text(path: &Path) -> Result<String, Fault> {
-    match tokio::fs::read_to_string(path).await {
-        Ok(text) => Ok(text),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Fault::NotFound(path.display().to_string())),
-        Err(e) => Err(Fault::storage(format!("cannot read {}", path.display()), e)),
+        Ok(read.found)
     }
 }
 
@@ -293,22 +326,23 @@ impl Ledger for LedgerHandle {
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.log.range(from, limit.min(MAX_READ))?.iter().map(decoded).collect()
+        let mut newest = Collected::new(from, limit.min(MAX_READ));
+        if self.log.newest(&mut newest) {
+            return newest.found.iter().map(decoded).collect();
+        }
+        let log = Arc::clone(&self.log);
+        beside(move || log.range(from, limit.min(MAX_READ))?.iter().map(decoded).collect()).await
     }
 
     async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
         self.settled().await?;
-        let mut records = Vec::new();
-        let mut bytes = 0;
-        for place in self.log.store.places_below(prefix, after, limit.min(MAX_READ))? {
-            let record = self.log.record(&place)?;
-            bytes += record.bytes.len();
-            records.push(record);
-            if bytes > MAX_READ_BYTES {
-                break;
-            }
-        }
-        Ok(records)
+        let (log, prefix) = (Arc::clone(&self.log), prefix.to_owned());
+        let after = after.map(|(stream, version)| (stream.to_owned(), version));
+        beside(move || {
+            let after = after.as_ref().map(|(stream, version)| (stream.as_str(), *version));
+            log.below(&prefix, after, limit.min(MAX_READ))
+        })
+        .await
     }
 
     async fn head(&self) -> Result<Head, Fault> {
@@ -338,18 +372,25 @@ impl Ledger for LedgerHandle {
             return Err(Fault::NotFound(format!("the tile {} of the {signed} signed records", tile.path())));
         }
         let tree = TreeReader::new(&self.data.join(TREE));
-        let read = tokio::task::spawn_blocking(move || tree.tile(&tile)).await.map_err(|_| Fault::Stopped)?;
-        read.map_err(|e| Fault::storage("cannot read the hashes of the tree", e))
+        beside(move || tree.tile(&tile).map_err(|e| Fault::storage("cannot read the hashes of the tree", e))).await
     }
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
         self.may_write()?;
         let evidence = Arc::clone(&self.evidence);
-        tokio::task::spawn_blocking(move || evidence.store(&part)).await.map_err(|_| Fault::Stopped)?
+        let log = Arc::clone(&self.log);
+        beside(move || {
+            evidence.store(&part).inspect_err(|fault| {
+                if evidence.is_broken() {
+                    log.fail(&rondo_runtime::lifecycle::with_sources(fault));
+                }
+            })
+        })
+        .await
     }
 
     async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
         let (evidence, hash) = (Arc::clone(&self.evidence), hash.clone());
-        tokio::task::spawn_blocking(move || evidence.fetch(&hash, offset)).await.map_err(|_| Fault::Stopped)?
+        beside(move || evidence.fetch(&hash, offset)).await
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
 
-use crate::durable::{FileError, failed};
+use crate::durable::{FileError, failed, sync_folder};
 
 /// Why a key cannot be used or made.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +45,20 @@ pub(crate) fn copy_key(from: &Path, to: &Path, origin: &str) -> Result<(), KeyEr
     write_key(to, &read_secret(from)?)
 }
 
+/// A key has its name once it is whole and on disk, and never takes the name of another.
 fn write_key(path: &Path, secret: &[u8; 32]) -> Result<(), KeyError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.unfinished"));
+    match fs::remove_file(&beside) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed("remove", &beside)(e).into()),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed("create", path))?;
-    Ok(writeln!(file, "{}", hex::encode(secret)).and_then(|()| file.sync_all()).map_err(failed("write", path))?)
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(failed("create", &beside))?;
+    writeln!(file, "{}", hex::encode(secret)).and_then(|()| file.sync_all()).map_err(failed("write", &beside))?;
+    fs::hard_link(&beside, path).map_err(failed("create", path))?;
+    fs::remove_file(&beside).map_err(failed("remove", &beside))?;
+    Ok(sync_folder(path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?)
 }
 
 /// Reads a signing key, under the log's name.

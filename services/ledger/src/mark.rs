@@ -6,6 +6,9 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rondo_eventlog::Fault;
 
 use crate::directory::{OpenError, io};
 
@@ -46,6 +49,55 @@ pub(crate) fn went_down(data: &Path) -> Result<bool, OpenError> {
         Ok(before) => Ok(boot.is_empty() || before != boot),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(io("read", &path)(e)),
+    }
+}
+
+/// The note that the store of indexes failed while it was used, beside its folder: the next start makes it anew.
+#[derive(Debug)]
+pub(crate) struct IndexFault {
+    path: PathBuf,
+    told: AtomicBool,
+}
+
+impl IndexFault {
+    /// The note about a store's folder.
+    pub(crate) fn beside(index: &Path) -> Self {
+        Self { path: index.with_file_name("index-failed"), told: AtomicBool::new(false) }
+    }
+
+    /// Writes down what failed, the first time.
+    pub(crate) fn note(&self, fault: &Fault) {
+        if self.told.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let told = rondo_runtime::lifecycle::with_sources(fault);
+        let written = File::create(&self.path).and_then(|mut file| {
+            file.write_all(told.as_bytes())?;
+            file.sync_all()
+        });
+        if let Err(error) = written {
+            tracing::error!(
+                "{} cannot be written, so that the next start may trust a damaged store: {error}; delete the folder `index` before it",
+                self.path.display()
+            );
+        }
+    }
+
+    /// What failed, if anything did.
+    pub(crate) fn found(&self) -> Result<Option<String>, OpenError> {
+        match fs::read_to_string(&self.path) {
+            Ok(told) => Ok(Some(told)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io("read", &self.path)(e)),
+        }
+    }
+
+    /// Takes the note away, once the store is made anew.
+    pub(crate) fn clear(&self) -> Result<(), OpenError> {
+        match fs::remove_file(&self.path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &self.path)(e)),
+            _ => Ok(()),
+        }
     }
 }
 

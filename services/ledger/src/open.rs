@@ -23,7 +23,7 @@ use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, Group, JournalWriter, Tail};
 use crate::key;
-use crate::mark::{self, Mark};
+use crate::mark::{self, IndexFault, Mark};
 use crate::memory::{self, MemoryError};
 use crate::notary::{self, Notary, NotaryError, TREE};
 use crate::rotation;
@@ -167,6 +167,11 @@ fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) ->
             "the machine went down while the ledger was at work: the store is made anew from the journal".to_owned(),
         );
     }
+    let failed = IndexFault::beside(&config.data.join("index"));
+    if let Some(told) = failed.found()? {
+        distrust(&config.data)?;
+        notes.push(format!("the store of indexes had failed ({told}); it is made anew from the journal"));
+    }
     let mark = Mark::set(&config.data)?;
     let (store, recovery, packer, tail) = match recover(&config.data, &folder, &mut notes) {
         Err(OpenError::Store(fault)) => {
@@ -177,6 +182,7 @@ fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) ->
         }
         other => other?,
     };
+    failed.clear()?;
     let head = Head { size: recovery.frontier.size(), root: recovery.frontier.root() };
     let log = Arc::new(Log::new(&config.data, store, recovery.packed, recovery.tail, head));
     let (key, notary) = if reads_only {

@@ -106,13 +106,13 @@ impl Standings {
 fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
     let mut standing =
         Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new(), bytes: 0 };
-    for place in log.store.places(stream)? {
+    for place in log.places(stream)? {
         let record = log.record(&place)?;
         if place.version != standing.version {
-            return Err(Fault::Corrupt(format!(
-                "version {} of {stream} is missing in the index; delete the folder `index`, it is rebuilt from the journal",
+            return Err(log.index_failed(Fault::Corrupt(format!(
+                "version {} of {stream} is missing in the index; it is rebuilt from the journal",
                 standing.version
-            )));
+            ))));
         }
         standing.state.evolve(&record.event, &record.stamp());
         standing.version += 1;

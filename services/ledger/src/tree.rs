@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use rondo_eventlog::Head;
 use rondo_eventlog::merkle::proof::{self, Subtrees};
-use rondo_eventlog::merkle::tile::{self, WIDTH};
+use rondo_eventlog::merkle::tile::{self, LEVELS, WIDTH};
 use rondo_eventlog::merkle::{Hash, Tile};
 
 /// Bytes of a hash.
@@ -60,6 +60,13 @@ impl TreeWriter {
             file.set_len(count * HASH)?;
             let open = read(&file, count / WIDTH * WIDTH, count % WIDTH)?;
             writer.levels.push(Level { file, waiting: Vec::new(), open });
+        }
+        // A level that the signed tree does not reach holds what was written and never signed: it would be gone on with.
+        for level in writer.levels.len()..usize::from(LEVELS) {
+            match fs::remove_file(path(folder, level)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
         }
         let tree = TreeReader::new(folder);
         Ok((proof::root(&tree, 0, head.size)? == head.root).then_some(writer))
@@ -145,16 +152,22 @@ impl Leaves {
 
     /// The hash of a leaf of the signed tree; the files of an unsigned one may still be replaced.
     pub(crate) fn hash(&self, position: u64) -> io::Result<Hash> {
-        let file = match self.file.get() {
-            Some(file) => file,
-            None => {
-                let file = File::open(&self.path)?;
-                self.file.get_or_init(|| file)
-            }
-        };
         let mut hash = [0; HASH as usize];
-        file.read_exact_at(&mut hash, position * HASH)?;
+        self.file()?.read_exact_at(&mut hash, position * HASH)?;
         Ok(hash)
+    }
+
+    /// The hashes of so many leaves of the signed tree.
+    pub(crate) fn hashes(&self, first: u64, count: u64) -> io::Result<Vec<Hash>> {
+        read(self.file()?, first, count)
+    }
+
+    fn file(&self) -> io::Result<&File> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
+        }
+        let file = File::open(&self.path)?;
+        Ok(self.file.get_or_init(|| file))
     }
 }
 
@@ -178,6 +191,33 @@ mod tests {
     use rondo_eventlog::merkle::{Frontier, leaf_hash};
 
     use super::*;
+
+    #[test]
+    fn a_level_beyond_the_signed_size_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("tree");
+        let mut writer = TreeWriter::anew(&folder).unwrap();
+        let mut signed = Frontier::default();
+        for n in 0..300u32 {
+            let leaf = leaf_hash(&n.to_be_bytes());
+            if n < 200 {
+                signed.push(leaf);
+            }
+            writer.push(leaf).unwrap();
+        }
+        writer.flush().unwrap();
+        let head = Head { size: 200, root: signed.root() };
+        // What was written beyond 200 was never signed, and its first tile at level 1 stands there.
+        let mut writer = TreeWriter::resume(&folder, head).unwrap().unwrap();
+        for n in 1_000..1_400u32 {
+            let leaf = leaf_hash(&n.to_be_bytes());
+            signed.push(leaf);
+            writer.push(leaf).unwrap();
+        }
+        writer.flush().unwrap();
+        assert_eq!(proof::root(&TreeReader::new(&folder), 0, 600).unwrap(), signed.root());
+        assert!(TreeWriter::resume(&folder, Head { size: 600, root: signed.root() }).unwrap().is_some());
+    }
 
     #[test]
     fn files_are_gone_on_with_cut_back_or_written_anew() {

@@ -45,6 +45,39 @@ fn strangers(data: &Path) -> Vec<String> {
     found.iter().map(told).collect()
 }
 
+fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, good: &mut Vec<String>, bad: &mut Vec<String>) {
+    if records.is_some_and(|records| records < found.signed) {
+        bad.push(format!("{} records were signed, and the journal has fewer: it is an older copy, and nothing is signed on it. Restore the newest journal", found.signed));
+    }
+    if found.went_down {
+        good.push("the machine went down while the ledger was at work; the next start makes the store anew".to_owned());
+    }
+    if found.key_change {
+        bad.push(
+            "a change of the signing key was begun and not finished; run `rondo audit key rotate` once more".to_owned(),
+        );
+    }
+}
+
+fn about_index(index: &inspect::Index, good: &mut Vec<String>, bad: &mut Vec<String>) {
+    match index {
+        inspect::Index::Absent => {}
+        inspect::Index::AtWork => {
+            good.push("the store of indexes is at work; its pages are read when no server runs".to_owned());
+        }
+        inspect::Index::Failed(told) => {
+            good.push(format!("the store of indexes failed ({told}); the next start makes it anew from the journal"));
+        }
+        inspect::Index::Whole { packs, places } => {
+            good.push(format!("every page of the store of indexes can be read: {packs} packs, {places} places"));
+        }
+        inspect::Index::Damaged(fault) => bad.push(format!(
+            "the store of indexes is damaged: {}; delete the folder `index` while nothing runs, it is rebuilt from the journal",
+            rondo_runtime::lifecycle::with_sources(fault)
+        )),
+    }
+}
+
 fn troubles(count: usize) -> String {
     if count == 1 { "one trouble; see above".to_owned() } else { format!("{count} troubles; see above") }
 }
@@ -94,23 +127,7 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
     match inspect::unfinished(data) {
-        Ok(found) => {
-            if records.is_some_and(|records| records < found.signed) {
-                bad.push(format!("{} records were signed, and the journal has fewer: it is an older copy, and nothing is signed on it. Restore the newest journal", found.signed));
-            }
-            if found.went_down {
-                good.push(
-                    "the machine went down while the ledger was at work; the next start makes the store anew"
-                        .to_owned(),
-                );
-            }
-            if found.key_change {
-                bad.push(
-                    "a change of the signing key was begun and not finished; run `rondo audit key rotate` once more"
-                        .to_owned(),
-                );
-            }
-        }
+        Ok(found) => about_unfinished(&found, records, &mut good, &mut bad),
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
     match inspect::files(data) {
@@ -118,6 +135,10 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
             good.push(format!("all {} files that records speak of are stored whole", files.named));
         }
         Ok(files) => bad.extend(about_files(&files)),
+        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+    }
+    match inspect::index(data) {
+        Ok(index) => about_index(&index, &mut good, &mut bad),
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
     good.extend(rebuilt(data));

@@ -1,10 +1,12 @@
 //! Looking at a log from outside: does every byte hash to what was signed, and does that extend what was saved earlier?
 
 mod export;
+mod index;
 mod surroundings;
 
 pub(crate) use export::read_tile;
 pub use export::{export, is_export};
+pub use index::{Index, index};
 pub use surroundings::{Files, Unfinished, files, keys, unfinished};
 
 use std::fs;

@@ -14,6 +14,7 @@ mod recent;
 
 pub use places::Place;
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -26,6 +27,7 @@ pub use meta::Reached;
 use recent::Recent;
 
 use crate::journal::Location;
+use crate::mark::IndexFault;
 
 /// Memory sled may use for its cache, in bytes.
 const CACHE: u64 = 48 * 1024 * 1024;
@@ -52,6 +54,13 @@ pub struct Store {
     streams: sled::Tree,
     meta: sled::Tree,
     recent: RwLock<Recent>,
+    failed: IndexFault,
+}
+
+/// Runs what opens, reads or writes sled, which panics where what it reads back makes no sense: that is damage like any other.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    std::panic::catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Fault::Corrupt("the store of indexes cannot be read".to_owned())))
 }
 
 fn fault(error: sled::Error) -> Fault {
@@ -74,10 +83,7 @@ impl Store {
                 .cache_capacity(CACHE)
                 .flush_every_ms(None)
                 .mode(sled::Mode::HighThroughput);
-            // sled panics where what it reads back makes no sense, and that is damage like any other.
-            let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
-            let damaged = |_| Fault::Corrupt("the store of indexes cannot be read".to_owned());
-            match opened.map_err(damaged)? {
+            match guarded(|| Ok(config.open()))? {
                 Err(sled::Error::Io(error)) if error.kind() == std::io::ErrorKind::Other && tries < LOCK_TRIES => {
                     tries += 1;
                     pause(SignedDuration::from_millis(50));
@@ -85,12 +91,43 @@ impl Store {
                 opened => break opened.map_err(fault)?,
             }
         };
-        Ok(Self {
-            records: db.open_tree("records").map_err(fault)?,
-            streams: db.open_tree("streams").map_err(fault)?,
-            meta: db.open_tree("meta").map_err(fault)?,
-            recent: RwLock::default(),
-            db,
+        guarded(|| {
+            Ok(Self {
+                records: db.open_tree("records").map_err(fault)?,
+                streams: db.open_tree("streams").map_err(fault)?,
+                meta: db.open_tree("meta").map_err(fault)?,
+                recent: RwLock::default(),
+                failed: IndexFault::beside(folder),
+                db,
+            })
+        })
+    }
+
+    /// Does something with sled. What fails is noted on disk, so that the next start makes the store anew.
+    fn held<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        guarded(work).inspect_err(|fault| self.distrust(fault))
+    }
+
+    /// Notes that what the store holds is not what the journal says.
+    pub(crate) fn distrust(&self, fault: &Fault) {
+        self.failed.note(fault);
+    }
+
+    /// Reads every page: how many packs and places there are, where all of them can be read and none is missing that the store
+    /// says it has. A page that cannot be read may come back as it was before, so that counting is a part of it.
+    ///
+    /// # Errors
+    /// The first thing that cannot be read, or is missing.
+    pub(crate) fn read_all(&self) -> Result<(u64, u64), Fault> {
+        guarded(|| {
+            let reached = meta::read(&self.meta)?.map_or(0, |reached| reached.at.position);
+            let (packs, places) = (packs::read_all(&self.records)?, places::read_all(&self.streams, reached)?);
+            if packs < reached / packs::PACK || places < reached {
+                return Err(Fault::Corrupt(format!(
+                    "it says that it reaches to record {reached}, and holds {packs} packs and {places} places of the records before"
+                )));
+            }
+            Ok((packs, places))
         })
     }
 
@@ -99,7 +136,7 @@ impl Store {
     /// # Errors
     /// When sled fails, or what it holds is not readable.
     pub fn reached(&self) -> Result<Option<Reached>, Fault> {
-        meta::read(&self.meta)
+        self.held(|| meta::read(&self.meta))
     }
 
     /// Records how far the packs reach.
@@ -107,7 +144,7 @@ impl Store {
     /// # Errors
     /// When sled fails.
     pub fn set_reached(&self, reached: &Reached) -> Result<(), Fault> {
-        meta::write(&self.meta, reached)
+        self.held(|| meta::write(&self.meta, reached))
     }
 
     /// Stores a whole pack of records.
@@ -115,7 +152,7 @@ impl Store {
     /// # Errors
     /// When sled fails.
     pub fn put_pack(&self, number: u64, records: &[Bytes]) -> Result<(), Fault> {
-        packs::put(&self.records, number, records)
+        self.held(|| packs::put(&self.records, number, records))
     }
 
     /// A whole pack, if it is stored.
@@ -123,7 +160,7 @@ impl Store {
     /// # Errors
     /// When sled fails.
     pub fn pack(&self, number: u64) -> Result<Option<Vec<Bytes>>, Fault> {
-        packs::get(&self.records, number)
+        self.held(|| packs::get(&self.records, number))
     }
 
     /// Notes the places of a group's entries in memory, and says whether it is time to bring them into sled. Noting them
@@ -140,7 +177,7 @@ impl Store {
     /// When sled fails.
     pub fn settle(&self) -> Result<(), Fault> {
         let all = self.recent().all();
-        places::store(&self.streams, &all)?;
+        self.held(|| places::store(&self.streams, &all))?;
         self.recent.write().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
@@ -159,9 +196,12 @@ impl Store {
             let recent = self.recent();
             (recent.of(stream), recent.end())
         };
-        let newer = if recent.is_empty() { Vec::new() } else { places::newer(&self.streams, stream, &recent)? };
+        let newer = match recent.is_empty() {
+            true => Vec::new(),
+            false => self.held(|| places::newer(&self.streams, stream, &recent))?,
+        };
         let before = newer.first().map(|place| place.at.position).or(end).unwrap_or(u64::MAX);
-        let mut all = places::of(&self.streams, stream)?;
+        let mut all = self.held(|| places::of(&self.streams, stream))?;
         all.retain(|place| place.at.position < before);
         all.extend(newer);
         Ok(all)
@@ -180,11 +220,11 @@ impl Store {
         // Memory, then what of it is not in sled, then sled: what is settled meanwhile stands in both, never in neither.
         let mut all = Vec::new();
         for (stream, noted) in recent {
-            let newer = places::newer(&self.streams, &stream, &noted)?;
+            let newer = self.held(|| places::newer(&self.streams, &stream, &noted))?;
             let seen = |place: &Place| after.is_some_and(|(s, v)| s == place.stream.as_str() && place.version <= v);
             all.extend(newer.into_iter().filter(|place| !seen(place)));
         }
-        all.extend(places::below(&self.streams, prefix, after, limit, end)?);
+        all.extend(self.held(|| places::below(&self.streams, prefix, after, limit, end))?);
         all.retain(|place| end.is_none_or(|end| place.at.position < end));
         all.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
         all.dedup_by(|a, b| a.at.position == b.at.position);
@@ -197,7 +237,7 @@ impl Store {
     /// # Errors
     /// When sled or the file system fails.
     pub fn checkpoint(&self, folder: &Path) -> Result<(), Fault> {
-        self.db.flush().map_err(fault)?;
+        self.held(|| self.db.flush().map_err(fault))?;
         // sled's flush ends in sync_file_range, which does not make a file durable.
         let path = folder.join("db");
         std::fs::OpenOptions::new()
@@ -274,5 +314,8 @@ mod tests {
         store.put_pack(3, &records).unwrap();
         assert_eq!(store.pack(3).unwrap().unwrap(), records);
         assert_eq!(store.pack(2).unwrap(), None);
+        // One that holds fewer would be asked for without end.
+        store.put_pack(4, &records[..31]).unwrap();
+        assert!(matches!(store.pack(4), Err(Fault::Corrupt(_))));
     }
 }

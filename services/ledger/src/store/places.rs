@@ -143,6 +143,18 @@ fn last_chunk(tree: &sled::Tree, stream: &StreamId) -> Result<Open, Fault> {
     }
 }
 
+/// Reads every place, and says how many there are of records before this one.
+pub(super) fn read_all(tree: &sled::Tree, before: u64) -> Result<u64, Fault> {
+    let mut count = 0;
+    for found in tree.iter() {
+        let (key, value) = found.map_err(super::fault)?;
+        let (name, chunk) = split_key(&key).ok_or_else(damaged)?;
+        let all = places(&name.parse().map_err(|_| damaged())?, chunk, &value)?;
+        count += all.iter().filter(|place| place.at.position < before).count() as u64;
+    }
+    Ok(count)
+}
+
 pub(super) fn of(tree: &sled::Tree, stream: &StreamId) -> Result<Vec<Place>, Fault> {
     let mut all = Vec::new();
     for found in tree.range(key(stream.as_str(), 0)..=key(stream.as_str(), u32::MAX)) {
