@@ -12,6 +12,7 @@ use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
+use crate::bystander::is_bystander;
 use crate::durable::{FileError, replace};
 use crate::journal::{self, JournalError, JournalWriter, SEGMENT_HEADER};
 use crate::key::KeyError;
@@ -254,6 +255,7 @@ fn clear_half_made(path: &Path) -> Result<bool, OpenError> {
         match entry.file_name().and_then(|name| name.to_str()) {
             Some("lock" | "keys") => {}
             Some("journal" | "files" | "log.vkey") => leftovers.push(entry),
+            _ if is_bystander(&entry) => {}
             _ => return Ok(false),
         }
     }

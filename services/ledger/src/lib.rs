@@ -5,6 +5,7 @@
 
 mod backlog;
 pub mod backup;
+mod bystander;
 mod committer;
 mod directory;
 mod durable;

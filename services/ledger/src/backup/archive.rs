@@ -53,6 +53,8 @@ pub(super) fn unpack(from: &Path, to: &Path) -> Result<(), BackupError> {
     let mut archive = tar::Archive::new(File::open(from).map_err(read())?);
     fs::create_dir(to).map_err(io("create", to))?;
     fs::set_permissions(to, fs::Permissions::from_mode(0o700)).map_err(io("protect", to))?;
+    // Of a log without received files the archive brings no file by which this folder would be made.
+    fs::create_dir(to.join("files")).map_err(io("create", to))?;
     // Raw: names are short here, and the headers of long ones, which are read whole, are refused like any other kind.
     for entry in archive.entries().map_err(read())?.raw(true) {
         let entry = entry.map_err(|_| BackupError::NoArchive(from.to_owned()))?;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rondo_eventlog::Head;
 
+use crate::bystander::is_empty_but_for;
 use crate::directory::{self, OpenError, io};
 use crate::inspect::{self, Inspection};
 use crate::journal;
@@ -106,10 +107,14 @@ pub fn restore(from: &Path, data: &Path) -> Result<Copied, BackupError> {
         }
         return carry(from, data);
     }
-    let folder = scratch(data, "unpacked");
+    let made = prepared(data)?;
+    let folder = data.join(UNPACKED);
     cleared(&folder)?;
     let copied = archive::unpack(from, &folder).and_then(|()| carry(&folder, data));
     cleared(&folder)?;
+    if made && copied.is_err() {
+        fs::remove_dir(data).map_err(io("remove", data))?;
+    }
     copied
 }
 
@@ -121,6 +126,40 @@ fn is_inside(path: &Path, directory: &Path) -> bool {
     });
     there.zip(fs::canonicalize(directory).ok()).is_some_and(|(there, directory)| there.starts_with(directory))
 }
+
+/// Where a backup is unpacked, and where a copy is gathered until it has verified: inside the target, which may be the one place
+/// that this user can write to, or a disk of its own.
+const UNPACKED: &str = ".rondo-unpacked";
+const INCOMING: &str = ".rondo-incoming";
+/// What a copy consists of, the note that makes it a log last.
+const PARTS: [&str; 5] = ["journal", "files", "log.vkey", "checkpoint", "log.json"];
+
+/// Makes sure that the target is there and empty, and takes away what a copying left that was cut off. Says whether it was made.
+fn prepared(to: &Path) -> Result<bool, BackupError> {
+    if !to.exists() {
+        fs::create_dir_all(to).map_err(io("create", to))?;
+        // Received files and figures before their release are nobody else's to read.
+        fs::set_permissions(to, fs::Permissions::from_mode(0o700)).map_err(io("protect", to))?;
+        return Ok(true);
+    }
+    if !to.is_dir() {
+        return Err(BackupError::NotEmpty(to.to_owned()));
+    }
+    let incoming = to.join(INCOMING);
+    if incoming.exists() && !to.join("log.json").exists() && is_empty_but_for(to, &CUT_OFF)? {
+        for part in PARTS {
+            cleared(&to.join(part))?;
+        }
+    }
+    if !is_empty_but_for(to, &[UNPACKED, INCOMING])? {
+        return Err(BackupError::NotEmpty(to.to_owned()));
+    }
+    cleared(&incoming)?;
+    Ok(false)
+}
+
+/// What a copying may leave that was cut off while it put things in place.
+const CUT_OFF: [&str; 6] = [UNPACKED, INCOMING, "journal", "files", "log.vkey", "checkpoint"];
 
 /// A place beside a target that is this program's own, under a name that nobody else gives.
 fn scratch(target: &Path, what: &str) -> PathBuf {
@@ -137,50 +176,53 @@ fn cleared(scratch: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Copies into a scratch folder first, which takes the target's place once the copy has verified. Of a failure nothing is left.
+/// Copies into a scratch folder in the target first, whose contents take their places once the copy has verified. Of a failure
+/// nothing is left.
 fn carry(from: &Path, to: &Path) -> Result<Copied, BackupError> {
-    let empty = match fs::read_dir(to) {
-        Ok(mut found) => found.next().is_none(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => true,
-        Err(e) => return Err(io("list", to)(e).into()),
-    };
-    if !empty {
-        return Err(BackupError::NotEmpty(to.to_owned()));
-    }
-    let beside = scratch(to, "incoming");
-    cleared(&beside)?;
-    let carried = into_scratch(from, to, &beside);
-    if carried.is_err() {
-        cleared(&beside)?;
+    let made = prepared(to)?;
+    let incoming = to.join(INCOMING);
+    let carried = into_scratch(from, to, &incoming);
+    cleared(&incoming)?;
+    if made && carried.is_err() {
+        fs::remove_dir(to).map_err(io("remove", to))?;
     }
     carried
 }
 
-fn into_scratch(from: &Path, to: &Path, beside: &Path) -> Result<Copied, BackupError> {
-    fs::create_dir_all(beside).map_err(io("create", beside))?;
-    // Received files and figures before their release are nobody else's to read.
-    fs::set_permissions(beside, fs::Permissions::from_mode(0o700)).map_err(io("protect", beside))?;
+fn into_scratch(from: &Path, to: &Path, incoming: &Path) -> Result<Copied, BackupError> {
+    fs::create_dir(incoming).map_err(io("create", incoming))?;
+    let private = || fs::Permissions::from_mode(0o700);
+    fs::set_permissions(incoming, private()).map_err(io("protect", incoming))?;
     let nothing = Head { size: 0, root: rondo_eventlog::merkle::tree::empty_root() };
     let mut copied = Copied { origin: String::new(), head: nothing, files: 0, bytes: 0, missing: Vec::new() };
     let is_export = inspect::is_export(from);
     if is_export {
-        load::load(from, beside, &mut copied)?;
+        load::load(from, incoming, &mut copied)?;
     } else {
         directory::origin_of(from)?;
-        gather(from, beside, &mut copied)?;
+        gather(from, incoming, &mut copied)?;
     }
-    let found = inspect::inspect(beside, None, &[])?;
+    let found = inspect::inspect(incoming, None, &[])?;
     if !found.hashes_to_root() {
         return Err(BackupError::Unverified { path: from.to_owned(), why: why(&found) });
     }
     if !is_export {
-        let files = inspect::files(beside)?;
+        let files = inspect::files(incoming)?;
         copied.missing = files.missing.iter().map(ToString::to_string).chain(files.damaged).collect();
     }
-    if to.exists() {
-        fs::remove_dir(to).map_err(io("replace", to))?;
+    // A directory that was there before keeps its mode, which may be somebody else's to set.
+    for folder in ["journal", "files"].map(|folder| incoming.join(folder)) {
+        fs::set_permissions(&folder, private()).map_err(io("protect", &folder))?;
     }
-    fs::rename(beside, to).map_err(io("name", to))?;
+    let synced = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder));
+    for part in PARTS {
+        if part == "log.json" {
+            // Before the note that makes it a log, everything else is there for good.
+            synced(to)?;
+        }
+        fs::rename(incoming.join(part), to.join(part)).map_err(io("name", &to.join(part)))?;
+    }
+    synced(to)?;
     copied.origin = found.origin;
     copied.head = found.head;
     Ok(copied)
