@@ -36,6 +36,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let form = cli.output;
+    output::begin(form);
     match work(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -88,6 +89,8 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         Command::Backup { out } => nouns::backup::backup(&config.ledger.data, out, cli.output),
         Command::Restore { from } => nouns::backup::restore(from, &config.ledger.data, cli.output),
         Command::Doctor => nouns::doctor::run(&config, cli.output),
+        Command::Completions { shell } => nouns::manual::completions(*shell),
+        Command::Manual { out } => nouns::manual::write(out),
         Command::Audit(verb @ AuditVerb::Verify { .. }) => nouns::audit::verify(verb, &config, cli.output),
         Command::Audit(AuditVerb::Clock { today }) => nouns::audit::confirm_clock(*today, &config.ledger.data),
         Command::Audit(AuditVerb::Key(KeyVerb::Create { out })) => nouns::key::create(out),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table, TableComponent};
@@ -42,6 +43,20 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!("cannot print: {e}"))),
         _ => Ok(()),
     }
+}
+
+/// In which form this process prints: standard output is one, and so is its form.
+static FORM: OnceLock<Form> = OnceLock::new();
+
+/// Says once, at the start, in which form this process prints what its verbs did.
+pub(crate) fn begin(form: Form) {
+    // A second call, of a test process, changes nothing.
+    let _ = FORM.set(form);
+}
+
+/// Prints what a verb did: a sentence for people, the same in a document for programs.
+pub(crate) fn said(sentence: &str) -> Result<(), Failure> {
+    document(FORM.get().copied().unwrap_or_default(), json!({ "said": sentence }), sentence)
 }
 
 /// Prints a hint to standard error.

@@ -135,6 +135,7 @@ async fn start_ledger(
     }
     let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
     rondo_bus::tell(client.clone(), opened.handle.board().clone()).await?;
+    lifecycle.heed(opened.handle.board());
     lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(config), lifecycle.stop()));
     crate::witness::start(lifecycle, config, Arc::clone(&ledger))?;
     let stop = lifecycle.stop();

@@ -141,6 +141,7 @@ fn start_roles(
     board: &Board,
 ) -> Result<(), Failure> {
     let progress: Arc<dyn Progress> = Arc::new(board.clone());
+    lifecycle.heed(board);
     for role in ["scheduler", "reminder", "validator", "publisher"] {
         board.begins(role);
         crate::run::start_role(lifecycle, role, config, Arc::clone(ledger), Arc::clone(clock), Arc::clone(&progress))?;

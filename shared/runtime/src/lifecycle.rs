@@ -7,6 +7,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::progress::Board;
+use crate::service;
+
 /// How long tasks have to end after they were asked to.
 const GRACE: Duration = Duration::from_secs(20);
 /// Signals within this time are one.
@@ -57,11 +60,12 @@ pub struct Lifecycle {
     stop: watch::Sender<bool>,
     tasks: JoinSet<(&'static str, Result<(), String>)>,
     signals: Signals,
+    board: Option<Board>,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { stop: watch::Sender::new(false), tasks: JoinSet::new(), signals: Signals::listen() }
+        Self { stop: watch::Sender::new(false), tasks: JoinSet::new(), signals: Signals::listen(), board: None }
     }
 }
 
@@ -69,6 +73,11 @@ impl Lifecycle {
     /// What tells tasks to stop.
     pub fn stop(&self) -> Stop {
         Stop(self.stop.subscribe())
+    }
+
+    /// Tells the service manager that the process is alive only while the log can be written, as this board has it.
+    pub fn heed(&mut self, board: &Board) {
+        self.board = Some(board.clone());
     }
 
     /// Asks every task to stop.
@@ -93,17 +102,20 @@ impl Lifecycle {
         self.tasks.spawn(async move { (name, task.await.map_err(|e| with_sources(&e))) });
     }
 
-    /// Waits until every task has ended: on a signal, when one dies early, or when `until` is done.
+    /// Says to the service manager that the process is ready, and waits until every task has ended: on a signal, when one dies early, or when `until` is done.
     ///
     /// # Errors
     /// Why it ended otherwise than asked.
     pub async fn run(mut self, until: impl Future<Output = ()>) -> Result<(), Ended> {
+        service::ready();
         let early = tokio::select! {
+            never = service::alive(self.board.clone()) => match never {},
             () = self.signals.next() => Ok(()),
             () = until => Ok(()),
             Some(done) = self.tasks.join_next() => died_early(done),
         };
         self.ask();
+        service::stopping();
         let wound_up = async {
             let mut worst = Ok(());
             while let Some(done) = self.tasks.join_next().await {

@@ -4,6 +4,7 @@ mod clocks;
 mod copies;
 mod fixture;
 mod hostile_files;
+mod installation;
 mod mail_server;
 mod people_and_days;
 mod releases;

@@ -158,6 +158,7 @@ pub(crate) enum KeyVerb {
     /// Let another key sign from now on; the log records who changed it and why. No server may run meanwhile.
     #[command(after_help = "Example: rondo audit key rotate --reason 'the yearly change' --as operator")]
     Rotate {
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
         /// A key that was made with `create`; without it a new one is made here.

@@ -14,11 +14,13 @@ pub(crate) enum CalendarVerb {
     Show {
         /// A workflow of this program, or the folder of one.
         workflow: String,
+        /// The country.
         #[arg(long)]
         country: Country,
         /// A place in it whose days differ.
         #[arg(long)]
         place: Option<PlaceId>,
+        /// The year.
         #[arg(long)]
         year: Year,
         /// With the days that were proclaimed while this round was under way.
@@ -30,7 +32,9 @@ pub(crate) enum CalendarVerb {
         after_help = "Examples:\n  rondo calendar change ilms-asean-2025 --country LAO --off 2025-10-30 --title 'National mourning' --preview\n  rondo calendar change ilms-asean-2025 --country VNM --worked 2025-11-08 --title 'for 31 October' --reason 'notice of the ministry' --as ilo-coordinator"
     )]
     Change {
+        /// The round.
         round: RoundId,
+        /// The country.
         #[arg(long)]
         country: Country,
         /// Only in a place of it.
@@ -83,9 +87,12 @@ pub(crate) enum InstitutionVerb {
         after_help = "Example: rondo institution register mys-kelantan --country MYS --title 'Labour office of Kelantan' --place MY-03"
     )]
     Register {
+        /// The institution.
         institution: InstitutionId,
+        /// The country.
         #[arg(long)]
         country: Option<Country>,
+        /// The title.
         #[arg(long, value_parser = super::words)]
         title: String,
         /// Where it is, if people there work on other days than the country.

@@ -3,6 +3,7 @@
 mod audit;
 mod calendar;
 mod people;
+mod rounds;
 mod verbs;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::output::Form;
 pub(crate) use audit::*;
 pub(crate) use calendar::*;
 pub(crate) use people::*;
+pub(crate) use rounds::*;
 pub(crate) use verbs::*;
 
 /// Runs rounds of official-statistics collection and keeps an event-sourced audit trail of every figure.
@@ -57,7 +59,6 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// A reason or an answer in a person's own words.
 /// A country and by how much its deadline is extended.
 fn extension(text: &str) -> Result<(Country, Offset), String> {
     let (country, offset) = text.split_once('=').ok_or("write it as VNM='+10 working days'")?;
@@ -65,6 +66,7 @@ fn extension(text: &str) -> Result<(Country, Offset), String> {
     Ok((country, offset.parse().map_err(|e: rondo_domain::calendar::InvalidOffset| e.to_string())?))
 }
 
+/// A reason or an answer in a person's own words.
 fn words(text: &str) -> Result<String, String> {
     if text_is_well_formed(text) {
         return Ok(text.to_owned());
@@ -151,6 +153,20 @@ pub(crate) enum Command {
         /// The backup, a folder or a file, or the folder of an export.
         #[arg(long, value_name = "PATH")]
         from: PathBuf,
+    },
+    /// Print what makes a shell complete the verbs and options of this program.
+    #[command(after_help = "Example: rondo completions bash > /etc/bash_completion.d/rondo")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one a verb, into a folder.
+    #[command(after_help = "Example: rondo manual --out /usr/local/share/man/man1")]
+    Manual {
+        /// The folder; it is made if it is not there.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// Say in words what is wrong with an installation.
     #[command(after_help = "Example: rondo doctor --data ./rondo-data")]
@@ -254,6 +270,24 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    /// Every argument of a verb and of those below it that has no help.
+    fn without_help(verb: &clap::Command, path: &str, found: &mut Vec<String>) {
+        let path = format!("{path} {}", verb.get_name());
+        let untold = verb.get_arguments().filter(|arg| !arg.is_hide_set() && arg.get_help().is_none());
+        found.extend(untold.map(|arg| format!("{path}: {}", arg.get_id())));
+        if verb.get_about().is_none() {
+            found.push(path.clone());
+        }
+        verb.get_subcommands().for_each(|below| without_help(below, &path, found));
+    }
+
+    #[test]
+    fn every_verb_and_every_argument_has_its_help() {
+        let mut found = Vec::new();
+        without_help(&Cli::command(), "", &mut found);
+        assert!(found.is_empty(), "{found:#?}");
+    }
 
     #[test]
     fn every_verb_keeps_the_options_that_hold_everywhere() {

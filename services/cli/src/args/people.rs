@@ -36,12 +36,15 @@ pub(crate) enum ReminderVerb {
         after_help = "Example: rondo reminder preview ilms-asean-2025 --country LAO --kind invitation --language lo"
     )]
     Preview {
+        /// The round.
         round: RoundId,
         /// The country whose mails are shown; without it, the first of the round.
         #[arg(long)]
         country: Option<Country>,
+        /// The kind.
         #[arg(long)]
         kind: Option<String>,
+        /// The language of mails.
         #[arg(long)]
         language: Option<String>,
         /// Write them into this folder as well, as HTML that a browser shows.
@@ -53,31 +56,41 @@ pub(crate) enum ReminderVerb {
         after_help = "Example: rondo reminder pause ilms-asean-2025 --country VNM --reason 'a storm' --as ilo-coordinator"
     )]
     Pause {
+        /// The round.
         round: RoundId,
         #[command(flatten)]
         scope: Scope,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Let paused mail leave again, as far as it is still true.
     Resume {
+        /// The round.
         round: RoundId,
         #[command(flatten)]
         scope: Scope,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Decide that a mail which waits is not sent.
     Drop {
+        /// The round.
         round: RoundId,
+        /// The mail, as `reminder list` names it.
         notice: NoticeId,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Send a mail now: what waits for the hour or is paused, and what is held as unknown or refused.
     SendNow {
+        /// The round.
         round: RoundId,
+        /// The mail, as `reminder list` names it.
         notice: NoticeId,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
@@ -90,11 +103,15 @@ pub(crate) enum PersonVerb {
     /// Write a person into the register beside the log.
     #[command(after_help = "Example: rondo person add lao-focal --name 'Boua Khai' --email boua@example.org")]
     Add {
+        /// Who.
         who: PersonId,
+        /// The name.
         #[arg(long)]
         name: String,
+        /// The address.
         #[arg(long)]
         email: String,
+        /// The language of mails.
         #[arg(long, default_value = "en")]
         language: String,
     },
@@ -103,20 +120,27 @@ pub(crate) enum PersonVerb {
         after_help = "Example: rondo person end lao-focal focal-point --country LAO --reason 'moved to another office'"
     )]
     End {
+        /// Who.
         who: PersonId,
+        /// The role, for example focal-point.
         #[arg(value_parser = role)]
         ended: Role,
+        /// The country.
         #[arg(long)]
         country: Option<Country>,
+        /// The institution.
         #[arg(long)]
         institution: Option<InstitutionId>,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Forget a person: every role ends, and name, address and mails that hold them are removed; the log still verifies.
     #[command(after_help = "Example: rondo person erase lao-focal --reason 'asked for it'")]
     Erase {
+        /// Who.
         who: PersonId,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
@@ -125,11 +149,15 @@ pub(crate) enum PersonVerb {
         after_help = "Examples:\n  rondo person grant lao-focal focal-point --country LAO\n  rondo person grant lao-new focal-point --country LAO --institution lao-molsw --from 2027-01-01"
     )]
     Grant {
+        /// Who.
         who: PersonId,
+        /// The role, for example focal-point.
         #[arg(value_parser = role)]
         granted: Role,
+        /// The country.
         #[arg(long)]
         country: Option<Country>,
+        /// The institution.
         #[arg(long)]
         institution: Option<InstitutionId>,
         /// The first day; at once, without it. Days begin at midnight UTC unless an instant is given.
@@ -148,8 +176,10 @@ pub(crate) enum PersonVerb {
         who: PersonId,
         /// Who stands in.
         to: PersonId,
+        /// The role, for example focal-point.
         #[arg(value_parser = role)]
         delegated: Role,
+        /// The country.
         #[arg(long)]
         country: Option<Country>,
         /// The first day; at once, without it.
@@ -158,12 +188,14 @@ pub(crate) enum PersonVerb {
         /// The first day on which it is over.
         #[arg(long, value_name = "WHEN", value_parser = instant)]
         until: Timestamp,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Show a successor what a person sent, explained and promised, and what is open.
     #[command(after_help = "Example: rondo person handover lao-focal --out handover.html")]
     Handover {
+        /// Who.
         who: PersonId,
         /// Write it as a page that prints.
         #[arg(long, value_name = "FILE")]

@@ -1,198 +1,23 @@
-//! The verbs of every noun.
+//! The verbs of submissions, queries, figures, tasks, releases, workflows and the configuration.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use rondo_domain::calendar::Offset;
 use rondo_domain::figure::FigureKey;
 use rondo_domain::run::TaskName;
-use rondo_domain::{Country, PersonId, QueryId, ReleaseId, RoundId, Source, SubmissionId, WorkflowId, Year};
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RoundVerb {
-    /// List rounds.
-    List,
-    /// Show a round.
-    #[command(after_help = "Example: rondo round show ilms-asean-2025 --output json")]
-    Show { round: RoundId },
-    /// Propose that a round goes on by another version of its workflow, or show what that does to each country.
-    #[command(
-        after_help = "Examples:\n  rondo round migrate ilms-asean-2026 workflows/ilms-asean --preview\n  rondo round migrate ilms-asean-2026 workflows/ilms-asean --reason 'a fourth reminder' --as ilo-coordinator"
-    )]
-    Migrate {
-        round: RoundId,
-        /// The folder of the other version.
-        workflow: String,
-        #[arg(long, value_parser = super::words, required_unless_present = "preview")]
-        reason: Option<String>,
-        /// Only show what it does.
-        #[arg(long)]
-        preview: bool,
-    },
-    /// Let a proposed migration hold; by somebody else than who proposed it.
-    ApproveMigration { round: RoundId },
-    /// Take a proposed migration back, or do not approve it.
-    RejectMigration {
-        round: RoundId,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-    /// Write down what was learned; the next round of a workflow begins with it as a task.
-    #[command(
-        after_help = "Example: rondo round lesson technical-meeting-2027 --for ilms-asean --text 'Ask for the source notes with the invitation.'"
-    )]
-    Lesson {
-        round: RoundId,
-        /// The workflow whose next round begins with it.
-        #[arg(long = "for", value_name = "WORKFLOW")]
-        workflow: WorkflowId,
-        #[arg(long, value_parser = super::words)]
-        text: String,
-    },
-    /// Show what would fire and which mail would leave once a paused round goes on.
-    #[command(after_help = "Example: rondo round held ilms-asean-2026")]
-    Held { round: RoundId },
-    /// Decide that a step is not carried out, as `round held` names it.
-    #[command(
-        after_help = "Example: rondo round drop ilms-asean-2026/LAO/remind-before-1 --reason 'it was sent before the restore'"
-    )]
-    Drop {
-        item: TaskName,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-    /// Review a round for the technical meeting: response, punctuality, completeness, revisions, questions, and what mail achieved.
-    #[command(after_help = "Example: rondo round review ilms-asean-2025 --out review")]
-    Review {
-        round: RoundId,
-        /// Write pages that print and tables for a spreadsheet into this folder.
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-    },
-    /// List the figures of a round, as they are or as they were at an instant.
-    #[command(
-        after_help = "Example: rondo round figures ilms-asean-2025 --country LAO --as-of 2025-11-01 --output csv"
-    )]
-    Figures {
-        round: RoundId,
-        /// Of one country.
-        #[arg(long)]
-        country: Option<Country>,
-        #[command(flatten)]
-        when: When,
-    },
-    /// Plan a round on a workflow; it is configured at once and launched at its milestone.
-    #[command(after_help = "Example: rondo round plan ilms-asean --year 2026 --as ilo-coordinator")]
-    Plan {
-        /// A workflow of this program, or the folder of one.
-        workflow: String,
-        /// The collection year.
-        #[arg(long)]
-        year: Year,
-        /// Plan it although its launch has passed.
-        #[arg(long)]
-        late: bool,
-    },
-    /// Launch a configured round now.
-    Launch { round: RoundId },
-    /// Move a country's deadline.
-    #[command(
-        after_help = "Example: rondo round extend ilms-asean-2025 VNM --by '+10 working days' --reason 'storm' --as ilo-coordinator"
-    )]
-    Extend {
-        round: RoundId,
-        country: Country,
-        /// By how much.
-        #[arg(long, allow_hyphen_values = true, conflicts_with = "until", required_unless_present = "until")]
-        by: Option<Offset>,
-        /// Until the end of which day.
-        #[arg(long)]
-        until: Option<Date>,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-    /// Hold every step.
-    Pause {
-        round: RoundId,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-    /// Let steps fire again.
-    Resume {
-        round: RoundId,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-    /// Take no more submissions.
-    Close { round: RoundId },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ParticipationVerb {
-    /// List the countries of a round.
-    List { round: RoundId },
-    /// Show a country's part.
-    Show { round: RoundId, country: Country },
-    /// Accept a country's tables that are ready.
-    Accept { round: RoundId, country: Country },
-    /// Confirm a country's tables.
-    Confirm { round: RoundId, country: Country },
-    /// Put another person in a contact's place, who is invited instead.
-    #[command(
-        after_help = "Example: rondo participation replace ilms-asean-2025 VNM --was vnm-focal --is vnm-focal-2 --reason 'moved'"
-    )]
-    Replace {
-        round: RoundId,
-        country: Country,
-        /// The contact who cannot be reached, or has left.
-        #[arg(long)]
-        was: PersonId,
-        /// Who takes the place; first given the role by `rondo person grant`.
-        #[arg(long)]
-        is: PersonId,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-    /// Answer a question of the workflow for a country, as QUESTION=CHOICE.
-    #[command(
-        after_help = "Example: rondo participation answer technical-meeting-2027 LAO attends=online --text 'two people' --as lao-focal"
-    )]
-    Answer {
-        round: RoundId,
-        country: Country,
-        answer: String,
-        #[arg(long, value_parser = super::words)]
-        text: Option<String>,
-    },
-    /// Say in words why a country's part stands as it does, whose turn it is, what holds it and what comes next.
-    #[command(
-        after_help = "Examples:\n  rondo participation why ilms-asean-2025 VNM\n  rondo participation why ilms-asean-2025 VNM --as-of 2025-11-10"
-    )]
-    Why {
-        round: RoundId,
-        country: Country,
-        /// As it was at this instant, or at the beginning of this day in UTC.
-        #[arg(long, value_name = "TIME", value_parser = super::instant)]
-        as_of: Option<Timestamp>,
-    },
-    /// Close a country's part without an answer.
-    Close {
-        round: RoundId,
-        country: Country,
-        #[arg(long, value_parser = super::words)]
-        reason: String,
-    },
-}
+use rondo_domain::{Country, QueryId, ReleaseId, RoundId, Source, SubmissionId, Year};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SubmissionVerb {
     /// Send a file.
     #[command(after_help = "Example: rondo submission send ilms-asean-2025 LAO lao.csv --as lao-focal")]
     Send {
+        /// The round.
         round: RoundId,
+        /// The country.
         country: Country,
+        /// The file.
         file: PathBuf,
         /// The code of the reason, where the file changes figures: error-in-entry, provisional-replaced, …
         #[arg(long, requires = "reason")]
@@ -205,14 +30,27 @@ pub(crate) enum SubmissionVerb {
         source: Option<Source>,
     },
     /// List the submissions of a round.
-    List { round: RoundId },
+    List {
+        /// The round.
+        round: RoundId,
+    },
     /// Show a submission with its findings.
-    Show { round: RoundId, country: Country, submission: SubmissionId },
+    Show {
+        /// The round.
+        round: RoundId,
+        /// The country.
+        country: Country,
+        /// The submission.
+        submission: SubmissionId,
+    },
     /// Write the receipt of a submission, by which its sender can prove years later what was received and when.
     #[command(after_help = "Example: rondo submission receipt ilms-asean-2025 LAO lao-0a1b2c3d4e --out .")]
     Receipt {
+        /// The round.
         round: RoundId,
+        /// The country.
         country: Country,
+        /// The submission.
         submission: SubmissionId,
         /// The folder into which the receipt and its record are written.
         #[arg(long, value_name = "DIR", default_value = ".")]
@@ -223,22 +61,40 @@ pub(crate) enum SubmissionVerb {
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueryVerb {
     /// List the queries of a round.
-    List { round: RoundId },
+    List {
+        /// The round.
+        round: RoundId,
+    },
     /// Answer a query with an explanation.
     Answer {
+        /// The round.
         round: RoundId,
+        /// The country.
         country: Country,
+        /// The query.
         query: QueryId,
+        /// What is said, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         text: String,
     },
     /// Accept an answer.
-    Accept { round: RoundId, country: Country, query: QueryId },
+    Accept {
+        /// The round.
+        round: RoundId,
+        /// The country.
+        country: Country,
+        /// The query.
+        query: QueryId,
+    },
     /// Allow a failed rule to stand.
     Allow {
+        /// The round.
         round: RoundId,
+        /// The country.
         country: Country,
+        /// The query.
         query: QueryId,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
@@ -285,6 +141,7 @@ pub(crate) enum FigureVerb {
     },
     /// Load figures that were published before this log began.
     LoadPublished {
+        /// The file.
         file: PathBuf,
         /// Where they were published.
         #[arg(long, value_parser = super::words)]
@@ -307,7 +164,9 @@ pub(crate) enum TaskVerb {
     /// Say that a task is done, and what came of it.
     #[command(after_help = "Example: rondo task done ilms-asean-2025/LAO/call-head --text 'they send on Monday'")]
     Done {
+        /// The task, as `task list` names it.
         task: TaskName,
+        /// What is said, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         text: String,
     },
@@ -316,13 +175,17 @@ pub(crate) enum TaskVerb {
         after_help = "Example: rondo task approve ilms-asean-2025/LAO/approve-letter --reason 'three reminders went unanswered'"
     )]
     Approve {
+        /// The task, as `task list` names it.
         task: TaskName,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Decline a task, or what it asks about: what needs it is not carried out.
     Decline {
+        /// The task, as `task list` names it.
         task: TaskName,
+        /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
@@ -333,23 +196,39 @@ pub(crate) enum ReleaseVerb {
     /// List releases.
     List,
     /// Show a release.
-    Show { release: ReleaseId },
+    Show {
+        /// The release.
+        release: ReleaseId,
+    },
     /// Put a release together again, after a table in it has changed; approval and clearance begin anew.
-    Prepare { release: ReleaseId },
+    Prepare {
+        /// The release.
+        release: ReleaseId,
+    },
     /// Write the receipts of a release's approval, clearance and publication.
     #[command(after_help = "Example: rondo release receipt ilms-asean-2025.1 --out .")]
     Receipt {
+        /// The release.
         release: ReleaseId,
         /// The folder into which the receipts and their records are written.
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
     },
     /// Approve a prepared release.
-    Approve { release: ReleaseId },
+    Approve {
+        /// The release.
+        release: ReleaseId,
+    },
     /// Clear an approved release for publication.
-    Clear { release: ReleaseId },
+    Clear {
+        /// The release.
+        release: ReleaseId,
+    },
     /// Hand a cleared release to the publisher by hand, where its step waited longer than its limit.
-    Publish { release: ReleaseId },
+    Publish {
+        /// The release.
+        release: ReleaseId,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -359,6 +238,7 @@ pub(crate) enum WorkflowVerb {
     Diff {
         /// A workflow of this program, or the folder of one.
         was: String,
+        /// The one after.
         is: String,
     },
     /// Write the files of a workflow of this program into a new folder, to be changed there.
@@ -372,6 +252,7 @@ pub(crate) enum WorkflowVerb {
     /// Read a workflow and say what is wrong in it.
     #[command(after_help = "Example: rondo workflow check workflows/ilms-asean --year 2026")]
     Check {
+        /// The workflow: a folder, or the name of one packed into the program.
         workflow: String,
         /// Reckon the dates of this year.
         #[arg(long)]

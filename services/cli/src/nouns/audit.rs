@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::args::{AuditVerb, KeyVerb};
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, document, hint, line};
+use crate::output::{Form, document, hint, line, said};
 use crate::receipts;
 use crate::witness;
 
@@ -133,7 +133,7 @@ pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
 /// Says that the machine's clock is right.
 pub(crate) fn confirm_clock(today: jiff::civil::Date, data: &Path) -> Result<(), Failure> {
     rondo_ledger::time::confirm(data, today, SystemClock.now())?;
-    line(&format!("The clock is right: it is {today}. What was refused is taken now when it is sent again."))
+    said(&format!("The clock is right: it is {today}. What was refused is taken now when it is sent again."))
 }
 
 /// The largest text that is read: a key, a checkpoint, a receipt or a policy.
@@ -168,12 +168,12 @@ async fn be_witnessed(ledger: &dyn Ledger, policy: &Path, data: &Path) -> Result
     let (asked, kept) = witness::renew(ledger, &policy, data).await?;
     for asked in &asked {
         let outcome = asked.outcome.as_ref().map_or_else(Clone::clone, |_| "cosigned".to_owned());
-        line(&format!("{}: {outcome}", asked.name))?;
+        hint(&format!("{}: {outcome}", asked.name));
     }
     let Some(size) = kept else {
         return Err(Failure::try_later("not as many witnesses cosigned as the policy asks; nothing was kept"));
     };
-    line(&format!("{size} records are cosigned; kept as {}.", data.join(COSIGNED).display()))
+    said(&format!("{size} records are cosigned; kept as {}.", data.join(COSIGNED).display()))
 }
 
 /// Runs a verb that reads the log.
@@ -239,9 +239,8 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
 
 /// Says where receipts were written.
 pub(crate) fn written(paths: &[PathBuf]) -> Result<(), Failure> {
-    for path in paths {
-        line(&format!("Written: {}, with its record beside it.", path.display()))?;
-    }
+    let told = |path: &PathBuf| format!("Written: {}, with its record beside it.", path.display());
+    said(&paths.iter().map(told).collect::<Vec<_>>().join("\n"))?;
     if let Some(last) = paths.last() {
         hint(&format!("Next: rondo audit verify {} --key FILE, with the log's public key (log.vkey)", last.display()));
     }

@@ -11,7 +11,7 @@ use crate::args::{CalendarVerb, InstitutionVerb};
 use crate::builtin;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, hint, line};
+use crate::output::{Form, Listing, hint, said};
 
 pub(crate) async fn run(verb: &CalendarVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
     match verb {
@@ -227,7 +227,7 @@ pub(crate) async fn institution(verb: &InstitutionVerb, desk: &Desk, form: Form)
                 place: place.clone(),
             };
             let accepted = desk.submit(&["register"], Wish::Network { command }).await?;
-            line(&match accepted.count {
+            said(&match accepted.count {
                 0 => format!("{institution} is registered so already."),
                 _ => format!("{institution} is registered as {title}."),
             })

@@ -4,7 +4,7 @@ use rondo_runtime::config::Config;
 
 use crate::args::ConfigVerb;
 use crate::failure::Failure;
-use crate::output::{Form, document, line};
+use crate::output::{Form, document, line, said};
 
 /// The example, with every key at its default.
 const EXAMPLE: &str = include_str!("../../../../deploy/config.example.toml");
@@ -17,7 +17,7 @@ pub(crate) fn run(verb: &ConfigVerb, config: &Config, form: Form) -> Result<(), 
             rondo_reminder::transport::check(config)?;
             crate::run::credentials(config)?;
             crate::up::links_lead_nowhere(&config.mail);
-            line("The configuration can be used: addresses are well-formed, secrets and certificates can be read.")
+            said("The configuration can be used: addresses are well-formed, secrets and certificates can be read.")
         }
         ConfigVerb::Show => {
             let text = toml::to_string_pretty(config).map_err(|e| Failure::of(&e))?;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::args::Cli;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, hint, line};
+use crate::output::{Form, Listing, hint, line, said};
 use crate::reach::Reached;
 
 /// The keys of a log in vkey form, the present one last, each with the record by which it took over.
@@ -58,7 +58,7 @@ pub(crate) fn create(out: &Path) -> Result<(), Failure> {
         return Err(Failure::conflict(format!("{} is there already; nothing was changed", out.display())));
     }
     rondo_ledger::create_key(out, &SystemChance).map_err(|e| Failure::of(&e))?;
-    line(&format!("{} is a new key. Keep it secret.", out.display()))?;
+    said(&format!("{} is a new key. Keep it secret.", out.display()))?;
     hint(&format!("Next, beside the log: rondo audit key rotate --to {} --reason WHY", out.display()));
     Ok(())
 }
@@ -85,7 +85,7 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
     let is = rotation.is.clone();
     let kept = rotation.finish()?;
     Reached::new(config, None).await?.close().await?;
-    line(&format!("The log is signed by {is} from now on."))?;
+    said(&format!("The log is signed by {is} from now on."))?;
     if finishing {
         hint(
             "This finished a change that was recorded earlier, with its own reason; the key is not changed once more.",

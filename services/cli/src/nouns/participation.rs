@@ -12,7 +12,7 @@ use super::round::{COLUMNS, participation, participations};
 use crate::args::ParticipationVerb;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, document, line};
+use crate::output::{Form, Listing, document, said};
 
 pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
     match verb {
@@ -28,19 +28,19 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             let command = ParticipationCommand::Accept { tables: Vec::new() };
             let accepted = desk.country_command(round, country, command).await?;
             if accepted.count == 0 {
-                return line(&format!("No table of {country} waits to be accepted."));
+                return said(&format!("No table of {country} waits to be accepted."));
             }
-            line(&format!("The tables of {country} that were ready are accepted."))
+            said(&format!("The tables of {country} that were ready are accepted."))
         }
         ParticipationVerb::Confirm { round, country } => {
             desk.country_command(round, country, ParticipationCommand::Confirm).await?;
-            line(&format!("{country} has confirmed its tables."))
+            said(&format!("{country} has confirmed its tables."))
         }
         ParticipationVerb::Replace { round, country, was, is, reason } => {
             let command =
                 ParticipationCommand::ReplaceContact { was: was.clone(), is: is.clone(), reason: reason.clone() };
             desk.country_command(round, country, command).await?;
-            line(&format!(
+            said(&format!(
                 "{is} is a contact of {country} in the place of {was}, and is invited while the round takes answers."
             ))
         }
@@ -51,13 +51,13 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             let text = text.clone().unwrap_or_default();
             let command = ParticipationCommand::Choose { question, choice, text };
             desk.country_command(round, country, command).await?;
-            line(&format!("{country} has answered: {answer}."))
+            said(&format!("{country} has answered: {answer}."))
         }
         ParticipationVerb::Why { round, country, as_of } => explained(desk, round, country, *as_of, form).await,
         ParticipationVerb::Close { round, country, reason } => {
             let command = ParticipationCommand::Close { reason: reason.clone() };
             desk.country_command(round, country, command).await?;
-            line(&format!("The part of {country} is closed."))
+            said(&format!("The part of {country} is closed."))
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::args::PersonVerb;
 use crate::builtin;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, hint, line};
+use crate::output::{Form, Listing, hint, said};
 
 pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
     match verb {
@@ -25,7 +25,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             let was = people.person.insert(person.clone(), entry);
             people.write(&path).map_err(|e| Failure::usage(rondo_runtime::lifecycle::with_sources(&e)))?;
             let was = if was.is_some() { " Its earlier entry was replaced." } else { "" };
-            line(&format!("{person} is in the register {}.{was}", path.display()))
+            said(&format!("{person} is in the register {}.{was}", path.display()))
         }
         PersonVerb::End { who, ended, country, institution, reason } => {
             end((who, *ended), (country.as_ref(), institution.as_ref()), reason, desk).await
@@ -42,7 +42,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
                 (None, Some(until)) => format!(" until {until}"),
                 (Some(from), Some(until)) => format!(" from {from} until {until}"),
             };
-            line(&format!("{person} holds the role {role}{term}."))?;
+            said(&format!("{person} holds the role {role}{term}."))?;
             unknown_country(country.as_ref());
             not_registered(person, config);
             Ok(())
@@ -58,7 +58,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
                 reason: reason.clone(),
             };
             desk.submit(&["delegate"], Wish::Network { command }).await?;
-            line(&format!("{to} stands in for {who} as {delegated} until {until}."))?;
+            said(&format!("{to} stands in for {who} as {delegated} until {until}."))?;
             not_registered(to, config);
             Ok(())
         }
@@ -134,7 +134,7 @@ async fn end(
     };
     let command = NetworkCommand::EndRole { person: person.clone(), grant, reason: reason.to_owned() };
     desk.submit(&["end"], Wish::Network { command }).await?;
-    line(&format!("{person} no longer holds the role {ended}."))
+    said(&format!("{person} no longer holds the role {ended}."))
 }
 
 /// Records the erasure, then removes what stands outside the log. Cut off in between, the same again finishes it.
@@ -166,7 +166,7 @@ async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config) ->
         people.person.remove(person);
         people.write(&path).map_err(|e| unfinished(Failure::of(&e)))?;
     }
-    line(&format!(
+    said(&format!(
         "{person} is erased: every role has ended, the register forgets the name, {mails} mails to and from them are removed."
     ))?;
     hint("Backups of the register and mails that have left are elsewhere; a received file may hold a name as well.");

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::args::QueryVerb;
 use crate::desk::{Desk, QueryAct};
 use crate::failure::Failure;
-use crate::output::{Form, Listing, line};
+use crate::output::{Form, Listing, said};
 
 pub(crate) async fn run(verb: &QueryVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
     let (round, country, query, act, told) = match verb {
@@ -45,5 +45,5 @@ pub(crate) async fn run(verb: &QueryVerb, desk: &Desk, form: Form) -> Result<(),
         }
     };
     desk.queries(round, country, Some(query), &act).await?;
-    line(&format!("The query {query} is {told}."))
+    said(&format!("The query {query} is {told}."))
 }

@@ -12,7 +12,7 @@ use super::audit;
 use crate::args::ReleaseVerb;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, document, line};
+use crate::output::{Form, Listing, document, said};
 use crate::receipts;
 
 pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
@@ -106,7 +106,7 @@ async fn act(desk: &Desk, release: &ReleaseId, command: ReleaseCommand, told: &s
         known(&desk.world(&["release/"]).await?, release)?;
     }
     desk.submit(&[told], Wish::Release { release: release.clone(), command }).await?;
-    line(&format!("The release {release} is {told}."))
+    said(&format!("The release {release} is {told}."))
 }
 
 fn entry(id: &ReleaseId, release: &Release) -> Value {

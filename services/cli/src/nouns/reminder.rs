@@ -16,7 +16,7 @@ use super::remark;
 use crate::args::{ReminderVerb, Scope};
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, hint, line};
+use crate::output::{Form, Listing, hint, line, said};
 use crate::reach::announcement;
 
 pub(crate) async fn run(
@@ -38,7 +38,7 @@ pub(crate) async fn run(
             let told = format!("{scope} of {round} waits until it is resumed.");
             desk.round_command(round, RoundCommand::PauseMail { scope, reason }).await?;
             remark(served);
-            line(&capital(&told))
+            said(&capital(&told))
         }
         ReminderVerb::Resume { round, scope, reason } => {
             let scope = meant(scope);
@@ -52,20 +52,20 @@ pub(crate) async fn run(
             let reason = reason.clone();
             desk.round_command(round, RoundCommand::ResumeMail { scope, reason }).await?;
             remark(served);
-            line(&capital(&told))
+            said(&capital(&told))
         }
         ReminderVerb::Drop { round, notice, reason } => {
             let command = NoticeCommand::Suppress { reason: reason.clone() };
             let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
             desk.submit(&["drop"], wish).await?;
-            line(&format!("The mail {notice} is not sent."))
+            said(&format!("The mail {notice} is not sent."))
         }
         ReminderVerb::SendNow { round, notice, reason } => {
             let command = NoticeCommand::SendAgain { reason: reason.clone() };
             let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
             desk.submit(&["send-again"], wish).await?;
             remark(served);
-            line(&format!("The notice {notice} is released to be sent."))
+            said(&format!("The notice {notice} is released to be sent."))
         }
     }
 }

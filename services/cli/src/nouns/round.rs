@@ -19,7 +19,7 @@ use crate::args::{RoundVerb, When};
 use crate::builtin;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, hint, line};
+use crate::output::{Form, Listing, hint, line, said};
 
 pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
     match verb {
@@ -44,7 +44,7 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
             let bundle = builtin::bundle(workflow)?;
             let skipped = in_time(&bundle, *year, *late, desk.now())?;
             let round = desk.plan(&bundle, *year).await?;
-            line(&format!("The round {round} is planned."))?;
+            said(&format!("The round {round} is planned."))?;
             remark(served);
             if !skipped.is_empty() {
                 hint(&format!("It is too late for these steps, which are skipped: {}.", skipped.join(", ")));
@@ -141,7 +141,7 @@ async fn dropped(item: &TaskName, reason: &str, desk: &Desk, served: bool) -> Re
     let wish = Wish::Run { round: item.round.clone(), country: item.country.clone(), command };
     desk.submit(&["drop", &item.to_string()], wish).await?;
     remark(served);
-    line(&format!("{item} is dropped."))
+    said(&format!("{item} is dropped."))
 }
 
 /// Says which roles nobody holds without whom a round comes to a stop, and of which countries nobody is a focal point.
@@ -185,7 +185,7 @@ async fn act(desk: &Desk, round: &RoundId, command: RoundCommand, told: &str, se
     desk.round(round).await?;
     desk.round_command(round, command).await?;
     remark(served);
-    line(&format!("The round {round} {told}."))
+    said(&format!("The round {round} {told}."))
 }
 
 async fn figures(desk: &Desk, id: &RoundId, country: Option<&Country>, when: &When, form: Form) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use super::remark;
 use crate::args::TaskVerb;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, hint, line};
+use crate::output::{Form, Listing, hint, said};
 
 pub(crate) async fn run(verb: &TaskVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
     let (task, answer, words) = match verb {
@@ -19,7 +19,7 @@ pub(crate) async fn run(verb: &TaskVerb, desk: &Desk, form: Form, served: bool) 
     };
     let lacking = desk.answer_task(task, answer, words).await?;
     remark(served);
-    line(&match answer {
+    said(&match answer {
         TaskAnswer::Done => format!("The task {task} is done."),
         TaskAnswer::Declined => format!("The task {task} is declined."),
         TaskAnswer::Approved => format!("The task {task} is approved by {}.", desk.person),
