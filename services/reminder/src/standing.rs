@@ -91,7 +91,7 @@ fn astray(world: &World, id: &RoundId, texts: &Texts) -> Option<String> {
             !Role::NATIONAL.contains(&brief.role) || part.is_some_and(|part| part.bounced.contains(&brief.person));
         let lost = match notice.state {
             NoticeState::Bounced { hard: true, .. } | NoticeState::Refused { .. } => stands,
-            NoticeState::Unknown => true,
+            NoticeState::Unknown | NoticeState::Undelivered { .. } => true,
             _ => false,
         };
         let of = brief.country.as_ref().map(|country| format!(" of {}", named(texts, country))).unwrap_or_default();

@@ -87,6 +87,10 @@ impl Default for Knowledge {
     }
 }
 
+/// The events whose outcome asks for something.
+const OUTCOMES: [&str; 6] =
+    ["NoticeSent", "NoticeBounced", "NoticeRefused", "NoticeUndelivered", "NoticeComplained", "ReleasePublished"];
+
 impl Knowledge {
     #[cfg(test)]
     pub(crate) fn with(world: World, timers: Timers) -> Self {
@@ -100,7 +104,7 @@ impl Knowledge {
             self.take_run(record, event);
         }
         self.world.apply(&record.stream, &record.event, &record.stamp());
-        if ["NoticeSent", "NoticeBounced", "NoticeRefused", "ReleasePublished"].contains(&record.name.as_str()) {
+        if OUTCOMES.contains(&record.name.as_str()) {
             self.outcomes.push(record.stream.clone());
         }
         let Some(round) = record.stream.round_id().or_else(|| self.round_of_release(&record.stream)) else { return };

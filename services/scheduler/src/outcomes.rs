@@ -23,7 +23,7 @@ pub(crate) fn comes_too_early(world: &World, stream: &StreamId) -> bool {
 /// What the outcome of a notice or a release asks for.
 pub(crate) fn follow(world: &World, stream: &StreamId) -> Commands {
     match stream.kind() {
-        StreamKind::Notice => vec![follow_notice(world, stream)],
+        StreamKind::Notice => vec![follow_notice(world, stream), follow_complaint(world, stream)],
         StreamKind::Release => follow_release(world, stream),
         _ => Vec::new(),
     }
@@ -50,8 +50,25 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
             let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
             of_country(&key, &["bounced", id.as_str()], wished)
         }
+        NoticeState::Undelivered { .. }
+            if Role::NATIONAL.contains(&brief.role) && !part.undelivered.contains(&id) =>
+        {
+            let wished = ParticipationCommand::RecordUndelivered { person, notice: id.clone() };
+            of_country(&key, &["undelivered", id.as_str()], wished)
+        }
         _ => None,
     }
+}
+
+/// What a complaint of a contact asks for, whatever else became of the mail.
+fn follow_complaint(world: &World, stream: &StreamId) -> Option<Command> {
+    let (round, id) = (stream.round_id()?, stream.part(1)?.parse::<NoticeId>().ok()?);
+    let notice = world.notice(&round, &id).filter(|notice| notice.complaint.is_some())?;
+    let brief = notice.brief.as_ref().filter(|brief| Role::NATIONAL.contains(&brief.role))?;
+    let part = world.participation(&round, brief.country.as_ref()?)?;
+    let wished = ParticipationCommand::RecordComplaint { person: brief.person.clone(), notice: id.clone() };
+    let key = (round, brief.country.clone());
+    if part.complained.contains(&id) { None } else { of_country(&key, &["complained", id.as_str()], wished) }
 }
 
 fn follow_release(world: &World, stream: &StreamId) -> Commands {

@@ -71,6 +71,8 @@ fn of_participation(event: &ParticipationEvent) -> Vec<&FileHash> {
         E::ParticipationExpected { .. }
         | E::CountryInvited { .. }
         | E::ContactBounced { .. }
+        | E::MailUndelivered { .. }
+        | E::MailComplained { .. }
         | E::ContactReplaced { .. }
         | E::RoundAcknowledged {}
         | E::ChoiceMade { .. }
@@ -103,6 +105,9 @@ fn of_notice(event: &NoticeEvent) -> Vec<&FileHash> {
         | E::NoticeRefused { .. }
         | E::NoticeUnknown { .. }
         | E::NoticeBounced { .. }
+        | E::NoticeUndelivered { .. }
+        | E::NoticeAutoAnswered { .. }
+        | E::NoticeComplained { .. }
         | E::NoticeDelivered {}
         | E::NoticeAnswered {}
         | E::NoticeReleased { .. } => Vec::new(),

@@ -249,10 +249,12 @@ fn last_mail(world: &World, id: &RoundId, country: &Country) -> Option<String> {
         NoticeState::Postponed { reason, .. } => format!("waits: {reason}"),
         NoticeState::Refused { refusal } => format!("was refused: {}", refusal.class),
         NoticeState::Bounced { reason, .. } => format!("came back: {reason}"),
+        NoticeState::Undelivered { reason, .. } => reason.clone(),
         NoticeState::Unknown => "may or may not have arrived".to_owned(),
         other => format!("is {}", other.as_str()),
     };
-    Some(format!("{} to the {} of {day} {became}", brief.kind, brief.role))
+    let remarks: String = newest.remarks().iter().map(|remark| format!("; {remark}")).collect();
+    Some(format!("{} to the {} of {day} {became}{remarks}", brief.kind, brief.role))
 }
 
 impl Because {

@@ -330,7 +330,10 @@ fn mails(world: &World, id: &RoundId, records: &[Record]) -> Vec<OfMail> {
             kinds.entry(brief.kind.clone()).or_insert_with(|| OfMail { kind: brief.kind.clone(), ..OfMail::default() });
         match &notice.state {
             NoticeState::Suppressed { .. } => of.suppressed += 1,
-            NoticeState::Refused { .. } | NoticeState::Bounced { .. } | NoticeState::Unknown => of.failed += 1,
+            NoticeState::Refused { .. }
+            | NoticeState::Bounced { .. }
+            | NoticeState::Undelivered { .. }
+            | NoticeState::Unknown => of.failed += 1,
             _ => of.sent += usize::from(notice.sent_at.is_some()),
         }
         // Only what asks for tables is followed by them.

@@ -101,9 +101,10 @@ fn line(standing: &Round, notice: &Notice, texts: &Texts) -> Option<Line> {
         NoticeState::Postponed { until, reason } => format!("until {}: {reason}", local(*until)),
         NoticeState::Due => held(standing, notice).unwrap_or_default(),
         NoticeState::Unknown => "held for a person".to_owned(),
-        NoticeState::Bounced { reason, .. } => reason.clone(),
+        NoticeState::Bounced { reason, .. } | NoticeState::Undelivered { reason, .. } => reason.clone(),
         _ => String::new(),
     };
+    let told: Vec<String> = [outcome].into_iter().filter(|told| !told.is_empty()).chain(notice.remarks()).collect();
     Some(Line {
         due: local(brief.due_at),
         country: brief.country.as_ref().map(|c| words::country(texts, c)).unwrap_or_default(),
@@ -114,7 +115,7 @@ fn line(standing: &Round, notice: &Notice, texts: &Texts) -> Option<Line> {
         role: brief.role.as_str(),
         person: brief.person.to_string(),
         state: notice.state.as_str(),
-        outcome,
+        outcome: told.join("; "),
         why: brief.reason.clone(),
     })
 }
@@ -132,7 +133,8 @@ fn summary(notices: &[(NoticeId, &Notice)]) -> String {
     let left = count(|s| matches!(s, S::Sent | S::Delivered | S::Answered | S::Bounced { hard: false, .. }));
     let waiting = count(|s| matches!(s, S::Due | S::Postponed { .. } | S::Deferred { .. } | S::Attempted));
     let without = count(|s| matches!(s, S::Suppressed { .. }));
-    let astray = count(|s| matches!(s, S::Bounced { hard: true, .. } | S::Refused { .. } | S::Unknown));
+    let astray =
+        count(|s| matches!(s, S::Bounced { hard: true, .. } | S::Undelivered { .. } | S::Refused { .. } | S::Unknown));
     let mails = words::count(left, "mail was sent", "mails were sent");
     let waits = if waiting == 1 { "waits" } else { "wait" };
     let were = if without == 1 { "was" } else { "were" };

@@ -1,9 +1,10 @@
 //! What may happen to a notice, and who may wish it.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Notice, NoticeBrief, NoticeEvent, NoticeState, Refusal};
+use super::{Notice, NoticeBrief, NoticeEvent, NoticeState, Obstacle, Refusal};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
 use crate::{Rejection, Role};
@@ -69,10 +70,27 @@ pub enum NoticeCommand {
     },
     /// It came back.
     RecordBounce {
-        /// Whether for good.
+        /// Whether for good, because nobody is reached at that address; otherwise it is late.
         hard: bool,
         /// What is known.
         reason: String,
+    },
+    /// It was not delivered and will not be, for a reason that says nothing about the contact.
+    RecordUndelivered {
+        /// What stood in its way.
+        obstacle: Obstacle,
+        /// What is known.
+        reason: String,
+    },
+    /// A program answered for the recipient.
+    RecordAutoAnswer {
+        /// Until when they are away, if it said so.
+        until: Option<Date>,
+    },
+    /// The recipient, or their provider, complained.
+    RecordComplaint {
+        /// Of which kind (RFC 5965): `abuse`, `fraud`, ….
+        kind: String,
     },
     /// The recipient's server said that it has it.
     ConfirmDelivered,
@@ -136,7 +154,10 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
             let event = E::NoticeUnknown { attempt: *attempt, reason: reason.clone(), resend: *resend };
             outcome(state, *attempt, context, event)?
         }
-        C::RecordBounce { .. } | C::ConfirmDelivered | C::RecordAnswer => return came_back(state, command, context),
+        C::RecordBounce { .. } | C::RecordUndelivered { .. } | C::ConfirmDelivered | C::RecordAnswer => {
+            return came_back(state, command, context);
+        }
+        C::RecordAutoAnswer { .. } | C::RecordComplaint { .. } => return remarked(state, command, context),
         C::SendAgain { reason } => {
             context.require_role(COORDINATORS, "have a notice sent again")?;
             require_text(reason)?;
@@ -152,12 +173,18 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
 fn came_back(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> Result<Vec<NoticeEvent>, Rejection> {
     use NoticeState as S;
     context.require_role(&[Role::Service, Role::RegionalCoordinator], "record what came back of a notice")?;
+    // What failed is over, whatever else is heard of it.
+    let is_over = matches!(state.state, S::Bounced { hard: true, .. } | S::Undelivered { .. });
     let known = match command {
-        NoticeCommand::RecordBounce { reason, .. } => {
+        NoticeCommand::RecordBounce { hard: true, reason } => {
             require_text(reason)?;
             matches!(state.state, S::Bounced { hard: true, .. })
         }
-        NoticeCommand::ConfirmDelivered => matches!(state.state, S::Delivered | S::Answered),
+        NoticeCommand::RecordBounce { reason, .. } | NoticeCommand::RecordUndelivered { reason, .. } => {
+            require_text(reason)?;
+            is_over
+        }
+        NoticeCommand::ConfirmDelivered => is_over || matches!(state.state, S::Delivered | S::Answered),
         _ => state.state == S::Answered,
     };
     if known {
@@ -168,9 +195,39 @@ fn came_back(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> 
         NoticeCommand::RecordBounce { hard, reason } => {
             NoticeEvent::NoticeBounced { hard: *hard, reason: reason.clone() }
         }
+        NoticeCommand::RecordUndelivered { obstacle, reason } => {
+            NoticeEvent::NoticeUndelivered { obstacle: *obstacle, reason: reason.clone() }
+        }
         NoticeCommand::ConfirmDelivered => NoticeEvent::NoticeDelivered {},
         _ => NoticeEvent::NoticeAnswered {},
     }])
+}
+
+/// What else comes in about a mail that has left, whatever became of it.
+fn remarked(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> Result<Vec<NoticeEvent>, Rejection> {
+    context.require_role(&[Role::Service, Role::RegionalCoordinator], "record what came in about a notice")?;
+    require(state, "be answered", state.attempts > 0)?;
+    let event = match command {
+        NoticeCommand::RecordComplaint { kind } => {
+            let is_word =
+                !kind.is_empty() && kind.len() <= 20 && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            if !is_word {
+                return Err(Rejection::Malformed { what: "a complaint has a kind of at most 20 letters".to_owned() });
+            }
+            if state.complaint.is_some() {
+                return Ok(Vec::new());
+            }
+            NoticeEvent::NoticeComplained { kind: kind.clone() }
+        }
+        NoticeCommand::RecordAutoAnswer { until } => {
+            if state.absence.is_some_and(|known| known.until == *until || until.is_none()) {
+                return Ok(Vec::new());
+            }
+            NoticeEvent::NoticeAutoAnswered { until: *until }
+        }
+        _ => return Err(Rejection::Malformed { what: "this command is no remark about a notice".to_owned() }),
+    };
+    Ok(vec![event])
 }
 
 /// Whether it is still to be sent.
@@ -181,7 +238,10 @@ fn waits(state: &NoticeState) -> bool {
 /// Whether it has left, or may have.
 fn has_left(state: &NoticeState) -> bool {
     use NoticeState as S;
-    matches!(state, S::Sent | S::Unknown | S::Delivered | S::Answered | S::Bounced { hard: false, .. })
+    matches!(
+        state,
+        S::Sent | S::Unknown | S::Delivered | S::Answered | S::Undelivered { .. } | S::Bounced { hard: false, .. }
+    )
 }
 
 fn outcome(state: &Notice, attempt: u32, context: &Context<'_>, event: NoticeEvent) -> Result<NoticeEvent, Rejection> {

@@ -1,10 +1,13 @@
 //! A notice: one mail to one person for one occasion, from the decision to send it to what became of it.
 
 mod decide;
+mod obstacle;
 
 pub use decide::{NoticeCommand, decide};
+pub use obstacle::Obstacle;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Stamp;
@@ -104,6 +107,15 @@ pub enum NoticeEvent {
     },
     /// It came back.
     NoticeBounced { hard: bool, reason: String },
+    /// It was not delivered and will not be, which says nothing about the contact.
+    NoticeUndelivered { obstacle: Obstacle, reason: String },
+    /// A program answered for the recipient.
+    NoticeAutoAnswered {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Date>,
+    },
+    /// The recipient, or their provider, complained about it.
+    NoticeComplained { kind: String },
     /// The recipient's server has it.
     NoticeDelivered {},
     /// The recipient answered.
@@ -141,11 +153,15 @@ pub enum NoticeState {
         hard: bool,
         reason: String,
     },
+    Undelivered {
+        obstacle: Obstacle,
+        reason: String,
+    },
 }
 
 impl NoticeState {
     /// Every state in one word.
-    pub const NAMES: [&str; 12] = [
+    pub const NAMES: [&str; 13] = [
         "unraised",
         "due",
         "postponed",
@@ -158,6 +174,7 @@ impl NoticeState {
         "refused",
         "unknown",
         "bounced",
+        "undelivered",
     ];
 
     /// In one word.
@@ -175,6 +192,7 @@ impl NoticeState {
             Self::Refused { .. } => "refused",
             Self::Unknown => "unknown",
             Self::Bounced { .. } => "bounced",
+            Self::Undelivered { .. } => "undelivered",
         }
     }
 }
@@ -200,14 +218,53 @@ pub struct Notice {
     pub refusals: u32,
     /// How many events it has had: the version of its stream, from which ids of commands are born.
     pub version: u64,
+    /// What a program answered for the recipient, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absence: Option<Absence>,
+    /// Of which kind a complaint about it was, if there was one (RFC 5965).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complaint: Option<String>,
+}
+
+/// What an automatic answer said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Until when the recipient is away, if it said so.
+    pub until: Option<Date>,
+}
+
+impl Absence {
+    /// In words.
+    pub fn told(self) -> String {
+        match self.until {
+            Some(until) => format!("away until {}", until.strftime("%-d %B %Y")),
+            None => "an automatic answer came".to_owned(),
+        }
+    }
 }
 
 impl Notice {
+    /// What else came in about it, beside what became of it; in words.
+    pub fn remarks(&self) -> Vec<String> {
+        let complaint = self.complaint.as_ref().map(|kind| format!("a complaint came ({kind})"));
+        self.absence.map(Absence::told).into_iter().chain(complaint).collect()
+    }
+
     /// The state after an event.
     pub fn evolve(&mut self, event: &NoticeEvent, stamp: &Stamp<'_>) {
         use NoticeEvent as E;
         self.version += 1;
         self.state = match event {
+            E::NoticeAutoAnswered { until } => {
+                self.absence = Some(Absence { at: stamp.at, until: *until });
+                return;
+            }
+            E::NoticeComplained { kind } => {
+                self.complaint = Some(kind.clone());
+                return;
+            }
             E::NoticeDue { brief } => {
                 self.brief = Some(brief.clone());
                 self.raised_at = Some(stamp.at);
@@ -232,6 +289,9 @@ impl Notice {
             E::NoticeUnknown { resend: true, .. } => NoticeState::Deferred { until: stamp.at },
             E::NoticeUnknown { .. } => NoticeState::Unknown,
             E::NoticeBounced { hard, reason } => NoticeState::Bounced { hard: *hard, reason: reason.clone() },
+            E::NoticeUndelivered { obstacle, reason } => {
+                NoticeState::Undelivered { obstacle: *obstacle, reason: reason.clone() }
+            }
             E::NoticeDelivered {} => NoticeState::Delivered,
             E::NoticeAnswered {} => NoticeState::Answered,
             E::NoticeReleased { .. } => {

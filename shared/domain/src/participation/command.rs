@@ -26,6 +26,20 @@ pub enum ParticipationCommand {
         /// The notice.
         notice: NoticeId,
     },
+    /// A mail to a contact was not delivered, for a reason that says nothing about the contact.
+    RecordUndelivered {
+        /// The contact.
+        person: PersonId,
+        /// The notice.
+        notice: NoticeId,
+    },
+    /// A contact, or their provider, complained about a mail.
+    RecordComplaint {
+        /// The contact.
+        person: PersonId,
+        /// The notice.
+        notice: NoticeId,
+    },
     /// Put another person in a contact's place.
     ReplaceContact {
         /// Who was.

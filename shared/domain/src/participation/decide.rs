@@ -1,12 +1,12 @@
 //! What may happen to a participation, and who may wish it.
 
-use super::checking;
 use super::command::ParticipationCommand as C;
 use super::daily::within_the_day;
 use super::event::ParticipationEvent as E;
 use super::parts::{QueryState, Turn};
 use super::state::Participation;
 use super::{MAX_FILE, MAX_SUBMISSIONS, ReceivedFile};
+use super::{checking, contacts};
 use crate::command::Context;
 use crate::network::Grant;
 use crate::reason::text_is_well_formed;
@@ -56,6 +56,9 @@ pub fn decide(
         }
         C::OpenQuery { .. } | C::AnswerQuery { .. } | C::AcceptAnswer { .. } | C::Allow { .. } => {
             decide_query(state, country, command, context)
+        }
+        C::Invite { .. } | C::RecordBounce { .. } | C::RecordUndelivered { .. } | C::RecordComplaint { .. } => {
+            contacts::told_of_mail(state, command, context)
         }
         _ => decide_course(state, country, command, context),
     }
@@ -190,20 +193,6 @@ fn decide_course(
     context: &Context<'_>,
 ) -> Result<Vec<E>, Rejection> {
     let event = match command {
-        C::Invite { person } => {
-            context.require_role(&[Role::Service, Role::RegionalCoordinator], "record an invitation")?;
-            if state.invited.contains(person) {
-                return Ok(Vec::new());
-            }
-            E::CountryInvited { person: person.clone() }
-        }
-        C::RecordBounce { person, notice } => {
-            context.require_role(&[Role::Service, Role::RegionalCoordinator], "record a bounce")?;
-            if state.bounced.contains(person) {
-                return Ok(Vec::new());
-            }
-            E::ContactBounced { person: person.clone(), notice: notice.clone() }
-        }
         C::ReplaceContact { was, is, reason } => {
             context.require_role(COORDINATORS, "replace a contact")?;
             require_text(reason)?;

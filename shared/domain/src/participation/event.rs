@@ -123,6 +123,20 @@ pub enum ParticipationEvent {
         /// The notice.
         notice: NoticeId,
     },
+    /// A mail to a contact was not delivered, for a reason that says nothing about the contact.
+    MailUndelivered {
+        /// The contact.
+        person: PersonId,
+        /// The notice.
+        notice: NoticeId,
+    },
+    /// A contact, or their provider, complained about a mail.
+    MailComplained {
+        /// The contact.
+        person: PersonId,
+        /// The notice.
+        notice: NoticeId,
+    },
     /// Another person takes a contact's place.
     ContactReplaced {
         /// Who was.

@@ -2,6 +2,7 @@
 
 mod checking;
 mod command;
+mod contacts;
 mod daily;
 mod decide;
 mod event;

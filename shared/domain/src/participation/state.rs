@@ -13,7 +13,7 @@ use crate::event::Stamp;
 use crate::figure::Extent;
 use crate::finding::Finding;
 use crate::table::TableNo;
-use crate::{PersonId, QueryId, ReleaseId, SubmissionId};
+use crate::{NoticeId, PersonId, QueryId, ReleaseId, SubmissionId};
 
 /// A participation as it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,12 @@ pub struct Participation {
     pub invited: BTreeSet<PersonId>,
     /// Contacts whose mail came back and who have not been replaced.
     pub bounced: BTreeSet<PersonId>,
+    /// Mails that were not delivered, for a reason that says nothing about the contact.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub undelivered: BTreeSet<NoticeId>,
+    /// Mails that somebody complained about.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub complained: BTreeSet<NoticeId>,
     /// Whoever was a contact and is none any more; they are not written to, whatever role they still hold.
     pub replaced: BTreeSet<PersonId>,
     /// Whether the country acknowledged.
@@ -164,18 +170,11 @@ impl Participation {
                 self.expected = true;
                 self.tables = tables.iter().map(|no| (*no, OwedTable::expected())).collect();
             }
-            E::CountryInvited { person } => {
-                self.invited.insert(person.clone());
-            }
-            E::ContactBounced { person, .. } => {
-                self.bounced.insert(person.clone());
-            }
-            E::ContactReplaced { was, is, .. } => {
-                self.bounced.remove(was);
-                self.invited.remove(was);
-                self.replaced.insert(was.clone());
-                self.replaced.remove(is);
-            }
+            E::CountryInvited { .. }
+            | E::ContactBounced { .. }
+            | E::MailUndelivered { .. }
+            | E::MailComplained { .. }
+            | E::ContactReplaced { .. } => self.hear_of_mail(event),
             E::RoundAcknowledged {} => self.acknowledged = true,
             E::ChoiceMade { question, choice, .. } => {
                 self.acknowledged = true;

@@ -313,9 +313,11 @@ const fn of(each: Each, word: &'static str, name: &'static str) -> TriggerEvent 
 }
 
 /// The events a step may wait for.
-pub const TRIGGER_EVENTS: [TriggerEvent; 14] = [
+pub const TRIGGER_EVENTS: [TriggerEvent; 16] = [
     of(Each::Country, "country-admitted", "CountryAdmitted"),
     of(Each::Country, "contact-bounced", "ContactBounced"),
+    of(Each::Country, "mail-undelivered", "MailUndelivered"),
+    of(Each::Country, "mail-complained", "MailComplained"),
     of(Each::Country, "contact-replaced", "ContactReplaced"),
     of(Each::Country, "submission-received", "SubmissionReceived"),
     of(Each::Country, "submission-checked", "SubmissionChecked"),

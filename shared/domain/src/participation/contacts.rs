@@ -1,0 +1,56 @@
+//! The contacts of a country in a round: who was invited, whose mail came back, and what else came of mail to them.
+
+use super::command::ParticipationCommand as C;
+use super::event::ParticipationEvent as E;
+use super::state::Participation;
+use crate::command::Context;
+use crate::{Rejection, Role};
+
+/// What became of a mail to a contact. What is known already changes nothing.
+pub(super) fn told_of_mail(state: &Participation, command: &C, context: &Context<'_>) -> Result<Vec<E>, Rejection> {
+    context.require_role(&[Role::Service, Role::RegionalCoordinator], "record what became of a mail")?;
+    let (known, event) = match command {
+        C::Invite { person } => (state.invited.contains(person), E::CountryInvited { person: person.clone() }),
+        C::RecordBounce { person, notice } => {
+            let event = E::ContactBounced { person: person.clone(), notice: notice.clone() };
+            (state.bounced.contains(person), event)
+        }
+        C::RecordUndelivered { person, notice } => {
+            let event = E::MailUndelivered { person: person.clone(), notice: notice.clone() };
+            (state.undelivered.contains(notice), event)
+        }
+        C::RecordComplaint { person, notice } => {
+            let event = E::MailComplained { person: person.clone(), notice: notice.clone() };
+            (state.complained.contains(notice), event)
+        }
+        _ => return Err(Rejection::Malformed { what: "this command is not about mail to a contact".to_owned() }),
+    };
+    Ok(if known { Vec::new() } else { vec![event] })
+}
+
+impl Participation {
+    /// The contacts after an event about them.
+    pub(super) fn hear_of_mail(&mut self, event: &E) {
+        match event {
+            E::CountryInvited { person } => {
+                self.invited.insert(person.clone());
+            }
+            E::ContactBounced { person, .. } => {
+                self.bounced.insert(person.clone());
+            }
+            E::MailUndelivered { notice, .. } => {
+                self.undelivered.insert(notice.clone());
+            }
+            E::MailComplained { notice, .. } => {
+                self.complained.insert(notice.clone());
+            }
+            E::ContactReplaced { was, is, .. } => {
+                self.bounced.remove(was);
+                self.invited.remove(was);
+                self.replaced.insert(was.clone());
+                self.replaced.remove(is);
+            }
+            _ => {}
+        }
+    }
+}
