@@ -72,6 +72,18 @@ pub enum PeopleError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// Written by this user, it would no longer belong to its owner.
+    #[error(
+        "the register of people {path} belongs to user {owner}, and would not any more; nothing was changed. Give the command as that user, or as root"
+    )]
+    Owner {
+        /// Where.
+        path: String,
+        /// The number of the user it belongs to.
+        owner: u32,
+        /// Why it cannot be given back.
+        source: std::io::Error,
+    },
     /// The text is malformed.
     #[error(transparent)]
     Malformed(#[from] Problem),
@@ -102,13 +114,14 @@ impl People {
         Ok(people)
     }
 
-    /// Writes the register, readable by its owner alone, all or nothing.
+    /// Writes the register, all or nothing. A register that is there keeps its owner, group and mode; a first one is readable by its
+    /// owner alone, who is that of the folder.
     ///
     /// # Errors
-    /// When an entry is unsafe or the file cannot be written.
+    /// When an entry is unsafe, the file cannot be written, or it would belong to somebody else than before.
     pub fn write(&self, path: &Path) -> Result<(), PeopleError> {
         use std::io::Write;
-        use std::os::unix::fs::OpenOptionsExt;
+        use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
         self.check()?;
         let text = format!(
             "# Names and addresses of the people in this log. Keep it private; erasing an entry here erases the person.\n\n{}",
@@ -118,11 +131,30 @@ impl People {
             let path = path.display().to_string();
             move |source| PeopleError::Io { what, path, source }
         };
+        // Where the register is a link, what it leads to is written.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = path.as_path();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let was = std::fs::metadata(path).or_else(|_| std::fs::metadata(folder)).map_err(io("read"))?;
+        let mode = if was.is_file() { was.mode() & 0o777 } else { 0o600 };
         let beside = path.with_extension("toml.new");
         let mut options = std::fs::OpenOptions::new();
         let mut file =
             options.create(true).write(true).truncate(true).mode(0o600).open(&beside).map_err(io("create"))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io("write"))?;
+        let ours = file.metadata().map_err(io("read"))?;
+        let belongs = if (ours.uid(), ours.gid()) == (was.uid(), was.gid()) || (was.is_dir() && ours.uid() == was.uid())
+        {
+            Ok(())
+        } else {
+            fchown(&file, Some(was.uid()), Some(was.gid()))
+        };
+        if let Err(source) = belongs {
+            let _ = std::fs::remove_file(&beside);
+            return Err(PeopleError::Owner { path: path.display().to_string(), owner: was.uid(), source });
+        }
+        let whole = file.set_permissions(std::fs::Permissions::from_mode(mode));
+        let whole = whole.and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.sync_all());
+        whole.map_err(io("write"))?;
         std::fs::rename(&beside, path).map_err(io("replace"))
     }
 
@@ -140,5 +172,30 @@ impl People {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_register_keeps_its_mode_its_owner_and_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("people.toml"), folder.path().join("link.toml"));
+        People::default().write(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "a first one is its owner's alone");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        // Only root may give a file to somebody; the owner is kept where that can be seen.
+        let is_root = std::os::unix::fs::chown(&path, Some(12_345), Some(23_456)).is_ok();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        People::default().write(&link).unwrap();
+        let now = std::fs::metadata(&path).unwrap();
+        assert_eq!(now.mode() & 0o777, 0o640);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink(), "the link stays");
+        assert!(!is_root || (now.uid(), now.gid()) == (12_345, 23_456));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside it");
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rondo_eventlog::record::Time;
 use rondo_ledger::inspect;
 use rondo_ledger::time::{self, Doubt};
+use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::Config;
 use rondo_runtime::people::People;
 use serde_json::json;
@@ -78,6 +79,33 @@ fn about_index(index: &inspect::Index, good: &mut Vec<String>, bad: &mut Vec<Str
     }
 }
 
+/// The register of people, and who holds a role and is not in it. Where there is no register it is elsewhere, with the reminder.
+fn about_people(config: &Config) -> (Option<String>, Option<String>) {
+    let path = config.in_data(&config.mail.people);
+    let people = match People::read(&path) {
+        Ok(people) => people,
+        Err(error) => return (None, Some(rondo_runtime::lifecycle::with_sources(&error))),
+    };
+    let well = Some(format!("the register of people has {} entries", people.person.len()));
+    let (true, Ok(network)) = (path.exists(), inspect::network(&config.ledger.data)) else { return (well, None) };
+    let now = SystemClock.now();
+    let missing: Vec<String> = network
+        .grants
+        .iter()
+        .filter(|(person, grants)| {
+            grants.iter().any(|grant| grant.holds_at(now)) && !people.person.contains_key(*person)
+        })
+        .map(|(person, _)| person.to_string())
+        .collect();
+    let wrong = (!missing.is_empty()).then(|| {
+        let who = missing.join(", ");
+        format!(
+            "{who} hold roles and are not in the register of people, so that no mail reaches them: `rondo person add`"
+        )
+    });
+    (well, wrong)
+}
+
 fn troubles(count: usize) -> String {
     if count == 1 { "one trouble; see above".to_owned() } else { format!("{count} troubles; see above") }
 }
@@ -142,10 +170,9 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
         Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
     }
     good.extend(rebuilt(data));
-    match People::read(&config.in_data(&config.mail.people)) {
-        Ok(people) => good.push(format!("the register of people has {} entries", people.person.len())),
-        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
-    }
+    let (well, wrong) = about_people(config);
+    good.extend(well);
+    bad.extend(wrong);
     // Damage of the journal is met by whoever reads it.
     let mut told = BTreeSet::new();
     bad.retain(|trouble| told.insert(trouble.clone()));

@@ -2,11 +2,13 @@
 
 mod export;
 mod index;
+mod network;
 mod surroundings;
 
 pub(crate) use export::read_tile;
 pub use export::{export, is_export};
 pub use index::{Index, index};
+pub use network::network;
 pub use surroundings::{Files, Unfinished, files, keys, unfinished};
 
 use std::fs;
