@@ -51,6 +51,11 @@ class Keep:
         name = hashlib.sha256(message_id.strip()).hexdigest()[:24]
         count = len(list(self.folder.glob(f"{name}.*.eml")))
         (self.folder / f"{name}.{count}.eml").write_bytes(envelope.content)
+        # What the envelope says stands in no header.
+        beside = self.folder.parent / "envelopes"
+        beside.mkdir(exist_ok=True)
+        said = f"{envelope.mail_from}\n{envelope.rcpt_tos[0]}\n{message_id.decode().split(':', 1)[-1].strip()}\n"
+        (beside / f"{name}.{count}.txt").write_text(said)
 
 
 def main():

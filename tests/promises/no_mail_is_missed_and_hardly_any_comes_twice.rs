@@ -196,6 +196,7 @@ impl Stage {
             progress: Arc::new(board),
             transport,
             signer: None,
+            returns: None,
             inbox: None,
             mail: self.config.mail.clone(),
             people: Arc::new(Arc::new(people)),

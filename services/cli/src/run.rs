@@ -46,7 +46,9 @@ pub(crate) fn start_role(
             let people = Arc::new(config.in_data(&config.mail.people));
             let signer = Signer::from_config(&config.mail)?;
             let (inbox, mail) = (Some(config.in_data(&config.mail.inbox)), config.mail.clone());
-            let parts = rondo_reminder::Parts { ledger, clock, progress, transport, signer, inbox, mail, people };
+            let returns = rondo_reminder::ReturnPath::from_config(config, &SystemChance)?;
+            let parts =
+                rondo_reminder::Parts { ledger, clock, progress, transport, signer, returns, inbox, mail, people };
             lifecycle.spawn(rondo_reminder::ROLE, until_stopped(rondo_reminder::run(parts, stop.clone()), stop));
         }
         rondo_validator::ROLE => {

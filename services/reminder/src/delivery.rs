@@ -1,6 +1,7 @@
 //! Delivery: the intent is recorded, the mail is sent, the outcome is recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, NoticeState, Refusal};
@@ -16,7 +17,7 @@ use rondo_runtime::people::{People, Person};
 use crate::compose::{self, ComposeError, Section};
 use crate::facts::Facts;
 use crate::letter::{self, Letter};
-use crate::outbox::{NoticeKey, Outbox, Work};
+use crate::outbox::{NOT_IN_REGISTER, NoticeKey, Outbox, Work};
 use crate::texts::Texts;
 use crate::transport::Outcome;
 use crate::{Parts, ROLE};
@@ -32,6 +33,9 @@ const UNKNOWN_DAYS: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a mail about tables waits for the reading of a file that has come, before it looks again.
 const UNREAD: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long mail to somebody who is not in the register waits, before that is recorded once more.
+const UNLISTED: SignedDuration = SignedDuration::from_hours(24);
 
 /// The pause after so many failures in a row.
 fn pause(failures: u32) -> SignedDuration {
@@ -85,7 +89,7 @@ impl Delivery {
         let Some(texts) = keys.first().and_then(|key| self.of(world, key)) else {
             return Ok(Done { stuck: keys.clone(), ..done });
         };
-        let people = self.parts.people.people().map_err(|e| Fault::storage("the register of people", e))?;
+        let people = self.people()?;
         let mut ready = Vec::new();
         for key in keys {
             let Some(notice) = world.notice(&key.0, &key.1) else { continue };
@@ -93,7 +97,7 @@ impl Delivery {
             let one = Ready { key, notice, brief };
             let instead = match work {
                 Work::Resolve(_) => Some(unresolved(texts, &one)),
-                Work::Send(_) => self.unsent(world, texts, &one),
+                Work::Send(_) => self.unsent(world, texts, &one).or_else(|| self.unlisted(&people, &one)),
             };
             match instead {
                 Some((step, command)) => {
@@ -178,6 +182,18 @@ impl Delivery {
         }
     }
 
+    /// The register as it is now.
+    pub(crate) fn people(&self) -> Result<Arc<People>, Fault> {
+        self.parts.people.people().map_err(|e| Fault::storage("the register of people", e))
+    }
+
+    /// That a notice waits, if nobody knows its recipient's address. It leaves as soon as the register has them.
+    fn unlisted(&self, people: &People, one: &Ready<'_>) -> Option<Instead> {
+        let (until, reason) = (self.parts.clock.now() + UNLISTED, NOT_IN_REGISTER.to_owned());
+        let is_listed = people.person.contains_key(&one.brief.person);
+        (!is_listed).then_some(("postpone", NoticeCommand::Postpone { until, reason }))
+    }
+
     /// The mail that brings these notices to their one recipient.
     fn letter(
         &self,
@@ -197,7 +213,13 @@ impl Delivery {
         let draft = compose::draft(texts, &sections, &person.language, letter::domain(mail))?;
         let place = ready[0].brief.country.as_ref().map(rondo_domain::Country::as_str);
         let id = message_id.to_owned();
-        letter::letter(&draft, person, (ready[0].key, place, id), (mail, self.parts.signer.as_ref()), now)
+        letter::letter(
+            &draft,
+            person,
+            (ready[0].key, place, id),
+            (mail, self.parts.signer.as_ref(), self.parts.returns.as_ref()),
+            now,
+        )
     }
 
     /// The Message-ID of a mail that brings these: the one under which it may have arrived already, or that of its first notice.
@@ -215,6 +237,8 @@ impl Delivery {
         outages: u32,
         done: &mut Done,
     ) -> Result<(), Fault> {
+        // Whoever is not in the register was held before.
+        let Some(person) = people.person.get(&ready[0].brief.person) else { return Ok(()) };
         let message_id = self.message_id(ready);
         let mut begun = Vec::new();
         for one in ready {
@@ -228,16 +252,13 @@ impl Delivery {
         }
         // What was taken out of the mail until now has no place in it.
         let Some(lead) = begun.first() else { return Ok(()) };
-        let letter = people.person.get(&lead.brief.person);
-        let letter = letter.map(|person| self.letter(world, texts, (&begun, &message_id), person));
-        let outcome = match letter {
-            None => Outcome::Refused(Refusal::new(About::Recipient, 0, "no address in the register of people")),
-            Some(Err(error)) => {
+        let outcome = match self.letter(world, texts, (&begun, &message_id), person) {
+            Err(error) => {
                 let why = rondo_runtime::lifecycle::with_sources(&error);
                 tracing::error!(notice = %lead.key.1, "the mail cannot be written: {why}");
                 Outcome::Refused(Refusal::new(About::Mail, 0, "the text cannot be written as a mail"))
             }
-            Some(Ok(letter)) => self.parts.transport.send(&letter).await,
+            Ok(letter) => self.parts.transport.send(&letter).await,
         };
         for one in &begun {
             let (command, until) = self.outcome(texts, one, &outcome, outages);
@@ -301,6 +322,20 @@ impl Delivery {
             outbox.gather(hash, minutes);
         }
         Ok(())
+    }
+
+    /// Records what an inbound mail says of a notice, and says whether the log took it; what is known already is taken.
+    pub(crate) async fn note(&self, key: &NoticeKey, cause: &str, command: NoticeCommand) -> Result<bool, Fault> {
+        let wish = Wish::Notice { round: key.0.clone(), notice: key.1.clone(), command };
+        let command = Command::of_service(ROLE, &[cause], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
+        match self.parts.ledger.submit(command).await {
+            Ok(_) => Ok(true),
+            Err(SubmitError::Rejected(rejection)) => {
+                tracing::warn!(notice = %key.1, code = rejection.code(), "what came in is not recorded: {rejection}");
+                Ok(false)
+            }
+            Err(SubmitError::Fault(fault)) => Err(fault),
+        }
     }
 
     /// Records something about a notice, and says whether it was: a refusal, and the answer to what was recorded before this was

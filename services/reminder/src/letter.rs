@@ -1,17 +1,17 @@
 //! A letter: a draft as the message that leaves, with the headers by which machines know it.
 
 use jiff::Timestamp;
-use lettre::Address;
 use lettre::address::Envelope;
 use lettre::message::dkim::{DkimCanonicalization, DkimCanonicalizationType, DkimConfig};
 use lettre::message::header::{self, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
-use rondo_domain::{CommandId, RoundId};
+use rondo_domain::RoundId;
 use rondo_runtime::config::MailSection;
 use rondo_runtime::people::Person;
 
 use crate::compose::{ComposeError, Draft};
 use crate::outbox::NoticeKey;
+use crate::return_path::ReturnPath;
 use crate::transport::Signer;
 
 /// A mail, ready to leave.
@@ -54,31 +54,20 @@ fn thread(round: &RoundId, place: Option<&str>, mail: &MailSection) -> String {
     format!("<{}.{round}@{}>", place.unwrap_or("round"), domain(mail))
 }
 
-/// By which a mail that comes back is known: the address it leaves from holds this (a variable envelope return path).
-pub(crate) fn token(key: &NoticeKey) -> String {
-    let whole = CommandId::of(&["return-path", key.0.as_str(), key.1.as_str()]).to_string();
-    whole.chars().take(20).collect()
-}
-
-/// The return path of a notice, where bounces are read.
-fn return_path(key: &NoticeKey, mail: &MailSection) -> Result<Option<Address>, ComposeError> {
-    let Some((user, host)) = mail.bounces.as_deref().and_then(|address| address.split_once('@')) else {
-        return Ok(None);
-    };
-    Ok(Some(format!("{user}+{}@{host}", token(key)).parse()?))
-}
-
 /// The message of a draft to a person, named after the notice that leads it, under this Message-ID.
 pub(crate) fn letter(
     draft: &Draft,
     person: &Person,
     (key, place, id): (&NoticeKey, Option<&str>, String),
-    (mail, signer): (&MailSection, Option<&Signer>),
+    (mail, signer, returns): (&MailSection, Option<&Signer>, Option<&ReturnPath>),
     now: Timestamp,
 ) -> Result<Letter, ComposeError> {
     let from: Mailbox = mail.from.parse()?;
     let to = Mailbox::new(Some(person.name.clone()), person.email.parse()?);
-    let back = return_path(key, mail)?.unwrap_or_else(|| from.email.clone());
+    let back = match returns {
+        Some(returns) => returns.address(key).parse()?,
+        None => from.email.clone(),
+    };
     let thread = thread(&key.0, place, mail);
     let builder = lettre::Message::builder()
         .envelope(Envelope::new(Some(back), vec![to.email.clone()])?)
@@ -90,7 +79,8 @@ pub(crate) fn letter(
         .references(thread)
         .date(now.into())
         .subject(draft.subject.as_str())
-        .header(AutoSubmitted);
+        .header(AutoSubmitted)
+        .header(AutoResponseSuppress);
     let whole = parts(draft);
     let kind = whole.headers().get::<ContentType>().unwrap_or(ContentType::TEXT_PLAIN);
     // A signature covers the headers of the message itself, among which the kind of a multipart is only when set by hand. Every
@@ -130,6 +120,24 @@ fn signature(signer: &Signer) -> Result<DkimConfig, ComposeError> {
     let relaxed = DkimCanonicalizationType::Relaxed;
     let canonical = DkimCanonicalization { header: relaxed, body: relaxed };
     Ok(DkimConfig::new(signer.selector.clone(), signer.domain.clone(), signer.key()?, headers, canonical))
+}
+
+/// Asks Exchange for no receipts and no answers of rules; reports of failure and notes of absence are read here (MS-OXCMAIL).
+#[derive(Debug, Clone, Copy)]
+struct AutoResponseSuppress;
+
+impl header::Header for AutoResponseSuppress {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("X-Auto-Response-Suppress")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "DR, RN, NRN, AutoReply".to_owned())
+    }
 }
 
 /// Says that no person wrote this mail just now (RFC 3834).

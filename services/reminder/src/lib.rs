@@ -11,17 +11,22 @@ mod entry;
 mod facts;
 mod inbox;
 mod letter;
+mod meaning;
 mod outbox;
 mod preview;
+mod register;
+mod return_path;
 mod returned;
 mod standing;
 mod texts;
 pub mod transport;
+mod unclear;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rondo_domain::PersonId;
 use rondo_eventlog::{Fault, Ledger};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::{Clock, JumpGuard};
@@ -38,7 +43,9 @@ use inbox::Inbox;
 pub use letter::Letter;
 use outbox::Outbox;
 pub use preview::{Preview, PreviewError, previews};
+pub use return_path::ReturnPath;
 use transport::{Signer, Transport};
+pub use unclear::{Unclear, unclear};
 
 /// The name under which the reminder acts.
 pub const ROLE: &str = "reminder";
@@ -61,6 +68,8 @@ pub struct Parts {
     pub transport: Box<dyn Transport>,
     /// By which key mail is signed, if it is.
     pub signer: Option<Signer>,
+    /// The address that mail leaves from and comes back to, if that is read here.
+    pub returns: Option<ReturnPath>,
     /// The folder of inbound mail, if it is read here.
     pub inbox: Option<PathBuf>,
     /// Sender, links and texts' fixed parts.
@@ -96,8 +105,14 @@ impl Reminder {
         subscription.catch_up(|record| outbox.take(record)).await?;
         delivery.seen = subscription.position();
         delivery.read_on(outbox).await?;
+        if outbox.waits_for_register() {
+            let people = delivery.people()?;
+            outbox.register(&people);
+        }
         if !*has_begun {
             outbox.note_cut_off();
+            let people = delivery.people()?;
+            register::compare(outbox.world.network(), &people, delivery.parts.clock.now());
             *has_begun = true;
         }
         if let Some(inbox) = inbox
@@ -107,7 +122,7 @@ impl Reminder {
         }
         let now = delivery.parts.clock.now();
         let Some(work) = outbox.next(now) else {
-            tell(outbox, &*delivery.parts.progress);
+            tell(outbox, inbox.as_ref(), &*delivery.parts.progress);
             return Ok(Some(Idle { position: subscription.position(), next: outbox.next_due(now) }));
         };
         let done = delivery.carry_out(outbox, &work).await?;
@@ -121,7 +136,7 @@ impl Reminder {
 }
 
 /// Raises the alarms that mail gives cause for, and ends those that are over.
-fn tell(outbox: &Outbox, progress: &dyn Progress) {
+fn tell(outbox: &Outbox, inbox: Option<&Inbox>, progress: &dyn Progress) {
     let stuck = match outbox.left_alone() {
         0 => None,
         1 => Some(
@@ -138,6 +153,16 @@ fn tell(outbox: &Outbox, progress: &dyn Progress) {
         many => Some(format!("{many} mails wait, because their round or its workflow cannot be read.")),
     };
     progress.alarm(ROLE, AlarmCode::RoundUnreadable, homeless.as_deref());
+    progress.alarm(ROLE, AlarmCode::ReturnedUnclear, inbox.and_then(Inbox::alarm).as_deref());
+    let unlisted = outbox.unlisted();
+    let waits = (!unlisted.is_empty()).then(|| {
+        let people: Vec<&str> = unlisted.into_iter().take(5).map(PersonId::as_str).collect();
+        format!(
+            "Mail waits for people who are not in the register: {}. Name them with `rondo person add`.",
+            people.join(", ")
+        )
+    });
+    progress.alarm(ROLE, AlarmCode::RegisterIncomplete, waits.as_deref());
 }
 
 /// Sends what is due until asked to stop.

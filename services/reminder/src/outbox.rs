@@ -8,6 +8,7 @@ use rondo_domain::notice::{Notice, NoticeState};
 use rondo_domain::world::World;
 use rondo_domain::{FileHash, NoticeId, PersonId, RoundId};
 use rondo_eventlog::Record;
+use rondo_runtime::people::People;
 
 /// A notice, by its round and id.
 pub(crate) type NoticeKey = (RoundId, NoticeId);
@@ -17,6 +18,9 @@ const MAX_GATHERED: usize = 20;
 
 /// How long a notice is left alone of which something was to be recorded and was not, as long as it does not change.
 const LEFT_ALONE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Why a notice waits whose recipient's address nobody knows.
+pub(crate) const NOT_IN_REGISTER: &str = "its recipient is not in the register of people";
 
 /// What is to be done about notices, which leave as one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,8 @@ struct Waiting {
     from: Timestamp,
     /// Whether it is gathered with others from then on.
     gathers: bool,
+    /// Whether it waits for its recipient to be in the register of people.
+    is_unlisted: bool,
     person: PersonId,
 }
 
@@ -56,6 +62,8 @@ pub(crate) struct Outbox {
     held_until: Option<Timestamp>,
     /// How often in a row the server was away.
     outages: u32,
+    /// Who was in the register of people when it was read last.
+    listed: BTreeSet<PersonId>,
 }
 
 impl Default for Outbox {
@@ -68,6 +76,7 @@ impl Default for Outbox {
             gathering: BTreeMap::new(),
             held_until: None,
             outages: 0,
+            listed: BTreeSet::new(),
         }
     }
 }
@@ -121,6 +130,22 @@ impl Outbox {
     pub(crate) fn hold(&mut self, until: Timestamp) {
         self.held_until = Some(until);
         self.outages += 1;
+    }
+
+    /// Whether mail waits for somebody to be in the register.
+    pub(crate) fn waits_for_register(&self) -> bool {
+        self.waiting.values().any(|waiting| waiting.is_unlisted)
+    }
+
+    /// Takes in who is in the register now: what waited for them leaves.
+    pub(crate) fn register(&mut self, people: &People) {
+        self.listed = people.person.keys().cloned().collect();
+    }
+
+    /// The people for whose address mail waits.
+    pub(crate) fn unlisted(&self) -> BTreeSet<&PersonId> {
+        let waits = self.waiting.values().filter(|waiting| waiting.is_unlisted);
+        waits.map(|waiting| &waiting.person).filter(|person| !self.listed.contains(*person)).collect()
     }
 
     /// The server answered.
@@ -178,6 +203,9 @@ impl Outbox {
         let held = || self.world.round(&key.0)?.holds_mail(notice.brief.as_ref()?);
         if !notice.at_once && held().is_some() {
             return None;
+        }
+        if waiting.is_unlisted && self.listed.contains(&waiting.person) {
+            return notice.raised_at;
         }
         let gathered = if waiting.gathers { self.gathered_for(&key.0) } else { SignedDuration::ZERO };
         Some((waiting.from + gathered).max(self.alone_until(key).unwrap_or(Timestamp::MIN)))
@@ -237,5 +265,6 @@ fn waits(notice: &Notice) -> Option<Waiting> {
         NoticeState::Postponed { until, .. } | NoticeState::Deferred { until } => (*until, false),
         _ => return None,
     };
-    Some(Waiting { from, gathers, person: notice.brief.as_ref()?.person.clone() })
+    let is_unlisted = matches!(&notice.state, NoticeState::Postponed { reason, .. } if reason == NOT_IN_REGISTER);
+    Some(Waiting { from, gathers, is_unlisted, person: notice.brief.as_ref()?.person.clone() })
 }

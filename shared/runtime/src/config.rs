@@ -99,8 +99,10 @@ pub struct MailSection {
     /// Where mail that cannot be delivered comes back: `bounces@example.org` is used as `bounces+TOKEN@example.org`, the token
     /// naming the mail. Without it mail comes back to the sender, and nobody reads it here.
     pub bounces: Option<String>,
-    /// A folder into which a mail server or a script puts inbound mail, one file each: bounces (RFC 3464) and answers are
-    /// recorded, and the file moves to `done` in it, or to `unclear` for a person. Inside the data directory when relative.
+    /// The secret from which tokens are made; made at the first start where it is missing. Inside the data directory when relative.
+    pub secret_file: PathBuf,
+    /// A folder into which a mail server or a script puts inbound mail, one file each: reports about delivery,
+    /// complaints and answers are recorded, and the file moves to a folder in it. Inside the data directory when relative.
     pub inbox: PathBuf,
     /// By which key outgoing mail is signed; it is not signed without.
     pub dkim: Option<DkimSection>,
@@ -141,6 +143,7 @@ impl Default for MailSection {
             from: "ILMS in ASEAN <ilms@example.org>".to_owned(),
             reply_to: "ilms-help@example.org".to_owned(),
             bounces: None,
+            secret_file: PathBuf::from("return-path.key"),
             inbox: PathBuf::from("inbox"),
             dkim: None,
             contact: "the ILMS coordination desk in Bangkok, +66 2 000 0000".to_owned(),

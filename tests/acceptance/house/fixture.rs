@@ -302,6 +302,7 @@ fn start(lifecycle: &mut Lifecycle, config: &Config, ledger: &Arc<dyn Ledger>, c
         progress: progress_,
         transport: rondo_reminder::transport::from_config(config).unwrap(),
         signer: rondo_reminder::transport::Signer::from_config(&config.mail).unwrap(),
+        returns: rondo_reminder::ReturnPath::from_config(config, &rondo_runtime::chance::SystemChance).unwrap(),
         inbox: Some(config.in_data(&config.mail.inbox)),
         mail: config.mail.clone(),
         people: Arc::new(config.in_data(&config.mail.people)),

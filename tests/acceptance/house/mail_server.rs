@@ -12,7 +12,7 @@ use rondo_testkit::process::{MailServer, free_port};
 use crate::fixture::{House, lao, person, round, smtp};
 
 /// Mail by the test's server, with this password.
-fn signed_in(server: &MailServer, folder: &Path, password: &str) -> MailSection {
+pub fn signed_in(server: &MailServer, folder: &Path, password: &str) -> MailSection {
     let file = folder.join("password");
     std::fs::write(&file, password).unwrap();
     MailSection {
@@ -34,7 +34,7 @@ async fn invitations(house: &House) -> Vec<NoticeState> {
 }
 
 /// Later on the day of the launch than the invitations are due in Vientiane (11:00).
-const INVITED: &str = "2025-09-15T05:00:00Z";
+pub const INVITED: &str = "2025-09-15T05:00:00Z";
 
 /// One mail found out that the server is no use; the others wait with it.
 fn all_wait(states: &[NoticeState]) {
@@ -181,12 +181,20 @@ async fn mail_is_read_by_other_peoples_tools_and_what_comes_back_is_recorded() {
     assert!(told.lines().count() >= 6, "{told}");
     assert!(told.contains("deadline.ilms-asean-2025.LAO@example.org sequence 0 on 2025-10-31"), "{told}");
     assert!(told.contains("deadline.ilms-asean-2025.LAO@example.org sequence 1 on 2025-11-14"), "{told}");
-    comes_back(&house).await;
+    comes_back(&house, &server).await;
     house.close().await;
 }
 
+/// The address that a mail left from, as the server was told.
+pub fn return_path(server: &MailServer, message_id: &str) -> String {
+    let folder = server.mails.parent().unwrap().join("envelopes");
+    let all = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let of = |said: &String| said.lines().nth(2) == Some(message_id);
+    all.into_iter().find(of).and_then(|said| said.lines().next().map(str::to_owned)).unwrap()
+}
+
 /// A bounce and an answer reach the inbox: the one asks for another contact, the other is noted.
-async fn comes_back(house: &House) {
+async fn comes_back(house: &House, server: &MailServer) {
     let invited = |id: &'static str| async move {
         let all = house.world().await;
         let found = all.notices(&round()).into_iter().find(|(_, notice)| {
@@ -198,7 +206,8 @@ async fn comes_back(house: &House) {
     let inbox = house.data().join("inbox");
     std::fs::create_dir_all(&inbox).unwrap();
     let bounce = format!(
-        "From: MAILER-DAEMON@mx.example\r\nTo: bounces@example.org\r\nSubject: failed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nIt failed.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; lao-one@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: {}\r\nSubject: x\r\n\r\nx\r\n--b--\r\n",
+        "From: MAILER-DAEMON@mx.example\r\nTo: {}\r\nSubject: failed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nIt failed.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; lao-one@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: {}\r\nSubject: x\r\n\r\nx\r\n--b--\r\n",
+        return_path(server, one.message_id.as_deref().unwrap()),
         one.message_id.unwrap()
     );
     std::fs::write(inbox.join("1.eml"), bounce).unwrap();

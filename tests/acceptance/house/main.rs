@@ -8,6 +8,7 @@ mod installation;
 mod mail_server;
 mod people_and_days;
 mod releases;
+mod returned_mail;
 mod tasks;
 mod two_people;
 mod unreadable;

@@ -1,11 +1,11 @@
 //! Steps that wait for people: opened, answered, declined, escalated, given up, and closed when their ground is gone.
 
-use rondo_domain::notice::NoticeState;
+use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
 use rondo_domain::participation::{Declaration, ParticipationCommand};
 use rondo_domain::round::RoundCommand;
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage, TaskAnswer};
 use rondo_domain::workflow::Bundle;
-use rondo_domain::{Country, Role, Wish};
+use rondo_domain::{Country, NoticeId, Role, Wish};
 
 use rondo_runtime::config::MailSection;
 
@@ -118,12 +118,18 @@ async fn what_fell_due_in_a_time_of_rest_is_judged_one_after_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_to_one_of_us_that_comes_back_says_nothing_about_a_country() {
     let house = House::open().await;
-    let path = house.data().join("people.toml");
-    let people = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, people.replace("[person.manager]", "[person.another]")).unwrap();
     house.move_to("2025-11-28T03:00:00Z").await;
-    let refused = house.notices().await.into_iter().find(|notice| matches!(notice.state, NoticeState::Refused { .. }));
-    assert_eq!(refused.and_then(|notice| notice.brief).unwrap().person.as_str(), "manager");
+    let notices =
+        house.world().await.notices(&round()).into_iter().map(|(id, one)| (id, one.clone())).collect::<Vec<_>>();
+    let of_manager = |(_, one): &&(NoticeId, Notice)| {
+        one.state == NoticeState::Sent && one.brief.as_ref().is_some_and(|brief| brief.person.as_str() == "manager")
+    };
+    let (notice, _) = notices.iter().find(of_manager).unwrap().clone();
+    let command = NoticeCommand::RecordBounce { hard: true, reason: "nobody is there".to_owned() };
+    house.act("coordinator", Wish::Notice { round: round(), notice: notice.clone(), command }).await.unwrap();
+    house.rest().await;
+    let world = house.world().await;
+    assert!(matches!(world.notice(&round(), &notice).unwrap().state, NoticeState::Bounced { hard: true, .. }));
     assert!(house.participation().await.bounced.is_empty());
     assert_eq!(house.owners("LAO", "approve-letter").await, [Role::CollectionManager], "the task is open all the same");
     house.close().await;

@@ -31,6 +31,9 @@ pub(crate) enum ReminderVerb {
         #[arg(long)]
         round: Option<RoundId>,
     },
+    /// List inbound mail that was not understood and waits for a person, with the reason. Where the reminder's inbox is.
+    #[command(after_help = "Example: rondo reminder unclear")]
+    Unclear,
     /// Show mails as they would look now, in every language and of every kind unless one is named. Nothing is sent.
     #[command(
         after_help = "Example: rondo reminder preview ilms-asean-2025 --country LAO --kind invitation --language lo"

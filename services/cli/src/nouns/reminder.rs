@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
 use rondo_domain::round::{MailScope, Round, RoundCommand};
 use rondo_domain::{Country, RoundId, StreamId, Wish};
-use rondo_reminder::{Preview, previews};
+use rondo_reminder::{Preview, ReturnPath, previews};
 use rondo_runtime::config::{Config, MailSection};
 use rondo_runtime::people::People;
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     match verb {
         ReminderVerb::List { round } => list(round.as_ref(), desk, config, form).await,
+        ReminderVerb::Unclear => unclear(desk, config, form).await,
         ReminderVerb::Preview { round, country, kind, language, out } => {
             let (kind, language) = (kind.as_deref(), language.as_deref());
             preview(round, country.as_ref(), (kind, language), desk, config, (out.as_deref(), form)).await
@@ -142,20 +143,41 @@ async fn list(only: Option<&RoundId>, desk: &Desk, config: &Config, form: Form) 
     Listing { name: "reminders", columns, entries, empty: "No mail was due yet." }.print(form)
 }
 
+/// What lies in the inbox and waits for a person, and why.
+async fn unclear(desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
+    let people = People::read(&config.in_data(&config.mail.people)).map_err(|e| Failure::of(&e))?;
+    let world = desk.world(&["notice/", "round/"]).await?;
+    let paths = ReturnPath::existing(config)?;
+    let inbox = config.in_data(&config.mail.inbox);
+    let found = rondo_reminder::unclear(&inbox, (&world, &people), (&config.mail, paths.as_ref()))?;
+    let entries: Vec<Value> = found.iter().map(|one| json!({"file": one.path, "reason": one.reason})).collect();
+    let waits = !entries.is_empty();
+    let columns = &[("/file", "File"), ("/reason", "Why")];
+    Listing { name: "unclear", columns, entries, empty: "Every inbound mail was understood." }.print(form)?;
+    if waits {
+        hint(
+            "Read them, do what they ask, and move them into the folder `done` beside; moved back into the inbox they are read again.",
+        );
+    }
+    Ok(())
+}
+
 /// What became of a notice or what holds it, in words.
 fn outcome(round: &Round, notice: &Notice) -> Option<String> {
     let held = || {
         let (scope, reason) = round.holds_mail(notice.brief.as_ref()?).filter(|_| !notice.at_once)?;
         Some(format!("{scope} is paused: {reason}"))
     };
-    match &notice.state {
+    let told = match &notice.state {
         NoticeState::Suppressed { reason } => Some(reason.clone()),
         NoticeState::Refused { refusal } => Some(refusal.class.clone()),
-        NoticeState::Bounced { reason, .. } => Some(reason.clone()),
+        NoticeState::Bounced { reason, .. } | NoticeState::Undelivered { reason, .. } => Some(reason.clone()),
         NoticeState::Postponed { until, reason } => held().or_else(|| Some(format!("until {until}: {reason}"))),
         NoticeState::Due | NoticeState::Deferred { .. } => held(),
         _ => None,
-    }
+    };
+    let all: Vec<String> = told.into_iter().chain(notice.remarks()).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 async fn preview(

@@ -202,6 +202,7 @@ impl Rehearsal {
             progress: Arc::new(Board::default()),
             transport: Box::new(Nowhere),
             signer: None,
+            returns: None,
             inbox: None,
             mail: config.mail.clone(),
             people: Arc::new(Arc::new(people)),

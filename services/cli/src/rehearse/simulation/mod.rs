@@ -82,6 +82,7 @@ impl Simulation {
                 ledger: Arc::clone(&whole),
             }),
             signer: None,
+            returns: None,
             inbox: None,
             mail: mail.clone(),
             people: Arc::new(Arc::clone(&people)),

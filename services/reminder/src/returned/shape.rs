@@ -1,0 +1,168 @@
+//! The structure of an inbound mail: its headers, its own words, the fields of a report, and what it gives back of ours.
+
+use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
+
+use super::original;
+
+/// A mail taken apart.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    /// Header names in lower case with their values, unfolded and decoded.
+    headers: Vec<(String, String)>,
+    /// The subject in lower case, on one line.
+    pub(super) subject: String,
+    /// What its writer says, without what it gives back of another mail.
+    pub(super) words: String,
+    /// The text of each report about delivery (RFC 3464, RFC 6533).
+    pub(super) status: Vec<String>,
+    /// The text of a report about a reader's display of a mail (RFC 8098).
+    pub(super) display: Option<String>,
+    /// The text of a complaint (RFC 5965).
+    pub(super) feedback: Option<String>,
+    /// Whether it is a report of any kind (RFC 6522).
+    pub(super) is_report: bool,
+    /// The headers of the mail that it gives back.
+    pub(super) given_back: String,
+}
+
+impl Shape {
+    /// The structure of a mail; nothing where the bytes are none.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.trim_ascii_start();
+        let message = MessageParser::default().parse(bytes).filter(|message| !message.headers().is_empty())?;
+        let mut shape = Self { headers: headers(&message), ..Self::default() };
+        // Anything has something like a header; a mail has one of these (RFC 5322, section 3.6).
+        let is_mail = ["from", "to", "date", "subject", "received", "return-path"];
+        if is_mail.iter().all(|name| shape.header(name).is_none()) {
+            return None;
+        }
+        shape.subject = one_line(message.subject().unwrap_or_default()).to_lowercase();
+        shape.is_report = message.content_type().is_some_and(|kind| {
+            kind.ctype().eq_ignore_ascii_case("multipart") && kind.subtype().is_some_and(is("report"))
+        });
+        let mut texts = Vec::new();
+        for part in &message.parts {
+            shape.take(part, bytes, &mut texts);
+        }
+        let whole = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+        let body = whole.split_once("\n\n").map_or("", |(_, body)| body);
+        if shape.status.is_empty() && texts.iter().all(|text| text.trim().is_empty()) {
+            // The parts are not where the mail says: its body is read as it stands.
+            texts.push(body.to_owned());
+        }
+        let (words, below) = original::parted(&texts.join("\n"));
+        shape.words = words;
+        shape.given_back.push_str(&below);
+        if shape.status.is_empty() && shape.display.is_none() && shape.feedback.is_none() {
+            // Some write the report into their words, and some announce parts that are not there.
+            let is_in = |text: &str| text.lines().any(|line| line.to_lowercase().starts_with("final-recipient:"));
+            let within =
+                [shape.words.as_str(), if shape.is_report { body } else { "" }].into_iter().find(|text| is_in(text));
+            shape.status.extend(within.map(str::to_owned));
+        }
+        Some(shape)
+    }
+
+    fn take(&mut self, part: &MessagePart<'_>, bytes: &[u8], texts: &mut Vec<String>) {
+        let kind = part
+            .content_type()
+            .map(|kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or_default()).to_ascii_lowercase());
+        match kind.as_deref().unwrap_or("text/plain") {
+            "message/delivery-status" | "message/global-delivery-status" => self.status.push(body(part, bytes)),
+            "message/disposition-notification" | "message/global-disposition-notification" => {
+                self.display = Some(body(part, bytes));
+            }
+            "message/feedback-report" => self.feedback = Some(body(part, bytes)),
+            "text/rfc822-headers" | "text/rfc822" | "message/global-headers" => {
+                self.given_back.push_str(&body(part, bytes));
+            }
+            kind if kind.starts_with("message/") => self.given_back.push_str(&head(part, bytes)),
+            kind if kind.starts_with("text/") => {
+                let text = body(part, bytes);
+                // An alternative form says the same once more.
+                if (texts.is_empty() || kind != "text/html") && !text.trim().is_empty() {
+                    texts.push(text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The values of a header, whose name is given in lower case.
+    pub(super) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
+        self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first value of a header, whose name is given in lower case.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a program of a mail system wrote it, by its return path and sender.
+    pub(super) fn is_of_a_mail_system(&self) -> bool {
+        let nobody = |path: &str| matches!(path.trim(), "" | "<>" | "<MAILER-DAEMON>" | "<mailer-daemon>");
+        self.header("return-path").is_some_and(|path| nobody(path) || is_daemon(path))
+            || ["from", "sender"].iter().any(|name| self.header(name).is_some_and(is_daemon))
+    }
+}
+
+/// Whether an address is one from which only programs write.
+fn is_daemon(value: &str) -> bool {
+    const DAEMONS: [&str; 17] = [
+        "mailer-daemon",
+        "mailerdaemon",
+        "mail-daemon",
+        "mail_daemon",
+        "postmaster",
+        "postoffice",
+        "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e",
+        "double-bounce",
+        "maildelivery",
+        "bounce-daemon",
+        "post_master",
+        "mailadmin",
+        "no-reply",
+        "noreply",
+        "no_reply",
+        "do-not-reply",
+        "donotreply",
+    ];
+    let value = value.to_lowercase();
+    let address = value.rsplit('<').next().unwrap_or_default();
+    let user = address.split('@').next().unwrap_or_default().trim_matches([' ', '"', '>']);
+    DAEMONS.contains(&user)
+        || ["mail delivery sub", "mail delivery system", "mailer-daemon"].iter().any(|name| value.contains(name))
+}
+
+fn is(wanted: &'static str) -> impl Fn(&str) -> bool {
+    move |found| found.eq_ignore_ascii_case(wanted)
+}
+
+fn headers(message: &Message<'_>) -> Vec<(String, String)> {
+    message.headers_raw().map(|(name, value)| (name.to_ascii_lowercase(), one_line(value))).collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text of a part, of HTML without its markup.
+fn body(part: &MessagePart<'_>, bytes: &[u8]) -> String {
+    match &part.body {
+        PartType::Text(text) => text.to_string(),
+        PartType::Html(html) => mail_parser::decoders::html::html_to_text(html),
+        PartType::Binary(bytes) | PartType::InlineBinary(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        PartType::Message(_) | PartType::Multipart(_) => raw(part, bytes),
+    }
+}
+
+fn raw(part: &MessagePart<'_>, bytes: &[u8]) -> String {
+    let of = bytes.get(part.raw_body_offset() as usize..part.raw_end_offset() as usize);
+    String::from_utf8_lossy(of.unwrap_or_default()).into_owned()
+}
+
+/// The headers of a mail within the mail.
+fn head(part: &MessagePart<'_>, bytes: &[u8]) -> String {
+    let text = body(part, bytes).replace("\r\n", "\n");
+    text.trim_start().split("\n\n").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,192 @@
+//! What comes back of real mail: faults that pass condemn nobody, strangers are not believed, and programs never answer for people.
+
+use rondo_domain::notice::{Notice, NoticeState, Obstacle};
+use rondo_domain::round::{MailScope, RoundCommand};
+use rondo_runtime::config::MailSection;
+use rondo_testkit::process::MailServer;
+
+use crate::fixture::{House, lao, person, round};
+use crate::mail_server::{INVITED, return_path, signed_in};
+
+/// A house whose invitations have left, and the server that took them.
+struct Desk {
+    house: House,
+    server: MailServer,
+    _folder: tempfile::TempDir,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = MailServer::start(folder.path());
+        let bounces = Some("bounces@example.org".to_owned());
+        let mail = MailSection { bounces, ..signed_in(&server, folder.path(), MailServer::PASSWORD) };
+        let house = House::with_mail(mail).await;
+        house.move_to(INVITED).await;
+        std::fs::create_dir_all(house.data().join("inbox")).unwrap();
+        Self { house, server, _folder: folder }
+    }
+
+    /// The invitation to somebody of Lao PDR.
+    async fn invitation(&self, to: &str) -> Notice {
+        let all = self.house.notices().await;
+        let theirs = |notice: &&Notice| {
+            notice.brief.as_ref().is_some_and(|brief| brief.kind == "invitation" && brief.person == person(to))
+        };
+        all.iter().find(theirs).unwrap().clone()
+    }
+
+    async fn path(&self, to: &str) -> String {
+        let message_id = self.invitation(to).await.message_id.unwrap();
+        return_path(&self.server, &message_id)
+    }
+
+    /// Puts a mail into the inbox, and gives the folder in which it lies after it was read.
+    async fn comes(&self, name: &str, mail: &str) -> String {
+        let inbox = self.house.data().join("inbox");
+        std::fs::write(inbox.join(name), mail).unwrap();
+        // Whatever is recorded next makes the reminder look.
+        let (scope, reason) = (MailScope::Kind("digest".to_owned()), format!("to have {name} read"));
+        self.house.round("coordinator", RoundCommand::PauseMail { scope: scope.clone(), reason: reason.clone() }).await;
+        self.house.rest().await;
+        self.house.round("coordinator", RoundCommand::ResumeMail { scope, reason }).await;
+        self.house.rest().await;
+        let all = std::fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().path());
+        let found = all.into_iter().find(|folder| folder.join(name).exists());
+        found.unwrap_or_else(|| panic!("{name} was not read")).file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    async fn asks_for(&self, step: &str) -> bool {
+        let world = self.house.world().await;
+        let run = world.run(&round(), Some(&lao())).unwrap();
+        run.open_tasks().any(|(task, _)| task.step.as_str() == step)
+    }
+}
+
+/// A report about delivery (RFC 3464) to a return path.
+fn report(to: &str, about: &str, fields: &str) -> String {
+    format!(
+        "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example\nTo: <{to}>\nSubject: About your mail\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nSee below.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; {about}\n{fields}\n\n--b--\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_that_is_not_about_the_address_costs_no_contact() {
+    let desk = Desk::open().await;
+    let path = desk.path("lao-one").await;
+    let full = report(&path, "lao-one@example.org", "Action: failed (mailbox)\nStatus: 5.2.2 (mailbox full)");
+    assert_eq!(desk.comes("full.eml", &full).await, "done");
+    let state = desk.invitation("lao-one").await.state;
+    assert!(matches!(&state, NoticeState::Undelivered { obstacle: Obstacle::Full, .. }), "{state:?}");
+    assert!(desk.house.participation().await.bounced.is_empty());
+    assert!(desk.asks_for("look-into-undelivered").await && !desk.asks_for("find-contact").await);
+    // What failed is over, whatever comes later.
+    for (name, fields) in
+        [("late.eml", "Action: delayed\nStatus: 4.4.7"), ("there.eml", "Action: delivered\nStatus: 2.0.0")]
+    {
+        assert_eq!(desk.comes(name, &report(&path, "lao-one@example.org", fields)).await, "done");
+        assert_eq!(desk.invitation("lao-one").await.state, state, "{name}");
+    }
+    // The next mail to them goes.
+    desk.house.move_to("2025-10-18T00:00:00Z").await;
+    let all = desk.house.notices().await;
+    let reminded = all.iter().any(|notice| {
+        let brief = notice.brief.as_ref().unwrap();
+        brief.kind == "reminder-before" && brief.person == person("lao-one") && notice.state == NoticeState::Sent
+    });
+    assert!(reminded, "the contact is reminded");
+    desk.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_knows_the_return_path_is_believed_and_only_about_our_recipient() {
+    let desk = Desk::open().await;
+    let path = desk.path("lao-one").await;
+    let unknown = "Action: failed\nStatus: 5.1.1";
+    let message = desk.invitation("lao-one").await.message_id.unwrap();
+    // A stranger who knows the Message-ID and the form of return paths; and one who reports about somebody else.
+    let guessed = path.replacen(|c: char| c.is_ascii_digit(), "x", 1);
+    let gives_back = format!("\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: {message}\n\n--b--\n");
+    for (name, mail) in [
+        (
+            "stranger.eml",
+            report("bounces@example.org", "lao-one@example.org", unknown).replace("\n--b--\n", &gives_back),
+        ),
+        ("guess.eml", report(&guessed, "lao-one@example.org", unknown)),
+        ("colleague.eml", report(&path, "gone@elsewhere.example", unknown)),
+    ] {
+        assert_eq!(desk.comes(name, &mail).await, "unclear", "{name}");
+        assert_eq!(desk.invitation("lao-one").await.state, NoticeState::Sent, "{name}");
+    }
+    assert!(desk.house.participation().await.bounced.is_empty());
+    let plain = format!(
+        "Return-Path: <>\nTo: <{path}>\nX-Failed-Recipients: lao-one@example.org\nAuto-Submitted: auto-replied\nFrom: Mail System <Mailer-Daemon@mx.example>\nSubject: Mail delivery failed\n\nThis address failed for good:\n\n  lao-one@example.org\n    host mx.example [192.0.2.7]\n    after RCPT TO:<lao-one@example.org>: 550 there is no such user here\n"
+    );
+    assert_eq!(desk.comes("plain.eml", &plain).await, "done");
+    assert!(matches!(desk.invitation("lao-one").await.state, NoticeState::Bounced { hard: true, .. }));
+    assert!(desk.asks_for("find-contact").await);
+    desk.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_never_answers_for_a_person() {
+    let desk = Desk::open().await;
+    let path = desk.path("lao-two").await;
+    let head = format!(
+        "Return-Path: <>\nTo: <{path}>\nFrom: Two <lao-two@example.org>\nDate: Tue, 16 Sep 2025 09:00:00 +0700\n"
+    );
+    let away = format!(
+        "{head}Subject: การตอบกลับอัตโนมัติ\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nไม่อยู่ จนถึงวันที่ 29 กันยายน 2568\n"
+    );
+    assert_eq!(desk.comes("away.eml", &away).await, "automatic");
+    let notice = desk.invitation("lao-two").await;
+    assert_eq!(
+        (notice.state.clone(), notice.remarks().join("; ")),
+        (NoticeState::Sent, "away until 29 September 2025".to_owned())
+    );
+    let complaint = format!(
+        "{head}Subject: complaint\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=f\n\n--f\nContent-Type: text/plain\n\nMarked as unwanted.\n--f\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n\n--f--\n"
+    );
+    assert_eq!(desk.comes("complaint.eml", &complaint).await, "complaints");
+    assert!(desk.asks_for("look-into-complaint").await);
+    let mut strange = Vec::new();
+    for (name, mail) in [
+        ("reply.eml", format!("{head}Subject: Re: Invitation\n\nYes, gladly.\n").replace("Return-Path: <>\n", "")),
+        ("riddle.eml", format!("{head}Subject: Notice 17\n\nCode 17 was met.\n")),
+    ] {
+        strange.push(desk.comes(name, &mail).await);
+    }
+    assert_eq!(strange, ["unclear", "unclear"], "what comes to a return path is no answer");
+    assert_eq!(desk.invitation("lao-two").await.state, NoticeState::Sent);
+    let message = desk.invitation("lao-two").await.message_id.unwrap();
+    let answer = format!(
+        "From: lao-two@example.org\nTo: ilms-help@example.org\nIn-Reply-To: {message}\nSubject: Re: Invitation\n\nYes.\n"
+    );
+    assert_eq!(desk.comes("answer.eml", &answer).await, "answers");
+    assert_eq!(desk.invitation("lao-two").await.state, NoticeState::Answered);
+    desk.house.close().await;
+}
+
+/// Somebody whom the register does not know is waited for, and is no bounce.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_waits_for_a_recipient_to_be_in_the_register() {
+    let house = House::before_launch(MailSection::default()).await;
+    let register = house.data().join("people.toml");
+    let people = std::fs::read_to_string(&register).unwrap();
+    std::fs::write(&register, people.replace("[person.lao-one]", "[person.somebody]")).unwrap();
+    house.move_to("2025-09-18T05:00:00Z").await;
+    let invitation = |notice: &&Notice| {
+        notice.brief.as_ref().is_some_and(|brief| brief.kind == "invitation" && brief.person == person("lao-one"))
+    };
+    let waits = house.notices().await.iter().find(invitation).unwrap().clone();
+    assert!(matches!(&waits.state, NoticeState::Postponed { reason, .. } if reason.contains("register")), "{waits:?}");
+    assert_eq!(waits.attempts, 0);
+    assert!(house.participation().await.bounced.is_empty(), "nothing is known about the contact");
+    std::fs::write(&register, people).unwrap();
+    let (scope, reason) = (MailScope::Kind("digest".to_owned()), "to have the reminder look".to_owned());
+    house.round("coordinator", RoundCommand::PauseMail { scope, reason }).await;
+    house.rest().await;
+    let sent = house.notices().await.iter().find(invitation).unwrap().clone();
+    assert_eq!(sent.state, NoticeState::Sent, "it leaves as soon as they are known");
+    house.close().await;
+}
