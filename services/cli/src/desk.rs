@@ -100,7 +100,7 @@ impl Desk {
         let pin = round.pin.as_ref().ok_or_else(|| Failure::not_found("the round has no definition yet"))?;
         let bytes = files::fetch(&*self.ledger, &pin.bundle).await?;
         let bundle = Bundle::from_bytes(&bytes).map_err(|e| Failure::of(&e))?;
-        let ready = definitions::read(&bundle)?;
+        let ready = definitions::pinned(&bundle)?;
         Ok((bundle, ready))
     }
 

@@ -76,7 +76,7 @@ async fn texts(ledger: &dyn Ledger, hash: &FileHash) -> Result<Texts, Fault> {
     Ok(Texts {
         definition: Some(read_definition(&bundle).map_err(unreadable)?),
         questionnaire: rondo_questionnaire::read_questionnaire(&bundle).map_err(unreadable)?,
-        calendars: Calendars::read(&bundle).map_err(unreadable)?,
+        calendars: Calendars::pinned(&bundle).map_err(unreadable)?,
     })
 }
 

@@ -175,6 +175,10 @@ impl LogTime {
             Some(doubt) if cannot_be_undone || is_behind || self.clock.is_synchronised().is_none() => {
                 Err(Fault::NotNow(format!("{doubt}. Nothing was recorded")))
             }
+            // What it would show had nobody set it is known.
+            Some(Doubt::Set { jump, .. }) if jump.is_positive() => {
+                Ok(Time { recorded_at: last.max(now - jump), clock: Some(now) })
+            }
             // Where the clock stands is not where the log goes.
             Some(_) => Ok(Time { recorded_at: last, clock: Some(now) }),
             None if now < last => Ok(Time { recorded_at: last, clock: is_behind.then_some(now) }),

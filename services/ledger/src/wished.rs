@@ -37,5 +37,5 @@ async fn calendars(reader: &dyn Ledger, id: &RoundId) -> Result<Option<Calendars
         Err(_) => return Ok(None),
         Ok(bytes) => bytes,
     };
-    Ok(Bundle::from_bytes(&bytes).ok().and_then(|bundle| Calendars::read(&bundle).ok()))
+    Ok(Bundle::from_bytes(&bytes).ok().and_then(|bundle| Calendars::pinned(&bundle).ok()))
 }

@@ -90,7 +90,7 @@ impl Texts {
     /// The first problem, with its place.
     pub(crate) fn read(bundle: Bundle) -> Result<Self, Problem> {
         let definition = read_definition(&bundle)?;
-        let calendars = Calendars::read(&bundle)?;
+        let calendars = Calendars::pinned(&bundle)?;
         let mut sentences = BTreeMap::new();
         for (name, text) in bundle.below("mail") {
             if let Some(language) = name.strip_prefix("sentences.").and_then(|rest| rest.strip_suffix(".toml")) {

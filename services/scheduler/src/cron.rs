@@ -196,18 +196,33 @@ fn expressions(definition: &Definition) -> impl Iterator<Item = (&str, &String)>
     milestones.chain(steps)
 }
 
-/// Tries every cron expression of a definition, whose file has this text.
+/// Reads every cron expression of a definition, whose file has this text.
 ///
 /// # Errors
 /// The first that is not a schedule, at its place.
+pub fn read(definition: &Definition, text: &str) -> Result<(), Problem> {
+    each(definition, text, |_, _| Ok(()))
+}
+
+/// Tries every cron expression of a definition that is new, whose file has this text.
+///
+/// # Errors
+/// The first that is not a schedule or comes too often, at its place.
 pub fn check(definition: &Definition, text: &str) -> Result<(), Problem> {
+    each(definition, text, |schedule, expression| {
+        if schedule.is_hourly_at_most() { Ok(()) } else { Err(CronError::TooOften(expression.to_owned())) }
+    })
+}
+
+fn each(
+    definition: &Definition,
+    text: &str,
+    judge: impl Fn(&Schedule, &str) -> Result<(), CronError>,
+) -> Result<(), Problem> {
     for (name, expression) in expressions(definition) {
         let offset = text.find(&format!("\"{expression}\"")).unwrap_or(0);
-        let hourly = |schedule: Schedule| {
-            if schedule.is_hourly_at_most() { Ok(()) } else { Err(CronError::TooOften(expression.clone())) }
-        };
         Schedule::from_str(expression)
-            .and_then(hourly)
+            .and_then(|schedule| judge(&schedule, expression))
             .map_err(|e| Problem::at("workflow.toml", text, offset, format!("in `{name}`: {e}")))?;
     }
     Ok(())

@@ -42,13 +42,27 @@ impl Ready {
     }
 }
 
-/// Reads a bundle whole: definition and calendars, each cron expression tried.
+/// Reads a bundle whole, which a round may be planned on: definition and calendars, each cron expression tried.
 ///
 /// # Errors
 /// The first problem, with its place.
 pub fn read(bundle: &Bundle) -> Result<Ready, Problem> {
+    let ready = joined(bundle, Calendars::read(bundle)?)?;
+    cron::check(&ready.definition, bundle.text("workflow.toml")?)?;
+    Ok(ready)
+}
+
+/// Reads a bundle that a round is pinned to already. What a later version asks of new ones alone is not asked of it: a round
+/// that began goes on.
+///
+/// # Errors
+/// The first problem, with its place.
+pub fn pinned(bundle: &Bundle) -> Result<Ready, Problem> {
+    joined(bundle, Calendars::pinned(bundle)?)
+}
+
+fn joined(bundle: &Bundle, calendars: Calendars) -> Result<Ready, Problem> {
     let definition = read_definition(bundle)?;
-    let calendars = Calendars::read(bundle)?;
     let workflow = bundle.text("workflow.toml")?;
     let participants = bundle.text("participants.toml")?;
     let expected = definition.expected.iter().map(|expected| ("participants.toml", participants, &expected.country));
@@ -61,7 +75,7 @@ pub fn read(bundle: &Bundle) -> Result<Ready, Problem> {
             return Err(Problem::at(file, text, offset, message).suggest(country.as_str(), known));
         }
     }
-    cron::check(&definition, workflow)?;
+    cron::read(&definition, workflow)?;
     Ok(Ready { definition, calendars })
 }
 
@@ -116,5 +130,5 @@ fn is_under_way(round: &Round) -> bool {
 async fn fetched(ledger: &dyn Ledger, hash: &FileHash) -> Result<Ready, Fault> {
     let bytes = files::fetch(ledger, hash).await?;
     let bundle = Bundle::from_bytes(&bytes).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
-    read(&bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
+    pinned(&bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
 }

@@ -12,13 +12,14 @@ use rondo_domain::notice::NoticeState;
 use rondo_domain::participation::SubmissionState;
 use rondo_domain::round::{Pin, RoundCommand, RoundEvent};
 use rondo_domain::run::RunEvent;
+use rondo_domain::workflow::Bundle;
 use rondo_domain::{Command, CommandId, Rejection, Role, RoundId, StreamId, Wish};
 use rondo_eventlog::codec::{self, Place};
 use rondo_eventlog::{Ledger, Record, files, ledger};
 use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::config::MailSection;
 use rondo_runtime::memory::MemoryLedger;
-use rondo_scheduler::Scheduler;
+use rondo_scheduler::{Scheduler, definitions};
 
 use crate::fixture::{House, lao, lao_2023, round};
 
@@ -76,6 +77,26 @@ async fn a_workflow_that_this_version_does_not_read_holds_up_its_own_round_alone
     assert_ne!(checked, SubmissionState::Received, "files are checked");
     // Every role is there at the end: none of them has ended early.
     house.close().await;
+}
+
+#[test]
+fn what_is_asked_of_new_workflows_alone_is_not_asked_of_those_that_rounds_are_pinned_to() {
+    let bundle = rondo_tests::bundle("ilms-asean");
+    let with = |path: &str, change: &dyn Fn(&str) -> String| {
+        let files = bundle
+            .files()
+            .map(|(name, text)| (name.to_owned(), if name == path { change(text) } else { text.to_owned() }));
+        Bundle::new(files.collect()).unwrap()
+    };
+    let half_a_year = with("calendar/holidays.csv", &|text| {
+        text.lines().filter(|line| !line.starts_with("LAO,2025-0")).map(|line| format!("{line}\n")).collect()
+    });
+    let often = with("workflow.toml", &|text| text.replace("30 8 * * MON", "*/30 8 * * MON"));
+    for (bundle, says) in [(half_a_year, "give the year whole"), (often, "more than once an hour")] {
+        let refused = definitions::read(&bundle).unwrap_err().to_string();
+        assert!(refused.contains(says), "{refused}");
+        definitions::pinned(&bundle).unwrap();
+    }
 }
 
 /// A ledger in memory and a clock at the beginning of September.

@@ -109,14 +109,21 @@ impl Here<'_> {
 }
 
 impl Calendars {
-    /// The calendars of a workflow.
+    /// The calendars of a workflow, which a round may be planned on.
     ///
     /// # Errors
     /// The first problem, with file, line and column.
     pub fn read(bundle: &Bundle) -> Result<Self, Problem> {
+        Self::parse(bundle.text(COUNTRIES)?, bundle.text(HOLIDAYS)?, bundle.text(WORKING_DAYS).ok())
+    }
+
+    /// The calendars of a workflow that a round is pinned to already: what is asked of new ones alone is not asked of it.
+    ///
+    /// # Errors
+    /// The first problem, with file, line and column.
+    pub fn pinned(bundle: &Bundle) -> Result<Self, Problem> {
         // A workflow without working weekends has no file of them.
-        let working_days = bundle.text(WORKING_DAYS).ok();
-        Self::parse(bundle.text(COUNTRIES)?, bundle.text(HOLIDAYS)?, working_days)
+        Self::parsed(bundle.text(COUNTRIES)?, bundle.text(HOLIDAYS)?, bundle.text(WORKING_DAYS).ok())
     }
 
     /// The calendars that these texts describe: countries and places, days off, and days that are worked all the same.
@@ -124,6 +131,12 @@ impl Calendars {
     /// # Errors
     /// The first problem, with file, line and column.
     pub fn parse(countries: &str, holidays: &str, working_days: Option<&str>) -> Result<Self, Problem> {
+        let calendars = Self::parsed(countries, holidays, working_days)?;
+        years_are_whole(&days(HOLIDAYS, holidays, false)?)?;
+        Ok(calendars)
+    }
+
+    fn parsed(countries: &str, holidays: &str, working_days: Option<&str>) -> Result<Self, Problem> {
         let file: CountriesFile = parse_toml(COUNTRIES, countries)?;
         let here = Here(countries);
         let mut calendars = Self::default();
@@ -149,7 +162,6 @@ impl Calendars {
             }
         }
         let (of_places, of_countries) = (days(HOLIDAYS, holidays, true)?, days(HOLIDAYS, holidays, false)?);
-        years_are_whole(&of_countries)?;
         let worked = working_days.unwrap_or("ref_area,date,name\n");
         calendars.add(of_countries, Kind::Off)?;
         calendars.add(days(WORKING_DAYS, worked, false)?, Kind::Worked)?;
