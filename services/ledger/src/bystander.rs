@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::directory::{OpenError, io};
 
 /// Folders and files of the other roles, which may begin before the ledger on the same directory.
-const OURS: &[&str] = &["inbox", "mail", "releases", "savepoints", "people.toml", "server.json", "lock"];
+const OURS: &[&str] =
+    &["inbox", "mail", "releases", "savepoints", "people.toml", "return-path.key", "server.json", "lock"];
 
 /// Whether an entry of a directory is nobody's log and is in no log's way. Keys never are: a directory with them is not empty.
 pub(crate) fn is_bystander(entry: &Path) -> bool {
@@ -39,7 +40,7 @@ mod tests {
     fn a_new_home_and_a_new_disk_are_empty_and_keys_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
-        for file in [".bashrc", ".profile", "people.toml", "server.json"] {
+        for file in [".bashrc", ".profile", "people.toml", "return-path.key", "server.json"] {
             fs::write(at.join(file), "x").unwrap();
         }
         for made in ["lost+found", "inbox", "mail", "releases", "savepoints"] {
