@@ -2,6 +2,8 @@
 
 #[path = "../burst/mod.rs"]
 mod burst;
+#[path = "durability/ends.rs"]
+mod ends;
 
 use std::path::Path;
 

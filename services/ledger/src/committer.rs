@@ -1,12 +1,13 @@
 //! The committer: hashes groups into the tree, brings them to the disk, and only then answers. A failed write ends the ledger.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use bytes::Bytes;
 use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_eventlog::{Accepted, Fault, Head, SubmitError};
 
+use crate::acknowledged::Acknowledged;
+use crate::directory::OpenError;
 use crate::handle::Log;
 use crate::journal::{JournalWriter, Location};
 use crate::sequencer::{GROUP_COMMANDS, Reply};
@@ -57,8 +58,8 @@ pub(crate) struct Written {
 
 /// Works until the sequencer ends or the disk fails.
 pub(crate) fn run(
-    log: &Arc<Log>,
-    mut journal: JournalWriter,
+    log: &Log,
+    (mut journal, acknowledged): (JournalWriter, Acknowledged),
     mut frontier: Frontier,
     groups: &Receiver<Group>,
     indexer: &Sender<Written>,
@@ -79,14 +80,17 @@ pub(crate) fn run(
         for record in &records {
             frontier.push(leaf_hash(record));
         }
-        match journal.append(&records) {
+        let appended = journal.append(&records).map_err(OpenError::from);
+        let told = appended.and_then(|at| acknowledged.reaches(frontier.size()).map(|()| at));
+        match told {
             Ok(at) => {
                 log.grown(&records, Head { size: frontier.size(), root: frontier.root() });
                 answer(group.answers);
                 log.backlog.add(group.bytes);
                 let written = Written { at, before, bytes: group.bytes, entries: group.entries };
                 if indexer.send(written).is_err() {
-                    return log.fail("the store of indexes has stopped");
+                    // Why the indexer ended is its own to tell.
+                    return;
                 }
             }
             Err(error) => {
@@ -99,6 +103,10 @@ pub(crate) fn run(
                 return log.fail(&told);
             }
         }
+    }
+    // After a clean end the machine may go down at once.
+    if let Err(error) = acknowledged.sync() {
+        log.fail(&rondo_runtime::lifecycle::with_sources(&error));
     }
 }
 
@@ -118,7 +126,7 @@ mod tests {
         for n in records {
             let bytes = Bytes::from(vec![n as u8; size]);
             group.bytes += bytes.len();
-            group.entries.push(Entry { stream: "round/r".parse().unwrap(), bytes, command: [n as u8; 16] });
+            group.entries.push(Entry { stream: "round/r".parse().unwrap(), bytes });
             let (reply, _) = tokio::sync::oneshot::channel();
             group.answers.push(Answer { reply, outcome: Ok(Accepted { first: n, count: 1, repeated: false }) });
         }

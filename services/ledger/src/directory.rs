@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rondo_eventlog::Fault;
+use rondo_eventlog::codec::CodecError;
 use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
@@ -98,9 +99,20 @@ pub enum OpenError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A record is whole and cannot be read.
+    #[error("record {position} of the journal cannot be read; nothing was changed")]
+    Unreadable {
+        /// Which.
+        position: u64,
+        /// Why not.
+        source: CodecError,
+    },
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] Fault),
+    /// The ledger ended at work.
+    #[error("{0}")]
+    Failed(String),
     /// What was acknowledged is no longer there as it was.
     #[error(transparent)]
     Scrub(#[from] ScrubError),

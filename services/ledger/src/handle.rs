@@ -47,6 +47,10 @@ pub(crate) struct Log {
     /// How many records the shown checkpoint signs.
     signed: watch::Sender<u64>,
     failed: watch::Sender<Option<String>>,
+    /// The first thread that ended, if it ended before it was asked to.
+    early: watch::Sender<Option<&'static str>>,
+    /// Whether the threads were asked to end.
+    ending: AtomicBool,
     /// Whether the store was brought to the device at the end.
     brought: AtomicBool,
 }
@@ -64,6 +68,8 @@ impl Log {
             indexed: watch::Sender::new(head.size),
             signed: watch::Sender::new(0),
             failed: watch::Sender::new(None),
+            early: watch::Sender::new(None),
+            ending: AtomicBool::new(false),
             brought: AtomicBool::new(false),
         }
     }
@@ -112,8 +118,40 @@ impl Log {
         self.brought.load(Ordering::Acquire)
     }
 
+    /// Says why the log takes nothing any more. The first reason is kept: others follow from it.
     pub(crate) fn fail(&self, why: &str) {
-        self.failed.send_replace(Some(why.to_owned()));
+        self.failed.send_if_modified(|failed| {
+            let is_first = failed.is_none();
+            failed.get_or_insert_with(|| why.to_owned());
+            is_first
+        });
+    }
+
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failed.borrow().clone()
+    }
+
+    /// Says that the threads are asked to end.
+    pub(crate) fn set_ending(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    /// Notes that a thread has ended.
+    pub(crate) fn ended(&self, name: &'static str) {
+        if !self.ending.load(Ordering::Acquire) {
+            self.early.send_if_modified(|early| early.replace(early.unwrap_or(name)).is_none());
+        }
+    }
+
+    /// The first thread that ended without having been asked to.
+    pub(crate) fn early(&self) -> Option<&'static str> {
+        *self.early.borrow()
+    }
+
+    /// Returns once a thread has ended without having been asked to.
+    pub(crate) async fn ends_early(&self) {
+        // The sender is this very log's, so that it does not go away meanwhile.
+        let _ = self.early.subscribe().wait_for(Option::is_some).await;
     }
 
     pub(crate) fn failures(&self) -> watch::Receiver<Option<String>> {

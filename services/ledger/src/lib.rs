@@ -3,6 +3,7 @@
 //! It knows the state of every stream, the answers it gave, and the tree over all records.
 //! It must never answer before the journal is on disk, nor write anywhere but in its data directory.
 
+mod acknowledged;
 mod backlog;
 pub mod backup;
 mod bystander;
@@ -21,11 +22,13 @@ mod memory;
 mod notary;
 mod open;
 mod reading;
+mod recover;
 pub mod rotation;
 mod scrub;
 mod sequencer;
 mod standing;
 mod store;
+mod threads;
 pub mod time;
 mod tree;
 pub mod upkeep;

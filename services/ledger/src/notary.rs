@@ -94,28 +94,26 @@ impl Notary {
         Ok(Self { log, data: data.to_owned(), signer, memory, anchor, tree, stale })
     }
 
-    /// Signs until asked to stop; at the end once more.
-    pub(crate) async fn run(mut self, mut stop: Stop) -> Result<(), NotaryError> {
+    /// Signs until asked to stop. What is recorded until the end is signed by whoever ends the log.
+    pub(crate) async fn run(mut self, mut stop: Stop) -> Result<Self, NotaryError> {
         let mut heads = self.log.heads();
         heads.mark_changed();
         loop {
             tokio::select! {
-                changed = heads.changed() => if changed.is_err() { return Ok(()) },
+                changed = heads.changed() => if changed.is_err() { return Ok(self) },
                 () = stop.wait() => {}
             }
-            if !stop.is_asked() {
-                tokio::select! {
-                    () = tokio::time::sleep(PACE) => {}
-                    () = stop.wait() => {}
-                }
+            tokio::select! {
+                () = tokio::time::sleep(PACE) => {}
+                () = stop.wait() => {}
+            }
+            if stop.is_asked() {
+                return Ok(self);
             }
             let head = *heads.borrow_and_update();
             self = tokio::task::spawn_blocking(move || self.sign(head).map(|()| self))
                 .await
                 .map_err(|e| failed("sign", Path::new("checkpoint"))(std::io::Error::other(e)))??;
-            if stop.is_asked() {
-                return Ok(());
-            }
         }
     }
 

@@ -1,44 +1,29 @@
-//! Opening a data directory: lock it, find the journal's end, bring the store up to it, start the threads.
+//! Opening a data directory: lock it, recover the log, start the threads; and ending it, so that all that was answered for is signed.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{channel, sync_channel};
-use std::thread::JoinHandle;
 
-use bytes::Bytes;
-use rondo_domain::StreamId;
-use rondo_eventlog::merkle::{Checkpoint, Frontier, NoteError, Verifier, leaf_hash};
-use rondo_eventlog::{Fault, Head, codec};
+use rondo_eventlog::merkle::{Checkpoint, NoteError, Verifier};
+use rondo_eventlog::{Fault, Head};
 use rondo_runtime::chance::Chance;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::lifecycle::Stop;
 use rondo_runtime::progress::Board;
-use tokio::sync::mpsc;
 
-use crate::committer;
+use crate::acknowledged::Acknowledged;
 use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
-use crate::journal::{self, Group, JournalWriter, Tail};
+use crate::journal::{self, JournalWriter};
 use crate::key;
 use crate::mark::{self, IndexFault, Mark};
 use crate::memory::{self, MemoryError};
 use crate::notary::{self, Notary, NotaryError, TREE};
-use crate::rotation;
-use crate::scrub;
-use crate::sequencer::{Request, Salts, Sequencer};
-use crate::standing::Standings;
-use crate::store::indexer::{self, Packer};
-use crate::store::{Entry, Store};
+use crate::sequencer::Request;
+use crate::threads::{Begin, Threads};
 use crate::time::LogTime;
-use crate::tree;
-
-/// Commands waiting to be decided at the most; a sender beyond waits.
-const WAITING: usize = 4_096;
-/// Groups waiting to be written at the most.
-const UNWRITTEN: usize = 64;
+use crate::{recover, rotation, scrub, tree};
 
 /// Where a ledger lives, and what it is handed.
 pub struct LedgerConfig {
@@ -60,7 +45,7 @@ pub struct Opened {
     pub notes: Vec<String>,
     /// Absent where the log is only read.
     notary: Option<Notary>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
     /// Where the journal is, and the head found, if a part of it was trusted and not read.
     unread: Option<(PathBuf, Head)>,
     mark: Mark,
@@ -83,56 +68,67 @@ impl Opened {
     ///
     /// # Errors
     /// When no checkpoint can be signed, or the ledger failed.
-    pub async fn run(self, mut stop: Stop) -> Result<(), OpenError> {
+    pub async fn run(self, stop: Stop) -> Result<(), OpenError> {
         let Self { handle, notary, mut threads, unread, mark, _directory, .. } = self;
+        let log = Arc::clone(&handle.log);
         if let Some((folder, head)) = unread {
-            let (log, stop) = (Arc::clone(&handle.log), stop.clone());
-            let scrub = move || scrub::run(&log, &folder, head, &stop);
-            let started = std::thread::Builder::new().name("scrub".to_owned()).spawn(scrub);
-            threads.push(started.map_err(io("start a thread for", Path::new("the scrub")))?);
+            let stop = stop.clone();
+            let scrub = move |log: &Log| scrub::run(log, &folder, head, &stop);
+            threads.scrub(&log, scrub).map_err(io("start a thread for", Path::new("the scrub")))?;
         }
-        let failing = handle.clone();
-        let mut idle = stop.clone();
-        let signing = async move {
-            match notary {
-                Some(notary) => notary.run(idle).await,
-                None => {
-                    idle.wait().await;
-                    Ok(())
-                }
-            }
-        };
-        let outcome = tokio::select! {
-            signed = signing => signed.map_err(OpenError::from),
-            why = failing.failed() => Err(OpenError::Store(Fault::Corrupt(why))),
-        };
-        if outcome.is_ok() {
-            stop.wait().await;
-        }
+        let signed = signs(&log, notary, stop).await;
+        log.set_ending();
         // A failed ledger takes nothing any more; one that is asked to stop finishes what it has.
         let _ = handle.requests.send(Request::Stop).await;
-        let ended = tokio::task::spawn_blocking(move || {
-            for thread in threads {
-                let _ = thread.join();
-            }
-            let tree = handle.data.join(TREE);
-            if handle.log.is_brought() {
-                tree::sync(&tree).map_err(io("sync", &tree))?;
-                mark.clear()?;
-            }
-            Ok(())
-        });
-        outcome.and(ended.await.map_err(|_| OpenError::Store(Fault::Stopped))?)
+        let data = Arc::clone(&handle.data);
+        let ended = tokio::task::spawn_blocking(move || ends(&log, threads, signed, &data, mark));
+        ended.await.map_err(|panic| OpenError::Store(Fault::storage("the end of the ledger panicked", panic)))?
     }
 }
 
-struct Recovery {
-    /// The first record that was read from the journal; those before are in the index.
-    began: u64,
-    frontier: Frontier,
-    tail: VecDeque<Bytes>,
-    packed: u64,
-    records: u64,
+/// Signs until the ledger is asked to stop or has failed. Returns who signs what is recorded until the end.
+async fn signs(log: &Log, notary: Option<Notary>, mut stop: Stop) -> Result<Option<Notary>, OpenError> {
+    let mut failures = log.failures();
+    let asked = stop.clone();
+    let signing = async {
+        let signed = match notary {
+            Some(notary) => Some(notary.run(asked).await?),
+            None => None,
+        };
+        stop.wait().await;
+        Ok(signed)
+    };
+    tokio::select! {
+        signed = signing => signed,
+        _ = failures.wait_for(Option::is_some) => Ok(None),
+        () = log.ends_early() => Ok(None),
+    }
+}
+
+/// Ends the threads, signs once all that was answered for is on disk, and then brings the store to the device.
+fn ends(
+    log: &Log,
+    threads: Threads,
+    signed: Result<Option<Notary>, OpenError>,
+    data: &Path,
+    mark: Mark,
+) -> Result<(), OpenError> {
+    let indexing = threads.answered(log);
+    let signed = signed.and_then(|notary| match notary {
+        Some(mut notary) if log.failure().is_none() => Ok(notary.sign(log.head())?),
+        _ => Ok(()),
+    });
+    indexing.ended();
+    if let Some(why) = log.failure() {
+        return Err(OpenError::Failed(why));
+    }
+    signed?;
+    if log.is_brought() {
+        let tree = data.join(TREE);
+        tree::sync(&tree).map_err(io("sync", &tree))?;
+        mark.clear()?;
+    }
+    Ok(())
 }
 
 /// Opens the ledger of a data directory, which is made if there is nothing in its place.
@@ -173,33 +169,34 @@ fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) ->
         notes.push(format!("the store of indexes had failed ({told}); it is made anew from the journal"));
     }
     let mark = Mark::set(&config.data)?;
-    let (store, recovery, packer, tail) = match recover(&config.data, &folder, &mut notes) {
-        Err(OpenError::Store(fault)) => {
-            notes.push(format!("the store was damaged ({fault}) and was rebuilt from the journal"));
-            let index = config.data.join("index");
-            fs::remove_dir_all(&index).map_err(io("remove", &index))?;
-            recover(&config.data, &folder, &mut notes)?
-        }
-        other => other?,
-    };
+    let found = recover::recover(&config.data, &mut notes)?;
     failed.clear()?;
-    let head = Head { size: recovery.frontier.size(), root: recovery.frontier.root() };
-    let log = Arc::new(Log::new(&config.data, store, recovery.packed, recovery.tail, head));
+    let head = found.head();
+    let log = Arc::new(Log::new(&config.data, found.store, found.packed, found.unpacked, head));
     let (key, notary) = if reads_only {
         (reading(&log, &config.data)?, None)
     } else {
         let (key, notary) = signing(&log, &config.data, directory.origin(), &mut notes)?;
         (key, Some(notary))
     };
-    let journal = JournalWriter::resume(&folder, &tail)?;
+    let journal = JournalWriter::resume(&folder, &found.tail)?;
+    let acknowledged = Acknowledged::begin(&config.data, head.size)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
-    let from = (recovery.frontier, journal, packer);
     let time = Arc::new(LogTime::new(Arc::clone(&config.clock), &config.data, log.latest()?));
     notes.extend(time.remarks()?);
-    let (requests, threads) = start(&log, config, from, &evidence, (key, Arc::clone(&time)))?;
+    let begin = Begin {
+        frontier: found.frontier,
+        journal,
+        acknowledged,
+        packer: found.packer,
+        evidence: Arc::clone(&evidence),
+        key,
+        time: Arc::clone(&time),
+    };
+    let (requests, threads) = Threads::start(&log, config, begin)?;
     let data = Arc::from(config.data.as_path());
     let handle = LedgerHandle { log, requests, evidence, data, time, reads_only, board: Board::default() };
-    let unread = (recovery.began > 0).then_some((folder, head));
+    let unread = (found.began > 0).then_some((folder, head));
     Ok(Opened { handle, notes, notary, threads, unread, mark, _directory: directory })
 }
 
@@ -251,89 +248,6 @@ fn distrust(data: &Path) -> Result<(), OpenError> {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &folder)(e)),
             _ => {}
         }
-    }
-    Ok(())
-}
-
-fn start(
-    log: &Arc<Log>,
-    config: &LedgerConfig,
-    (frontier, journal, packer): (Frontier, JournalWriter, Packer),
-    evidence: &Arc<Evidence>,
-    (key, time): (Verifier, Arc<LogTime>),
-) -> Result<(mpsc::Sender<Request>, Vec<JoinHandle<()>>), OpenError> {
-    let (requests, waiting) = mpsc::channel(WAITING);
-    let (to_committer, groups) = sync_channel(UNWRITTEN);
-    // Not bounded by itself: the backlog is, in bytes.
-    let (to_indexer, written) = channel();
-    let sequencer = Sequencer {
-        requests: waiting,
-        committer: to_committer,
-        standings: Standings::new(Arc::clone(log)),
-        network: StreamId::network(),
-        next: frontier.size(),
-        time,
-        salts: Salts::new(Arc::clone(&config.chance)),
-        evidence: Arc::clone(evidence),
-        key,
-        buffer: Vec::new(),
-    };
-    let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-    let failed = || io("start a thread for", &config.data);
-    let (committing, indexing) = (Arc::clone(log), Arc::clone(log));
-    let index = config.data.join("index");
-    let threads = vec![
-        thread("sequencer").spawn(move || sequencer.run()).map_err(failed())?,
-        thread("committer")
-            .spawn(move || committer::run(&committing, journal, frontier, &groups, &to_indexer))
-            .map_err(failed())?,
-        thread("indexer").spawn(move || indexer::run(&indexing, packer, &written, &index)).map_err(failed())?,
-    ];
-    Ok((requests, threads))
-}
-
-fn recover(data: &Path, folder: &Path, notes: &mut Vec<String>) -> Result<(Store, Recovery, Packer, Tail), OpenError> {
-    let store = Store::open(&data.join("index"), |pause| std::thread::sleep(pause.unsigned_abs()))?;
-    let reached = store.reached()?;
-    let mut packer = Packer::new(reached.as_ref());
-    let mut recovery = Recovery {
-        began: reached.as_ref().map_or(0, |reached| reached.at.position),
-        frontier: reached.as_ref().map_or_else(Frontier::default, |reached| reached.frontier.clone()),
-        tail: VecDeque::new(),
-        packed: reached.as_ref().map_or(0, |reached| reached.at.position),
-        records: 0,
-    };
-    let from = reached.map(|reached| reached.at);
-    let tail = journal::recover::<OpenError>(folder, from, memory::signed_size(data)?, |group| {
-        take(&store, &mut packer, &mut recovery, &group)
-    })?
-    .ok_or_else(|| OpenError::JournalMissing(data.to_owned()))?;
-    if tail.cut > 0 {
-        notes.push(format!(
-            "the journal ended in {} bytes that were never acknowledged; they were cut off after record {}",
-            tail.cut, tail.next.position
-        ));
-    }
-    if recovery.records > 10_000 {
-        notes.push(format!("{} records were brought into the store from the journal", recovery.records));
-    }
-    Ok((store, recovery, packer, tail))
-}
-
-fn take(store: &Store, packer: &mut Packer, recovery: &mut Recovery, group: &Group) -> Result<(), OpenError> {
-    let before = recovery.frontier.clone();
-    let mut entries = Vec::with_capacity(group.records.len());
-    for (bytes, position) in group.records.iter().zip(group.at.position..) {
-        let (stream, command) = codec::place_of(bytes)
-            .map_err(|e| Fault::storage(format!("record {position} of the journal cannot be read"), e))?;
-        recovery.frontier.push(leaf_hash(bytes));
-        entries.push(Entry { stream, bytes: bytes.clone(), command: command.0 });
-    }
-    recovery.records += entries.len() as u64;
-    recovery.tail.extend(group.records.iter().cloned());
-    let packed = packer.take(store, group.at, before, &entries)?;
-    while recovery.packed < packed && recovery.tail.pop_front().is_some() {
-        recovery.packed += 1;
     }
     Ok(())
 }

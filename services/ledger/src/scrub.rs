@@ -2,7 +2,6 @@
 //! background, and ends the ledger if acknowledged bytes are damaged (with their place) or altered (with the count).
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rondo_eventlog::Head;
@@ -34,7 +33,7 @@ pub enum ScrubError {
 }
 
 /// Reads the journal up to the head that the start found, and fails the log if it is not what was acknowledged.
-pub(crate) fn run(log: &Arc<Log>, folder: &Path, found: Head, stop: &Stop) {
+pub(crate) fn run(log: &Log, folder: &Path, found: Head, stop: &Stop) {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         tracing::debug!("the scrub keeps the priority of the others: {error}");
     }

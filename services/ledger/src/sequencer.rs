@@ -162,7 +162,7 @@ impl Sequencer {
             standing.last = Some(self.next);
             self.next += 1;
             group.bytes += bytes.len();
-            group.entries.push(Entry { stream: stream.clone(), bytes, command: command.id.0 });
+            group.entries.push(Entry { stream: stream.clone(), bytes });
         }
         let count = events.len() as u64;
         if count > 0 {

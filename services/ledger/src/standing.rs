@@ -117,7 +117,7 @@ fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
         standing.state.evolve(&record.event, &record.stamp());
         standing.version += 1;
         standing.last = Some(record.position);
-        standing.accepted.entry(place.command).or_insert((record.position, 0)).1 += 1;
+        standing.accepted.entry(record.command.0).or_insert((record.position, 0)).1 += 1;
     }
     Ok(standing)
 }

@@ -168,19 +168,12 @@ pub fn decode(bytes: &Bytes) -> Result<Record, CodecError> {
     })
 }
 
-#[derive(Deserialize)]
-struct Outline {
-    stream: StreamId,
-    command: CommandId,
-}
-
-/// A record's stream and command, without reading the rest.
+/// A record's stream as it says itself. It stands near the beginning, and what follows it is not read.
 ///
 /// # Errors
-/// When the bytes are no record.
-pub fn place_of(bytes: &[u8]) -> Result<(StreamId, CommandId), CodecError> {
-    let outline: Outline = serde_json::from_slice(bytes)?;
-    Ok((outline.stream, outline.command))
+/// When the bytes do not begin as a record.
+pub fn stream_of(bytes: &[u8]) -> Result<StreamId, CodecError> {
+    Ok(leading(bytes, "stream")?)
 }
 
 /// When a record was recorded, without reading the rest.
@@ -278,6 +271,7 @@ mod tests {
         assert_eq!(record.bytes, bytes);
         assert!(decode(&Bytes::from_static(b"{\"position\":")).is_err());
         assert_eq!(position_of(&bytes).unwrap(), 7);
+        assert_eq!(stream_of(&bytes).unwrap(), stream);
         for wrong in
             ["", "[]", "{}", "{\"position\":", "{\"position\":\"7\"}", "{\"id\":7", "{\"id\":{\"position\":7}}"]
         {

@@ -20,7 +20,7 @@ use rondo_eventlog::record::Time;
 use rondo_eventlog::{Head, codec};
 
 use crate::directory::OpenError;
-use crate::journal::{JournalError, JournalReader};
+use crate::journal::{self, JournalError, JournalReader};
 use crate::notary::TREE;
 use crate::tree::TreeReader;
 
@@ -202,23 +202,28 @@ pub fn inspect(data: &Path, keys: Option<&str>, saved: &[&str]) -> Result<Inspec
     let origin = crate::directory::origin_of(data)?;
     let mut read = Read::begin(data, keys, saved)?;
     read.inspection.origin = origin;
-    if let Err(error) = walk(data, &mut read) {
+    // Before the journal: a ledger at work may acknowledge more meanwhile.
+    let acknowledged = crate::acknowledged::size(data)?;
+    if let Err(error) = walk(data, &mut read, acknowledged) {
         read.damage(error.into());
     }
     Ok(read.end())
 }
 
-fn walk(data: &Path, read: &mut Read) -> Result<(), JournalError> {
-    let Some(mut reader) = JournalReader::open(&data.join("journal"), None, None)? else { return Ok(()) };
+fn walk(data: &Path, read: &mut Read, acknowledged: u64) -> Result<(), JournalError> {
+    let folder = data.join("journal");
+    let Some(mut reader) = JournalReader::open(&folder, None, None)? else { return Ok(()) };
     let tree = TreeReader::new(&data.join(TREE));
     let mut expected: Vec<Hash> = Vec::new();
     let signed = read.signed().map_or(0, |head| head.size);
     loop {
         let group = match reader.next_group() {
             Ok(Some(group)) => group,
-            Ok(None) => return Ok(()),
+            // An older copy is known by what was signed.
+            Ok(None) if read.frontier.size() < signed => return Ok(()),
+            Ok(None) => return journal::holds(&folder, reader.location(), acknowledged),
             Err(error) => {
-                read.inspection.torn = reader.torn(signed)?.ok_or(error)?;
+                read.inspection.torn = reader.torn(signed.max(acknowledged))?.ok_or(error)?;
                 return Ok(());
             }
         };

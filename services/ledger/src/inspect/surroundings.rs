@@ -9,7 +9,7 @@ use rondo_eventlog::codec;
 
 use crate::directory::OpenError;
 use crate::journal::JournalReader;
-use crate::{key, mark, memory, rotation};
+use crate::{acknowledged, key, mark, memory, rotation};
 
 /// Whether the signing key is there and fits the public key that was given to others.
 ///
@@ -75,7 +75,7 @@ pub fn files(data: &Path) -> Result<Files, OpenError> {
             let group = match reader.next_group() {
                 Ok(Some(group)) => group,
                 // An end that was never acknowledged speaks of nothing.
-                Err(error) if reader.torn(memory::signed_size(data).unwrap_or_default())?.is_none() => {
+                Err(error) if reader.torn(acknowledged::at_least(data).unwrap_or_default())?.is_none() => {
                     return Err(error.into());
                 }
                 Ok(None) | Err(_) => break,

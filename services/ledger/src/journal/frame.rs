@@ -23,6 +23,9 @@ pub struct Location {
     pub position: u64,
 }
 
+/// The place of the first group of all.
+pub const FIRST: Location = Location { segment: 0, offset: SEGMENT_HEADER as u64, position: 0 };
+
 impl Location {
     /// Where each record of the group stands that begins here and holds records of these lengths.
     pub fn records(self, lengths: impl Iterator<Item = usize>) -> impl Iterator<Item = Self> {

@@ -8,16 +8,17 @@
 //! are little-endian.
 //!
 //! Since a group is written only after the one before it is durable, a bad group with a good one after it is damage of
-//! something that was acknowledged, and stops the ledger; a bad group with none after it was never acknowledged, and is cut.
+//! something that was acknowledged, and stops the ledger. A bad group with none after it is cut, unless it was acknowledged:
+//! the checkpoint, the index and the file `acknowledged` tell how many records were. A journal that holds fewer is damaged.
 
 mod frame;
 mod point;
 mod reader;
 mod writer;
 
-pub use frame::{GROUP_HEADER, Location, SEGMENT_HEADER, encode_group};
+pub use frame::{FIRST, GROUP_HEADER, Location, SEGMENT_HEADER, encode_group};
 pub use point::PointReader;
-pub use reader::{Group, JournalReader, Tail, recover, segments, strangers};
+pub use reader::{Group, JournalReader, Tail, holds, judge, recover, segments, strangers};
 pub use writer::{JournalWriter, SEGMENT_SIZE};
 
 use std::io;

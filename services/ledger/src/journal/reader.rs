@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::JournalError;
 use super::frame::{GROUP_HEADER, GROUP_MAGIC, GroupHeader, Location, SEGMENT_HEADER, check_segment_header};
-use super::writer::segment_name;
+use super::writer::{segment_name, segment_path};
 
 /// The largest group body believed; writers stay far below.
 const MAX_BODY: u32 = 256 * 1024 * 1024;
@@ -129,13 +129,14 @@ impl JournalReader {
         Ok(Some(reader))
     }
 
-    /// After an error: how many bytes stand at the very end that were never acknowledged, if that is all that is wrong.
+    /// After an error: how many bytes stand at the very end that were never acknowledged, if that is all that is wrong. The
+    /// first `acknowledged` records were.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn torn(&self, signed: u64) -> Result<Option<u64>, JournalError> {
+    pub fn torn(&self, acknowledged: u64) -> Result<Option<u64>, JournalError> {
         let last = self.index + 1 == self.segments.len();
-        if !last || self.position < signed || good_group_after(self)? {
+        if !last || self.position < acknowledged || good_group_after(self)? {
             return Ok(None);
         }
         let length = fs::metadata(self.path()).map_err(JournalError::io("cannot read", self.path()))?.len();
@@ -146,7 +147,8 @@ impl JournalReader {
         self.segments[self.index].1.clone()
     }
 
-    fn location(&self) -> Location {
+    /// The place of the next group.
+    pub fn location(&self) -> Location {
         Location { segment: self.segments[self.index].0, offset: self.offset, position: self.position }
     }
 
@@ -217,15 +219,47 @@ impl JournalReader {
     }
 }
 
-/// Reads on from a location, calls back with each group, and finds where the next one is to be written. An
-/// unacknowledged group at the very end is cut from the file. What stands among the `signed` records was acknowledged.
+/// Requires that a journal that ends at this place holds all records that were acknowledged.
+///
+/// # Errors
+/// The damage, with the place where the next record should begin.
+pub fn holds(folder: &Path, end: Location, acknowledged: u64) -> Result<(), JournalError> {
+    if end.position >= acknowledged {
+        return Ok(());
+    }
+    Err(JournalError::Damaged {
+        path: segment_path(folder, end.segment),
+        offset: end.offset,
+        position: end.position,
+        what: format!("the file ends here, and {acknowledged} records were acknowledged"),
+    })
+}
+
+/// Reads the whole journal, and changes nothing: requires that the first `acknowledged` records are in it, and nothing bad but
+/// a group at the very end that is none of them.
+///
+/// # Errors
+/// The damage, or why a file cannot be read.
+pub fn judge(folder: &Path, acknowledged: u64) -> Result<(), JournalError> {
+    let Some(mut reader) = JournalReader::open(folder, None, None)? else { return Ok(()) };
+    loop {
+        match reader.next_group() {
+            Ok(Some(_)) => {}
+            Ok(None) => return holds(folder, reader.location(), acknowledged),
+            Err(error) => return reader.torn(acknowledged)?.map(|_| ()).ok_or(error),
+        }
+    }
+}
+
+/// Reads on from a location, calls back with each group, and finds where the next one is to be written. A group at the very
+/// end that is bad and none of the first `acknowledged` records is cut from the file.
 ///
 /// # Errors
 /// When the file fails, something acknowledged is damaged, or the call-back fails.
 pub fn recover<E: From<JournalError>>(
     folder: &Path,
     from: Option<Location>,
-    signed: u64,
+    acknowledged: u64,
     mut each: impl FnMut(Group) -> Result<(), E>,
 ) -> Result<Option<Tail>, E> {
     let Some(mut reader) = JournalReader::open(folder, from, None)? else { return Ok(None) };
@@ -246,7 +280,7 @@ pub fn recover<E: From<JournalError>>(
                 last = None;
             }
             Step::Bad(what) => {
-                if reader.torn(signed)?.is_none() {
+                if reader.torn(acknowledged)?.is_none() {
                     return Err(reader.damaged(what).into());
                 }
                 return Ok(Some(cut_tail(&reader, last)?));

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::JournalError;
 use super::Tail;
-use super::frame::{Location, SEGMENT_HEADER, encode_group, segment_header};
+use super::frame::{FIRST, Location, SEGMENT_HEADER, encode_group, segment_header};
 
 /// A segment is closed once it is at least this long.
 pub const SEGMENT_SIZE: u64 = 256 * 1024 * 1024;
@@ -31,8 +31,7 @@ impl JournalWriter {
     /// When the file system fails.
     pub fn create(folder: &Path) -> Result<Self, JournalError> {
         let (path, file) = create_segment(folder, 0)?;
-        let next = Location { segment: 0, offset: SEGMENT_HEADER as u64, position: 0 };
-        Ok(Self { folder: folder.to_owned(), path, file, next, buffer: Vec::new() })
+        Ok(Self { folder: folder.to_owned(), path, file, next: FIRST, buffer: Vec::new() })
     }
 
     /// Goes on at the place that recovery found. The last group is written once more and synced: where its sync had failed,

@@ -1,7 +1,6 @@
 //! The indexer: brings written groups into the store, behind the journal and never ahead of it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use bytes::Bytes;
@@ -22,13 +21,17 @@ pub(crate) struct Packer {
     next: u64,
     open: Vec<Bytes>,
     groups: VecDeque<(Location, Frontier)>,
+    /// How many records were taken in, and of how many of them the store was told.
+    end: u64,
+    told: u64,
 }
 
 impl Packer {
     /// A packer that goes on where the store's reach says.
-    pub(crate) fn new(reached: Option<&Reached>) -> Self {
+    /// The store was told of the records up to `end`.
+    pub(crate) fn new(reached: Option<&Reached>, end: u64) -> Self {
         let position = reached.map_or(0, |reached| reached.at.position);
-        Self { next: position.div_ceil(PACK) * PACK, open: Vec::new(), groups: VecDeque::new() }
+        Self { next: position.div_ceil(PACK) * PACK, open: Vec::new(), groups: VecDeque::new(), end: 0, told: end }
     }
 
     /// Takes in a group: notes its places, stores the packs it fills, and says up to where records are packed.
@@ -40,6 +43,7 @@ impl Packer {
         entries: &[Entry],
     ) -> Result<u64, Fault> {
         let settling = store.note(at, entries);
+        self.end = at.position + entries.len() as u64;
         self.groups.push_back((at, before));
         for (entry, position) in entries.iter().zip(at.position..) {
             if position < self.next {
@@ -47,6 +51,7 @@ impl Packer {
             }
             self.open.push(entry.bytes.clone());
             if self.open.len() as u64 == PACK {
+                self.tell(store)?;
                 store.put_pack(self.next / PACK, &self.open)?;
                 self.open.clear();
                 self.next += PACK;
@@ -61,8 +66,18 @@ impl Packer {
         Ok(self.next)
     }
 
+    /// Tells the store how far it goes, before anything of it is stored.
+    fn tell(&mut self, store: &Store) -> Result<(), Fault> {
+        if self.told < self.end {
+            store.set_end(self.end)?;
+            self.told = self.end;
+        }
+        Ok(())
+    }
+
     /// Brings what is noted in memory into sled, and then says that the store reaches so far.
-    pub(crate) fn settle(&self, store: &Store) -> Result<(), Fault> {
+    pub(crate) fn settle(&mut self, store: &Store) -> Result<(), Fault> {
+        self.tell(store)?;
         store.settle()?;
         match self.groups.front() {
             Some((at, frontier)) => store.set_reached(&Reached::new(*at, frontier.clone())),
@@ -75,7 +90,7 @@ impl Packer {
 const NICE: i32 = 10;
 
 /// Works until the committer ends, then brings the store to the device.
-pub(crate) fn run(log: &Arc<Log>, mut packer: Packer, groups: &Receiver<Written>, folder: &std::path::Path) {
+pub(crate) fn run(log: &Log, mut packer: Packer, groups: &Receiver<Written>, folder: &std::path::Path) {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         tracing::debug!("the indexer keeps the priority of the others: {error}");
     }

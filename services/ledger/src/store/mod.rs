@@ -3,8 +3,8 @@
 //! Three trees. `records`: packs of 32 records, pressed, under the pack's number and part, for who reads the log in its
 //! order. `streams`: for each stream, chunks of places (where in the journal the record stands, and its command), found by
 //! the stream's name, for who reads one stream; since figures' streams are named by country, indicator, year and source,
-//! this is the figure index too, and since each place names its command, it remembers the answers. `meta`: how far the
-//! packs reach, where in the journal that is, and the tree's frontier there.
+//! this is the figure index too. `meta`: how far the packs reach, where in the journal that is, and the tree's frontier
+//! there; and the end beyond which nothing is in the store, so that a journal that is shorter is known.
 
 pub(crate) mod indexer;
 mod meta;
@@ -14,6 +14,7 @@ mod recent;
 
 pub use places::Place;
 
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -26,6 +27,7 @@ use rondo_eventlog::Fault;
 pub use meta::Reached;
 use recent::Recent;
 
+use crate::directory::{self, OpenError};
 use crate::journal::Location;
 use crate::mark::IndexFault;
 
@@ -42,8 +44,6 @@ pub struct Entry {
     pub stream: StreamId,
     /// Its bytes.
     pub bytes: Bytes,
-    /// The command it came of.
-    pub command: [u8; 16],
 }
 
 /// The store.
@@ -70,12 +70,17 @@ fn fault(error: sled::Error) -> Fault {
     )
 }
 
+/// Whether another process has the store: sled says so in words alone. That is not damage.
+fn is_held(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
+}
+
 impl Store {
     /// Opens the store in a folder, waiting a moment for a lock that is just being released.
     ///
     /// # Errors
-    /// When sled cannot open it.
-    pub fn open(folder: &Path, pause: impl Fn(SignedDuration)) -> Result<Self, Fault> {
+    /// When another process has it, or sled cannot open it.
+    pub fn open(folder: &Path, pause: impl Fn(SignedDuration)) -> Result<Self, OpenError> {
         let mut tries = 0;
         let db = loop {
             let config = sled::Config::new()
@@ -84,9 +89,19 @@ impl Store {
                 .flush_every_ms(None)
                 .mode(sled::Mode::HighThroughput);
             match guarded(|| Ok(config.open()))? {
-                Err(sled::Error::Io(error)) if error.kind() == std::io::ErrorKind::Other && tries < LOCK_TRIES => {
+                Err(error) if is_held(&error) => {
+                    if tries == LOCK_TRIES {
+                        let path = folder.parent().unwrap_or(folder).to_owned();
+                        return Err(OpenError::Held { path, holder: None });
+                    }
                     tries += 1;
                     pause(SignedDuration::from_millis(50));
+                }
+                // What this process may not do says nothing of what is in the files.
+                Err(sled::Error::Io(error))
+                    if matches!(error.kind(), PermissionDenied | StorageFull | ReadOnlyFilesystem) =>
+                {
+                    return Err(directory::io("open", folder)(error));
                 }
                 opened => break opened.map_err(fault)?,
             }
@@ -145,6 +160,22 @@ impl Store {
     /// When sled fails.
     pub fn set_reached(&self, reached: &Reached) -> Result<(), Fault> {
         self.held(|| meta::write(&self.meta, reached))
+    }
+
+    /// How many records the store was told of: nothing of any later one is in it.
+    ///
+    /// # Errors
+    /// When sled fails.
+    pub fn end(&self) -> Result<u64, Fault> {
+        self.held(|| meta::read_end(&self.meta))
+    }
+
+    /// Records the end, before anything of the records below it is stored.
+    ///
+    /// # Errors
+    /// When sled fails.
+    pub fn set_end(&self, end: u64) -> Result<(), Fault> {
+        self.held(|| meta::write_end(&self.meta, end))
     }
 
     /// Stores a whole pack of records.
@@ -261,7 +292,6 @@ mod tests {
             .map(|n| Entry {
                 stream: format!("round/r{}", n % 3).parse().unwrap(),
                 bytes: Bytes::from(format!("record {n}")),
-                command: [n as u8; 16],
             })
             .collect()
     }
@@ -279,7 +309,6 @@ mod tests {
         let found = store.places(&"round/r1".parse().unwrap()).unwrap();
         let expected: Vec<u64> = (0..200).filter(|n| n % 3 == 1).collect();
         assert_eq!(found.iter().map(|place| place.at.position).collect::<Vec<_>>(), expected);
-        assert_eq!(found[5].command, [16; 16]);
         let mut seen = Vec::new();
         let mut after: Option<(String, u64)> = None;
         loop {
@@ -299,7 +328,7 @@ mod tests {
         store.set_reached(&Reached::new(at(0), Default::default())).unwrap();
         assert!(store.reached().unwrap().is_some());
         let older = store.meta.get("reached").unwrap().unwrap();
-        let older = String::from_utf8(older.to_vec()).unwrap().replace("\"format\":2", "\"format\":1");
+        let older = String::from_utf8(older.to_vec()).unwrap().replace("\"format\":3", "\"format\":2");
         store.meta.insert("reached", older.as_bytes()).unwrap();
         assert!(matches!(store.reached(), Err(Fault::Corrupt(_))));
     }

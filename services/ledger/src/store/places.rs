@@ -1,15 +1,14 @@
-//! Places: where each stream's records stand, and of which command they came.
+//! Places: where each stream's records stand.
 
 use rondo_domain::StreamId;
 use rondo_eventlog::Fault;
 
-use super::recent::Noted;
 use crate::journal::Location;
 
-/// Places in one chunk: a chunk of 32 is 1,024 bytes.
-const CHUNK: u64 = 32;
-/// Position (8 bytes), how many records it is behind its segment's first (4), offset in the segment (4), command id (16).
-const PLACE: usize = 32;
+/// Places in one chunk: a chunk of 64 is 1,024 bytes.
+const CHUNK: u64 = 64;
+/// Position (8 bytes), how many records it is behind its segment's first (4), offset in the segment (4).
+const PLACE: usize = 16;
 
 /// A record's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +19,6 @@ pub struct Place {
     pub version: u64,
     /// Where the record stands.
     pub at: Location,
-    /// The command it came of.
-    pub command: [u8; 16],
 }
 
 fn key(stream: &str, chunk: u32) -> Vec<u8> {
@@ -49,32 +46,28 @@ fn places(stream: &StreamId, chunk: u32, value: &[u8]) -> Result<Vec<Place>, Fau
         return Err(damaged());
     }
     let place = |(index, bytes): (usize, &[u8; PLACE])| {
-        let noted = unpacked(bytes).ok_or_else(damaged)?;
         let version = u64::from(chunk) * CHUNK + index as u64;
-        Ok(Place { stream: stream.clone(), version, at: noted.at, command: noted.command })
+        Ok(Place { stream: stream.clone(), version, at: unpacked(bytes).ok_or_else(damaged)? })
     };
     value.as_chunks().0.iter().enumerate().map(place).collect()
 }
 
 /// The stored form of a place; nothing, where a segment is larger than any can be.
-fn packed(noted: &Noted) -> Option<[u8; PLACE]> {
+fn packed(at: Location) -> Option<[u8; PLACE]> {
     let mut bytes = [0; PLACE];
-    bytes[..8].copy_from_slice(&noted.at.position.to_be_bytes());
-    let behind = u32::try_from(noted.at.position.checked_sub(noted.at.segment)?).ok()?;
+    bytes[..8].copy_from_slice(&at.position.to_be_bytes());
+    let behind = u32::try_from(at.position.checked_sub(at.segment)?).ok()?;
     bytes[8..12].copy_from_slice(&behind.to_be_bytes());
-    bytes[12..16].copy_from_slice(&u32::try_from(noted.at.offset).ok()?.to_be_bytes());
-    bytes[16..].copy_from_slice(&noted.command);
+    bytes[12..].copy_from_slice(&u32::try_from(at.offset).ok()?.to_be_bytes());
     Some(bytes)
 }
 
-fn unpacked(bytes: &[u8; PLACE]) -> Option<Noted> {
+fn unpacked(bytes: &[u8; PLACE]) -> Option<Location> {
     let (position, rest) = bytes.split_first_chunk()?;
-    let (behind, rest) = rest.split_first_chunk()?;
-    let (offset, command) = rest.split_first_chunk()?;
+    let (behind, offset) = rest.split_first_chunk()?;
     let position = u64::from_be_bytes(*position);
     let segment = position.checked_sub(u64::from(u32::from_be_bytes(*behind)))?;
-    let at = Location { segment, offset: u64::from(u32::from_be_bytes(*offset)), position };
-    Some(Noted { at, command: command.try_into().ok()? })
+    Some(Location { segment, offset: u64::from(u32::from_be_bytes(offset.try_into().ok()?)), position })
 }
 
 struct Open {
@@ -91,18 +84,18 @@ impl Open {
 }
 
 /// Brings noted places into sled, stream by stream; those it has already are passed over.
-pub(super) fn store(tree: &sled::Tree, noted: &[(StreamId, Vec<Noted>)]) -> Result<(), Fault> {
+pub(super) fn store(tree: &sled::Tree, noted: &[(StreamId, Vec<Location>)]) -> Result<(), Fault> {
     for (stream, places) in noted {
         let mut state = last_chunk(tree, stream)?;
-        for noted in places {
-            if state.last_position().is_some_and(|last| last >= noted.at.position) {
+        for at in places {
+            if state.last_position().is_some_and(|last| last >= at.position) {
                 continue;
             }
             if state.value.len() as u64 == CHUNK * PLACE as u64 {
                 write(tree, stream, &state)?;
                 state = Open { chunk: state.chunk + 1, value: Vec::new(), dirty: false };
             }
-            state.value.extend(packed(noted).ok_or_else(damaged)?);
+            state.value.extend(packed(*at).ok_or_else(damaged)?);
             state.dirty = true;
         }
         write(tree, stream, &state)?;
@@ -111,16 +104,11 @@ pub(super) fn store(tree: &sled::Tree, noted: &[(StreamId, Vec<Noted>)]) -> Resu
 }
 
 /// The noted places of a stream that sled does not have yet, with the versions that follow those it has.
-pub(super) fn newer(tree: &sled::Tree, stream: &StreamId, noted: &[Noted]) -> Result<Vec<Place>, Fault> {
+pub(super) fn newer(tree: &sled::Tree, stream: &StreamId, noted: &[Location]) -> Result<Vec<Place>, Fault> {
     let state = last_chunk(tree, stream)?;
     let (last, stored) = (state.last_position(), u64::from(state.chunk) * CHUNK + (state.value.len() / PLACE) as u64);
-    let fresh = noted.iter().filter(|noted| last.is_none_or(|last| noted.at.position > last));
-    let place = |(version, noted): (u64, &Noted)| Place {
-        stream: stream.clone(),
-        version,
-        at: noted.at,
-        command: noted.command,
-    };
+    let fresh = noted.iter().filter(|at| last.is_none_or(|last| at.position > last));
+    let place = |(version, at): (u64, &Location)| Place { stream: stream.clone(), version, at: *at };
     Ok((stored..).zip(fresh).map(place).collect())
 }
 

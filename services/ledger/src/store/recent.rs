@@ -11,17 +11,10 @@ use crate::journal::Location;
 /// Places kept in memory before they are brought into sled; as many records are read again from the journal after a crash.
 pub(super) const KEPT: usize = 8_192;
 
-/// A place before it has a version: where the record stands, and the command it came of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Noted {
-    pub(super) at: Location,
-    pub(super) command: [u8; 16],
-}
-
 /// Places in memory, by stream, each stream's in order.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    streams: BTreeMap<StreamId, Vec<Noted>>,
+    streams: BTreeMap<StreamId, Vec<Location>>,
     count: usize,
     /// Beyond the last position noted since the start. What is read while sled is written to may be torn beyond it.
     end: Option<u64>,
@@ -32,12 +25,11 @@ impl Recent {
     pub(super) fn note(&mut self, group: Location, entries: &[Entry]) {
         let lengths = entries.iter().map(|entry| entry.bytes.len());
         for (entry, at) in entries.iter().zip(group.records(lengths)) {
-            let noted = Noted { at, command: entry.command };
             match self.streams.get_mut(&entry.stream) {
-                Some(places) if places.last().is_some_and(|last| last.at.position >= at.position) => continue,
-                Some(places) => places.push(noted),
+                Some(places) if places.last().is_some_and(|last| last.position >= at.position) => continue,
+                Some(places) => places.push(at),
                 None => {
-                    self.streams.insert(entry.stream.clone(), vec![noted]);
+                    self.streams.insert(entry.stream.clone(), vec![at]);
                 }
             }
             self.count += 1;
@@ -56,7 +48,7 @@ impl Recent {
     }
 
     /// Everything that is kept, by stream.
-    pub(super) fn all(&self) -> Vec<(StreamId, Vec<Noted>)> {
+    pub(super) fn all(&self) -> Vec<(StreamId, Vec<Location>)> {
         self.streams.iter().map(|(stream, places)| (stream.clone(), places.clone())).collect()
     }
 
@@ -66,12 +58,12 @@ impl Recent {
     }
 
     /// The places of one stream.
-    pub(super) fn of(&self, stream: &StreamId) -> Vec<Noted> {
+    pub(super) fn of(&self, stream: &StreamId) -> Vec<Location> {
         self.streams.get(stream).cloned().unwrap_or_default()
     }
 
     /// The places of streams whose name begins so, from a stream on, of about `limit` at the most.
-    pub(super) fn below(&self, prefix: &str, from: &str, limit: usize) -> Vec<(StreamId, Vec<Noted>)> {
+    pub(super) fn below(&self, prefix: &str, from: &str, limit: usize) -> Vec<(StreamId, Vec<Location>)> {
         let start = prefix.max(from);
         let mut found = Vec::new();
         let mut count = 0;
