@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use rondo_domain::RoundId;
@@ -20,11 +20,11 @@ pub fn measure(folder: &Path, report: &mut Report) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(serve::in_process(&folder.join("durable"), async |ledger| {
         let round = prepared(&*ledger).await;
-        let next = Arc::new(AtomicUsize::new(0));
+        let versions: Arc<Vec<AtomicUsize>> = Arc::new((0..SHEETS).map(|_| AtomicUsize::new(0)).collect());
         for in_flight in [1, 64, 1_024] {
             let (mut rates, mut middles, mut slowest) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..REPETITIONS {
-                let (rate, latencies) = burst(&ledger, &round, &next, in_flight).await;
+                let (rate, latencies) = burst(&ledger, &round, &versions, in_flight).await;
                 rates.push(rate);
                 middles.push(percentile(&latencies, 0.5));
                 slowest.push(percentile(&latencies, 0.99));
@@ -68,18 +68,21 @@ const LARGE: usize = 100_000;
 async fn burst(
     ledger: &Arc<dyn Ledger>,
     round: &RoundId,
-    next: &Arc<AtomicUsize>,
+    versions: &Arc<Vec<AtomicUsize>>,
     in_flight: usize,
 ) -> (f64, Vec<f64>) {
     let watch = Stopwatch::start();
     let senders: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let (ledger, round, next) = (Arc::clone(ledger), round.clone(), Arc::clone(next));
+        .map(|sender| {
+            let (ledger, round, versions) = (Arc::clone(ledger), round.clone(), Arc::clone(versions));
             tokio::spawn(async move {
                 let mut latencies = Vec::new();
-                while watch.elapsed() < TIME {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    let command = workload::change(&round, n % SHEETS, n / SHEETS);
+                // Each sender has sheets of its own: a change must not overtake the one before it.
+                let mut sheets = (sender..SHEETS).step_by(in_flight).cycle();
+                while watch.elapsed() < TIME
+                    && let Some(sheet) = sheets.next()
+                {
+                    let command = workload::change(&round, sheet, versions[sheet].fetch_add(1, Relaxed));
                     let sent = watch.elapsed();
                     ledger.submit(command).await.unwrap();
                     latencies.push((watch.elapsed() - sent).as_secs_f64() * 1_000.0);

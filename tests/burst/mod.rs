@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::{CommandId, Role, Wish};
 use rondo_eventlog::Ledger;
-use rondo_ledger::{LedgerConfig, OpenError, Opened};
+use rondo_ledger::{LedgerConfig, OpenError, Opened, Options};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::lifecycle::Lifecycle;
@@ -17,12 +17,13 @@ use rondo_runtime::lifecycle::Lifecycle;
 const TOGETHER: usize = 32;
 
 pub fn open(data: &Path) -> Result<Opened, OpenError> {
-    open_at(data, Arc::new(SystemClock))
+    open_at(data, Arc::new(SystemClock), Options::default())
 }
 
-fn open_at(data: &Path, clock: Arc<dyn Clock>) -> Result<Opened, OpenError> {
+pub fn open_at(data: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Opened, OpenError> {
     let origin = "test.example/log".to_owned();
-    rondo_ledger::open(&LedgerConfig { data: data.to_owned(), origin, clock, chance: Arc::new(SystemChance) })
+    let config = LedgerConfig { data: data.to_owned(), origin, clock, chance: Arc::new(SystemChance) };
+    rondo_ledger::open_with(&config, options)
 }
 
 pub fn command(n: usize) -> rondo_domain::Command {
@@ -45,9 +46,11 @@ pub fn command(n: usize) -> rondo_domain::Command {
 fn burst() {
     let Ok(data) = std::env::var("RONDO_BURST") else { return };
     let from: usize = std::env::var("RONDO_BURST_FROM").unwrap().parse().unwrap();
+    let segment = std::env::var("RONDO_BURST_SEGMENT").map(|size| size.parse().unwrap());
+    let options = segment.map_or_else(|_| Options::default(), |segment| Options { segment });
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async move {
-        let opened = open(Path::new(&data)).unwrap();
+        let opened = open_at(Path::new(&data), Arc::new(SystemClock), options).unwrap();
         let handle = opened.handle.clone();
         let mut lifecycle = Lifecycle::default();
         let stop = lifecycle.stop();
@@ -121,7 +124,7 @@ pub fn with_ledger<T>(data: &Path, work: impl AsyncFnOnce(&dyn Ledger) -> T) -> 
 pub fn with_ledger_at<T>(data: &Path, clock: Arc<dyn Clock>, work: impl AsyncFnOnce(&dyn Ledger) -> T) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let opened = open_at(data, clock).unwrap();
+        let opened = open_at(data, clock, Options::default()).unwrap();
         let handle = opened.handle.clone();
         let mut lifecycle = Lifecycle::default();
         let stop = lifecycle.stop();
