@@ -4,6 +4,8 @@
 mod burst;
 #[path = "durability/ends.rs"]
 mod ends;
+#[path = "durability/held.rs"]
+mod held;
 
 use std::path::Path;
 

@@ -12,8 +12,9 @@ use rondo_domain::coming;
 use rondo_domain::notice::{About, Notice, NoticeState};
 use rondo_domain::round::{Round, RoundState};
 use rondo_domain::world::World;
-use rondo_eventlog::Head;
+use rondo_eventlog::{Fault, Head};
 use rondo_runtime::alarm::{Alarm, AlarmCode};
+use rondo_runtime::lifecycle::with_sources;
 use rondo_runtime::progress::{Report, Upkeep};
 use serde_json::{Value, json};
 
@@ -22,6 +23,8 @@ use crate::router::Shared;
 
 /// The roles that have to be there, in this process or elsewhere.
 const NEEDED: [&str; 5] = ["ledger", "scheduler", "reminder", "validator", "publisher"];
+/// How long the ledger may take for a try before it counts as one that records nothing.
+const PROBE: Duration = Duration::from_secs(5);
 /// A role that has not shown a sign of life for so long is missed. One mail or one file takes less.
 const SILENT: Duration = Duration::from_secs(180);
 /// A role that has work for so long does not keep up.
@@ -158,12 +161,15 @@ pub(crate) async fn health(State(shared): State<Shared>) -> impl IntoResponse {
     let program = json!({
         "version": env!("CARGO_PKG_VERSION"), "process": std::process::id(), "running_seconds": shared.began.elapsed().as_secs(),
     });
-    let head = match shared.ledger.head().await {
+    // Not only that the ledger answers: the way is tried that a command goes.
+    let tried = tokio::time::timeout(PROBE, shared.ledger.probe()).await;
+    let late = || Fault::NotNow(format!("nothing came of a try to record within {} seconds", PROBE.as_secs()));
+    let head = match tried.unwrap_or_else(|_| Err(late())) {
         Ok(head) => head,
         Err(fault) => {
             let alarms = alarms(&shared, read);
             let answer = json!({
-                "version": 1, "status": "unavailable", "why": fault.to_string(), "now": shared.clock.now(),
+                "version": 1, "status": "unavailable", "why": with_sources(&fault), "now": shared.clock.now(),
                 "program": program, "pages_read": read, "alarms": alarms,
             });
             return (StatusCode::SERVICE_UNAVAILABLE, Json(answer));

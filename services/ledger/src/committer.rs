@@ -5,9 +5,9 @@ use std::sync::mpsc::{Receiver, Sender};
 use bytes::Bytes;
 use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_eventlog::{Accepted, Fault, Head, SubmitError};
+use rondo_runtime::lifecycle::with_sources;
 
 use crate::acknowledged::Acknowledged;
-use crate::directory::OpenError;
 use crate::handle::Log;
 use crate::journal::{JournalWriter, Location};
 use crate::sequencer::{GROUP_COMMANDS, Reply};
@@ -24,6 +24,8 @@ pub(crate) struct Group {
     pub(crate) entries: Vec<Entry>,
     pub(crate) bytes: usize,
     pub(crate) answers: Vec<Answer>,
+    /// Whether somebody tries the way to the disk.
+    pub(crate) tried: bool,
 }
 
 /// Commands brought to the disk together at about the most.
@@ -33,7 +35,8 @@ const SYNC_BYTES: usize = 4 * 1024 * 1024;
 
 impl Group {
     pub(crate) fn new() -> Self {
-        Self { entries: Vec::with_capacity(GROUP_COMMANDS), bytes: 0, answers: Vec::with_capacity(GROUP_COMMANDS) }
+        let (entries, answers) = (Vec::with_capacity(GROUP_COMMANDS), Vec::with_capacity(GROUP_COMMANDS));
+        Self { entries, bytes: 0, answers, tried: false }
     }
 
     /// Whether it is as large as what is brought to the disk at once.
@@ -45,6 +48,7 @@ impl Group {
         self.entries.extend(next.entries);
         self.answers.extend(next.answers);
         self.bytes += next.bytes;
+        self.tried |= next.tried;
     }
 }
 
@@ -72,7 +76,10 @@ pub(crate) fn run(
             group.absorb(next);
         }
         if group.entries.is_empty() {
-            answer(group.answers);
+            match group.tried.then(|| journal.is_alone()).transpose() {
+                Ok(_) => answer(group.answers),
+                Err(error) => return fails(log, group.answers, &error),
+            }
             continue;
         }
         let before = frontier.clone();
@@ -80,34 +87,38 @@ pub(crate) fn run(
         for record in &records {
             frontier.push(leaf_hash(record));
         }
-        let appended = journal.append(&records).map_err(OpenError::from);
-        let told = appended.and_then(|at| acknowledged.reaches(frontier.size()).map(|()| at));
-        match told {
-            Ok(at) => {
-                log.grown(&records, Head { size: frontier.size(), root: frontier.root() });
-                answer(group.answers);
-                log.backlog.add(group.bytes);
-                let written = Written { at, before, bytes: group.bytes, entries: group.entries };
-                if indexer.send(written).is_err() {
-                    // Why the indexer ended is its own to tell.
-                    return;
-                }
-            }
-            Err(error) => {
-                let told = rondo_runtime::lifecycle::with_sources(&error);
-                tracing::error!("the journal failed, the ledger stops: {told}");
-                for refused in group.answers {
-                    // The sender may be gone; there is nobody else to tell.
-                    let _ = refused.reply.send(Err(Fault::storage("the journal could not be written; whether this command was recorded is known after the next start", told.clone()).into()));
-                }
-                return log.fail(&told);
-            }
+        let at = match journal.append(&records) {
+            Ok(at) => at,
+            Err(error) => return fails(log, group.answers, &error),
+        };
+        if let Err(error) = acknowledged.reaches(frontier.size()) {
+            return fails(log, group.answers, &error);
+        }
+        log.grown(&records, Head { size: frontier.size(), root: frontier.root() });
+        answer(group.answers);
+        log.backlog.add(group.bytes);
+        let written = Written { at, before, bytes: group.bytes, entries: group.entries };
+        if indexer.send(written).is_err() {
+            // Why the indexer ended is its own to tell.
+            return;
         }
     }
     // After a clean end the machine may go down at once.
     if let Err(error) = acknowledged.sync() {
-        log.fail(&rondo_runtime::lifecycle::with_sources(&error));
+        log.fail(&with_sources(&error));
     }
+}
+
+/// Ends the log: what the disk holds is unknown.
+fn fails(log: &Log, answers: Vec<Answer>, error: &dyn std::error::Error) {
+    let told = with_sources(error);
+    tracing::error!("the journal failed, the ledger stops: {told}");
+    for refused in answers {
+        let what = "the journal could not be written; whether this command was recorded is known after the next start";
+        // The sender may be gone; there is nobody else to tell.
+        let _ = refused.reply.send(Err(Fault::storage(what, told.clone()).into()));
+    }
+    log.fail(&told);
 }
 
 fn answer(answers: Vec<Answer>) {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bystander::is_bystander;
 use crate::durable::{FileError, replace};
-use crate::journal::{self, JournalError, JournalWriter, SEGMENT_HEADER};
+use crate::journal::{self, Held, JournalError, JournalWriter, SEGMENT_HEADER};
 use crate::key::KeyError;
 use crate::keyring;
 use crate::memory::MemoryError;
@@ -154,6 +154,8 @@ struct Note {
 #[derive(Debug)]
 pub struct DataDirectory {
     origin: String,
+    /// The hold on the journal, until a writer takes it over; nothing, where there is no journal.
+    pub(crate) journal: Option<Held>,
     _lock: File,
 }
 
@@ -193,7 +195,13 @@ impl DataDirectory {
     fn locked(path: &Path) -> Result<Self, OpenError> {
         let lock = lock(path)?;
         let note = read_note(path)?;
-        Ok(Self { origin: note.origin, _lock: lock })
+        let folder = path.join("journal");
+        // The lock file may have been taken away under the feet of whoever has the log.
+        let journal = match folder.is_dir().then(|| Held::take(&folder)).transpose() {
+            Err(JournalError::Held(_)) => return Err(OpenError::Held { path: path.to_owned(), holder: None }),
+            held => held?.flatten(),
+        };
+        Ok(Self { origin: note.origin, journal, _lock: lock })
     }
 
     /// The log's name.

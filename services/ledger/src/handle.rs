@@ -168,8 +168,8 @@ impl Log {
             )
         };
         let bytes = self.journal.read(place.at).map_err(|e| match e {
-            JournalError::Io { .. } => Fault::storage(format!("record {position} cannot be read"), e),
             JournalError::Damaged { .. } => self.index_failed(Fault::storage(unfit(), e)),
+            other => Fault::storage(format!("record {position} cannot be read"), other),
         })?;
         let record = codec::decode(&bytes).map_err(|e| match e {
             CodecError::UnknownSchema { .. } => Fault::storage(format!("record {position} cannot be read"), e),
@@ -385,6 +385,19 @@ impl Ledger for LedgerHandle {
 
     async fn head(&self) -> Result<Head, Fault> {
         Ok(self.log.head())
+    }
+
+    async fn probe(&self) -> Result<Head, Fault> {
+        if let Some(why) = self.log.failure() {
+            return Err(Fault::storage("the ledger has failed and ends", why));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Try(reply)).await.map_err(|_| Fault::Stopped)?;
+        match answer.await {
+            Ok(Ok(_)) => Ok(self.log.head()),
+            Ok(Err(SubmitError::Fault(fault))) => Err(fault),
+            Ok(Err(SubmitError::Rejected(_))) | Err(_) => Err(Fault::Stopped),
+        }
     }
 
     async fn wait(&self, size: u64) -> Result<Head, Fault> {

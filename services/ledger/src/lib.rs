@@ -38,4 +38,4 @@ pub use directory::{DataDirectory, OpenError, has_note};
 pub use handle::LedgerHandle;
 pub use key::create_key;
 pub use memory::is_without_keys;
-pub use open::{LedgerConfig, Opened, open, open_to_read};
+pub use open::{LedgerConfig, Opened, Options, open, open_to_read, open_with};

@@ -136,8 +136,29 @@ fn ends(
 /// # Errors
 /// When the directory, the journal or the store cannot be used; nothing is changed then, but an unacknowledged end cut off.
 pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
+    open_with(config, Options::default())
+}
+
+/// What is chosen otherwise by tests alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Bytes after which a segment of the journal is closed.
+    pub segment: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { segment: journal::SEGMENT_SIZE }
+    }
+}
+
+/// Opens it with such choices.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(config: &LedgerConfig, options: Options) -> Result<Opened, OpenError> {
     let directory = DataDirectory::open_or_create(&config.data, &config.origin, &*config.chance)?;
-    open_as(config, directory, false)
+    open_as(config, directory, options, false)
 }
 
 /// Opens a copy of a log that came without its signing key, to be read alone: what is sent is refused.
@@ -145,14 +166,17 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
 /// # Errors
 /// As [`open`]; and when there is no log, or its checkpoint is not signed by the public key beside it.
 pub fn open_to_read(config: &LedgerConfig) -> Result<Opened, OpenError> {
-    open_as(config, DataDirectory::open(&config.data)?, true)
+    open_as(config, DataDirectory::open(&config.data)?, Options::default(), true)
 }
 
-fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) -> Result<Opened, OpenError> {
+fn open_as(
+    config: &LedgerConfig,
+    mut directory: DataDirectory,
+    options: Options,
+    reads_only: bool,
+) -> Result<Opened, OpenError> {
     let folder = config.data.join("journal");
-    if journal::segments(&folder).map_or(true, |segments| segments.is_empty()) {
-        return Err(OpenError::JournalMissing(config.data.clone()));
-    }
+    let held = directory.journal.take().ok_or_else(|| OpenError::JournalMissing(config.data.clone()))?;
     if !reads_only && memory::is_without_keys(&config.data) {
         return Err(MemoryError::Missing(config.data.join("keys")).into());
     }
@@ -179,7 +203,7 @@ fn open_as(config: &LedgerConfig, directory: DataDirectory, reads_only: bool) ->
         let (key, notary) = signing(&log, &config.data, directory.origin(), &mut notes)?;
         (key, Some(notary))
     };
-    let journal = JournalWriter::resume(&folder, &found.tail)?;
+    let journal = JournalWriter::resume(&folder, held, &found.tail)?.in_segments_of(options.segment);
     let acknowledged = Acknowledged::begin(&config.data, head.size)?;
     let evidence = Arc::new(Evidence::new(config.data.join("files")));
     let time = Arc::new(LogTime::new(Arc::clone(&config.clock), &config.data, log.latest()?));

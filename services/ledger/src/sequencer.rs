@@ -33,6 +33,8 @@ pub(crate) type Reply = oneshot::Sender<Result<Accepted, SubmitError>>;
 /// What the sequencer is asked.
 pub(crate) enum Request {
     Submit(Box<Command>, Reply),
+    /// Goes the way of a command, and records nothing.
+    Try(Reply),
     Stop,
 }
 
@@ -73,10 +75,13 @@ impl Sequencer {
     }
 
     fn take(&mut self, request: Request, group: &mut Group) -> bool {
-        let Request::Submit(command, reply) = request else { return true };
-        let answer = match self.decide(&command, group) {
-            Ok(accepted) => Answer { reply, outcome: Ok(accepted) },
-            Err(error) => Answer { reply, outcome: Err(error) },
+        let answer = match request {
+            Request::Submit(command, reply) => Answer { reply, outcome: self.decide(&command, group) },
+            Request::Try(reply) => {
+                group.tried = true;
+                Answer { reply, outcome: Ok(Accepted { first: self.next, count: 0, repeated: false }) }
+            }
+            Request::Stop => return true,
         };
         group.answers.push(answer);
         false

@@ -118,6 +118,10 @@ impl Ledger for BusLedger {
         frame::decode(&self.ask(subject::HEAD, Bytes::new()).await?.payload)
     }
 
+    async fn probe(&self) -> Result<Head, Fault> {
+        frame::decode(&self.ask(subject::PROBE, Bytes::new()).await?.payload)
+    }
+
     async fn wait(&self, size: u64) -> Result<Head, Fault> {
         let mut grown = self.grown.clone();
         // Asked first, because the nudge that matters may have come before anybody listened.

@@ -46,6 +46,7 @@ enum Asked {
     Read,
     Streams,
     Head,
+    Probe,
     Checkpoint,
     Key,
     Tile,
@@ -74,6 +75,7 @@ pub async fn serve(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeE
         ("read", subject::READ, Asked::Read),
         ("streams", subject::STREAMS, Asked::Streams),
         ("head", subject::HEAD, Asked::Head),
+        ("probe", subject::PROBE, Asked::Probe),
         ("checkpoint", subject::CHECKPOINT, Asked::Checkpoint),
         ("key", subject::KEY, Asked::Key),
         ("tile", subject::TILE, Asked::Tile),
@@ -150,6 +152,7 @@ async fn answer(ledger: &dyn Ledger, asked: Asked, request: &Request) -> Answer 
             plain(wire::to_lines(&records))
         }
         Asked::Head => plain(frame::encode(&ledger.head().await.map_err(failed)?).map_err(failed)?),
+        Asked::Probe => plain(frame::encode(&ledger.probe().await.map_err(failed)?).map_err(failed)?),
         Asked::Checkpoint => plain(Bytes::from(ledger.checkpoint().await.map_err(failed)?)),
         Asked::Key => plain(Bytes::from(ledger.key().await.map_err(failed)?)),
         Asked::Tile => {

@@ -5,6 +5,7 @@ pub(crate) const SUBMIT: &str = "rondo.ledger.submit";
 pub(crate) const READ: &str = "rondo.ledger.read";
 pub(crate) const STREAMS: &str = "rondo.ledger.streams";
 pub(crate) const HEAD: &str = "rondo.ledger.head";
+pub(crate) const PROBE: &str = "rondo.ledger.probe";
 pub(crate) const CHECKPOINT: &str = "rondo.ledger.checkpoint";
 pub(crate) const KEY: &str = "rondo.ledger.key";
 pub(crate) const TILE: &str = "rondo.ledger.tile";

@@ -143,6 +143,12 @@ pub trait Ledger: Send + Sync {
     /// How far the log has grown.
     async fn head(&self) -> Result<Head, Fault>;
 
+    /// Tries the way that a command goes, up to the disk, and records nothing. A port that reaches the log by another one asks
+    /// that; where there is no such way, the head is all there is to ask for.
+    async fn probe(&self) -> Result<Head, Fault> {
+        self.head().await
+    }
+
     /// Returns once the log has more than `size` records, or after a while all the same: a nudge, not a promise.
     async fn wait(&self, size: u64) -> Result<Head, Fault>;
 

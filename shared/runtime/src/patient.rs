@@ -108,6 +108,11 @@ impl Ledger for Patient {
         patiently!(self, self.ledger.head())
     }
 
+    async fn probe(&self) -> Result<Head, Fault> {
+        // Whoever asks wants to know how it stands now.
+        self.ledger.probe().await
+    }
+
     async fn wait(&self, size: u64) -> Result<Head, Fault> {
         patiently!(self, self.ledger.wait(size))
     }

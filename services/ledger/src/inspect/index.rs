@@ -55,10 +55,11 @@ pub fn index(data: &Path) -> Result<Index, OpenError> {
     let scratch = Scratch(std::env::temp_dir().join(format!("rondo-doctor-{}", std::process::id())));
     copy(&folder, &scratch.0.join("index"))?;
     let open = || Store::open(&scratch.0.join("index"), |pause| std::thread::sleep(pause.unsigned_abs()));
-    Ok(match open().and_then(|store| store.read_all()) {
-        Ok((packs, places)) => Index::Whole { packs, places },
-        Err(fault) => Index::Damaged(fault),
-    })
+    match open().and_then(|store| Ok(store.read_all()?)) {
+        Ok((packs, places)) => Ok(Index::Whole { packs, places }),
+        Err(OpenError::Store(fault)) => Ok(Index::Damaged(fault)),
+        Err(other) => Err(other),
+    }
 }
 
 /// The lock of the directory, while nobody else has it.

@@ -12,11 +12,13 @@
 //! the checkpoint, the index and the file `acknowledged` tell how many records were. A journal that holds fewer is damaged.
 
 mod frame;
+mod lock;
 mod point;
 mod reader;
 mod writer;
 
 pub use frame::{FIRST, GROUP_HEADER, Location, SEGMENT_HEADER, encode_group};
+pub use lock::Held;
 pub use point::PointReader;
 pub use reader::{Group, JournalReader, Tail, holds, judge, recover, segments, strangers};
 pub use writer::{JournalWriter, SEGMENT_SIZE};
@@ -36,6 +38,19 @@ pub enum JournalError {
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
+    },
+    /// Another process appends to it.
+    #[error("{0} is held by another process; nothing was changed")]
+    Held(PathBuf),
+    /// Somebody else came between.
+    #[error(
+        "{path} is no longer this ledger's alone: {what}. Nothing more is recorded. See to it that one process alone has the data directory, then start again"
+    )]
+    Taken {
+        /// The segment.
+        path: PathBuf,
+        /// What was found.
+        what: String,
     },
     /// Bytes that were acknowledged are damaged.
     #[error(

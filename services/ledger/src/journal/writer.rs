@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::JournalError;
-use super::Tail;
 use super::frame::{FIRST, Location, SEGMENT_HEADER, encode_group, segment_header};
+use super::lock::{self, Held};
+use super::{JournalError, Tail};
 
 /// A segment is closed once it is at least this long.
 pub const SEGMENT_SIZE: u64 = 256 * 1024 * 1024;
@@ -18,9 +18,10 @@ pub const SEGMENT_SIZE: u64 = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub struct JournalWriter {
     folder: PathBuf,
-    path: PathBuf,
-    file: File,
+    held: Held,
     next: Location,
+    /// Bytes after which a segment is closed.
+    segment: u64,
     buffer: Vec<u8>,
 }
 
@@ -30,8 +31,8 @@ impl JournalWriter {
     /// # Errors
     /// When the file system fails.
     pub fn create(folder: &Path) -> Result<Self, JournalError> {
-        let (path, file) = create_segment(folder, 0)?;
-        Ok(Self { folder: folder.to_owned(), path, file, next: FIRST, buffer: Vec::new() })
+        let held = create_segment(folder, 0)?;
+        Ok(Self { folder: folder.to_owned(), held, next: FIRST, segment: SEGMENT_SIZE, buffer: Vec::new() })
     }
 
     /// Goes on at the place that recovery found. The last group is written once more and synced: where its sync had failed,
@@ -39,19 +40,23 @@ impl JournalWriter {
     ///
     /// # Errors
     /// When the file system fails.
-    pub fn resume(folder: &Path, tail: &Tail) -> Result<Self, JournalError> {
+    pub fn resume(folder: &Path, mut held: Held, tail: &Tail) -> Result<Self, JournalError> {
         let next = tail.next;
-        let path = segment_path(folder, next.segment);
-        let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).open(&path).map_err(JournalError::io("cannot open", &path))?;
+        let (path, file) = (&held.path, &mut held.file);
         if let Some(last) = tail.last {
             let mut group = vec![0; next.offset.saturating_sub(last) as usize];
-            file.read_exact_at(&mut group, last).map_err(JournalError::io("cannot read", &path))?;
-            file.write_all_at(&group, last).map_err(JournalError::io("cannot write to", &path))?;
-            file.sync_data().map_err(JournalError::io("cannot sync", &path))?;
+            file.read_exact_at(&mut group, last).map_err(JournalError::io("cannot read", path))?;
+            file.write_all_at(&group, last).map_err(JournalError::io("cannot write to", path))?;
+            file.sync_data().map_err(JournalError::io("cannot sync", path))?;
         }
-        file.seek(SeekFrom::Start(next.offset)).map_err(JournalError::io("cannot seek in", &path))?;
-        Ok(Self { folder: folder.to_owned(), path, file, next, buffer: Vec::new() })
+        file.seek(SeekFrom::Start(next.offset)).map_err(JournalError::io("cannot seek in", path))?;
+        Ok(Self { folder: folder.to_owned(), held, next, segment: SEGMENT_SIZE, buffer: Vec::new() })
+    }
+
+    /// The same with another size of segments, as tests have it.
+    #[must_use]
+    pub fn in_segments_of(self, segment: u64) -> Self {
+        Self { segment, ..self }
     }
 
     /// Where the next group will stand.
@@ -59,21 +64,30 @@ impl JournalWriter {
         self.next
     }
 
+    /// Requires that the file at the path is still the one that is written to, and as this writer left it.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn is_alone(&self) -> Result<(), JournalError> {
+        self.held.is_alone(self.next.offset)
+    }
+
     /// Appends records as one group and waits until they are on disk. After an error nothing more may be appended: what
     /// the file holds is then unknown.
     ///
     /// # Errors
-    /// When writing or syncing fails.
+    /// When writing or syncing fails, or somebody else came between.
     pub fn append(&mut self, records: &[Bytes]) -> Result<Location, JournalError> {
-        if self.next.offset >= SEGMENT_SIZE {
+        self.is_alone()?;
+        if self.next.offset >= self.segment {
             let first = self.next.position;
-            (self.path, self.file) = create_segment(&self.folder, first)?;
+            self.held = create_segment(&self.folder, first)?;
             self.next = Location { segment: first, offset: SEGMENT_HEADER as u64, position: first };
         }
         self.buffer.clear();
         encode_group(&mut self.buffer, self.next.position, records);
-        self.file.write_all(&self.buffer).map_err(JournalError::io("cannot write to", &self.path))?;
-        self.file.sync_data().map_err(JournalError::io("cannot sync", &self.path))?;
+        self.held.file.write_all(&self.buffer).map_err(JournalError::io("cannot write to", &self.held.path))?;
+        self.held.file.sync_data().map_err(JournalError::io("cannot sync", &self.held.path))?;
         let at = self.next;
         self.next.offset += self.buffer.len() as u64;
         self.next.position += records.len() as u64;
@@ -91,7 +105,8 @@ pub(super) fn segment_name(first: u64) -> String {
     format!("{first:020}.journal")
 }
 
-fn create_segment(folder: &Path, first: u64) -> Result<(PathBuf, File), JournalError> {
+/// Makes a segment and holds it: it is locked before it has its name.
+fn create_segment(folder: &Path, first: u64) -> Result<Held, JournalError> {
     let path = segment_path(folder, first);
     // It takes its name only once its header is on disk: a crash leaves no segment that cannot be opened.
     let beside = path.with_extension("incoming");
@@ -102,6 +117,9 @@ fn create_segment(folder: &Path, first: u64) -> Result<(PathBuf, File), JournalE
         .truncate(true)
         .open(&beside)
         .map_err(JournalError::io("cannot create", &beside))?;
+    if !lock::lock(&file) {
+        return Err(JournalError::Held(beside));
+    }
     file.write_all(&segment_header(first)).map_err(JournalError::io("cannot write to", &beside))?;
     file.sync_all().map_err(JournalError::io("cannot sync", &beside))?;
     if path.exists() {
@@ -110,7 +128,7 @@ fn create_segment(folder: &Path, first: u64) -> Result<(PathBuf, File), JournalE
     }
     std::fs::rename(&beside, &path).map_err(JournalError::io("cannot name", &path))?;
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(JournalError::io("cannot sync", folder))?;
-    Ok((path, file))
+    Ok(Held { path, file })
 }
 
 #[cfg(test)]
@@ -128,7 +146,7 @@ mod tests {
         for n in groups {
             writer.append(&records(*n)).unwrap();
         }
-        let path = writer.path.clone();
+        let path = writer.held.path.clone();
         (folder, path)
     }
 
@@ -162,15 +180,35 @@ mod tests {
         let (folder, path) = journal(&[3, 2]);
         let begun = folder.path().join(format!("{:020}.incoming", 5));
         std::fs::write(&begun, [0; 7]).unwrap();
-        assert_eq!(count(folder.path()).unwrap(), (5, 0));
-        let end = std::fs::metadata(&path).unwrap().len();
-        let next = Location { segment: 0, offset: SEGMENT_SIZE, position: 5 };
-        let tail = Tail { next, last: None, cut: 0 };
-        let mut writer = JournalWriter::resume(folder.path(), &tail).unwrap();
+        let tail = recover::<JournalError>(folder.path(), None, 0, |_| Ok(())).unwrap().unwrap();
+        let held = Held::take(folder.path()).unwrap().unwrap();
+        let mut writer = JournalWriter::resume(folder.path(), held, &tail).unwrap().in_segments_of(tail.next.offset);
         writer.append(&records(1)).unwrap();
         assert!(!begun.exists(), "it was begun anew, and named once its header was on disk");
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), end);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), tail.next.offset);
         assert_eq!(count(folder.path()).unwrap(), (6, 0));
+    }
+
+    #[test]
+    fn only_one_appends_and_only_to_the_file_that_it_left() {
+        let (folder, path) = journal(&[3]);
+        let tail = recover::<JournalError>(folder.path(), None, 0, |_| Ok(())).unwrap().unwrap();
+        let held = Held::take(folder.path()).unwrap().unwrap();
+        assert!(matches!(Held::take(folder.path()), Err(JournalError::Held(_))));
+        let mut writer = JournalWriter::resume(folder.path(), held, &tail).unwrap().in_segments_of(200);
+        for _ in 0..3 {
+            writer.append(&records(9)).unwrap();
+            assert!(matches!(Held::take(folder.path()), Err(JournalError::Held(_))), "a new segment is held as well");
+        }
+        assert!(writer.held.path != path);
+        let bytes = std::fs::read(&writer.held.path).unwrap();
+        std::fs::write(&writer.held.path, [&bytes[..], b"x"].concat()).unwrap();
+        let longer = writer.append(&records(1)).unwrap_err();
+        assert!(longer.to_string().contains("this ledger left it with"), "{longer}");
+        std::fs::remove_file(&writer.held.path).unwrap();
+        assert!(writer.append(&records(1)).unwrap_err().to_string().contains("taken away"));
+        std::fs::write(&writer.held.path, bytes).unwrap();
+        assert!(writer.append(&records(1)).unwrap_err().to_string().contains("another file has its name"));
     }
 
     #[test]

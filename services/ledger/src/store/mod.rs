@@ -106,7 +106,7 @@ impl Store {
                 opened => break opened.map_err(fault)?,
             }
         };
-        guarded(|| {
+        let opened = guarded(|| {
             Ok(Self {
                 records: db.open_tree("records").map_err(fault)?,
                 streams: db.open_tree("streams").map_err(fault)?,
@@ -115,7 +115,8 @@ impl Store {
                 failed: IndexFault::beside(folder),
                 db,
             })
-        })
+        });
+        Ok(opened?)
     }
 
     /// Does something with sled. What fails is noted on disk, so that the next start makes the store anew.
