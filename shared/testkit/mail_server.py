@@ -1,4 +1,8 @@
-"""A real SMTP server for tests: aiosmtpd with STARTTLS and authentication required; each mail becomes a file."""
+"""A real SMTP server for tests: aiosmtpd with STARTTLS and authentication required; each mail becomes a file.
+
+How it behaves otherwise is said by words behind its arguments (`plain`, `tls`, `no-login`), by files that a test lays beside the
+mails while it runs (`hang`: no answer to any mail; `cut`: the connection ends when a recipient is named), and by how a recipient's
+address begins."""
 
 import asyncio
 import hashlib
@@ -17,6 +21,20 @@ class Keep:
         self.seen = set()
 
     async def handle_RCPT(self, server, session, envelope, address, options):
+        if (self.folder.parent / "cut").exists():
+            server.transport.abort()
+            return "421 gone"
+        if address.startswith("early-cut") and address not in self.seen:
+            self.seen.add(address)
+            server.transport.abort()
+            return "421 gone"
+        if address.startswith("grey") and address not in self.seen:
+            self.seen.add(address)
+            return f"450 4.2.0 <{address}>: Recipient address rejected: Greylisted, come back later"
+        if address.startswith("always-grey"):
+            return f"450 4.2.0 <{address}>: Recipient address rejected: Greylisted, come back later"
+        if address.startswith("denied"):
+            return f"550 5.7.1 <{address}>: Recipient address rejected: refused by a local policy"
         if address.startswith("nobody"):
             return "550 5.1.1 no such user here"
         if address.startswith("full"):
@@ -29,6 +47,8 @@ class Keep:
 
     async def handle_DATA(self, server, session, envelope):
         to = envelope.rcpt_tos[0]
+        if (self.folder.parent / "hang").exists():
+            await asyncio.sleep(3600)
         if to.startswith("policy"):
             return "554 5.7.1 not this"
         if to.startswith("slow") and to not in self.seen:
@@ -59,7 +79,7 @@ class Keep:
 
 
 def main():
-    port, folder, certificate, key, user, password = sys.argv[1:]
+    port, folder, certificate, key, user, password, *manners = sys.argv[1:]
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
 
@@ -70,18 +90,24 @@ def main():
 
     keep = Keep(folder)
 
+    plain, tls = "plain" in manners, "tls" in manners
+
     def protocol():
+        with open(keep.folder.parent / "connections", "a") as connections:
+            connections.write("one more\n")
         return SMTP(
             keep,
             hostname="localhost",
-            tls_context=context,
-            require_starttls=True,
-            auth_required=True,
+            tls_context=None if plain or tls else context,
+            require_starttls=not (plain or tls),
+            auth_required=not plain and "no-login" not in manners,
+            auth_require_tls=not tls,
+            auth_exclude_mechanism=["PLAIN", "LOGIN"] if "no-login" in manners else [],
             authenticator=authenticate,
         )
 
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(loop.create_server(protocol, "127.0.0.1", int(port)))
+    server = loop.run_until_complete(loop.create_server(protocol, "127.0.0.1", int(port), ssl=context if tls else None))
     loop.run_until_complete(server.serve_forever())
 
 

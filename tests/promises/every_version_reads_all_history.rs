@@ -46,7 +46,8 @@ fn a_stored_record_of_every_event_is_read_as_it_was_written() {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
         let bytes = Bytes::from(std::fs::read(&path).unwrap());
         let record = codec::decode(&bytes).unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert_eq!(format!("{}.{}.json", record.name, record.schema), file);
+        // Behind name and schema a word may say what is said in it that others of the kind leave out.
+        assert!(file.starts_with(&format!("{}.{}.", record.name, record.schema)), "{file}");
         assert_eq!(record.bytes, bytes, "{file}: the stored bytes are not touched");
         let stored: Value = serde_json::from_slice(&bytes).unwrap();
         let text = stored["event"].to_string();

@@ -85,7 +85,8 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
             nouns::calendar::show_of(workflow, (country, place.as_ref()), *year, cli.output)
         }
         Command::Workflow(verb) => nouns::workflow::run(verb, cli.output),
-        Command::Config(verb) => nouns::config::run(verb, &config, cli.output),
+        Command::Config(verb) => nouns::config::run(verb, &config, cli.output).await,
+        Command::Mail(verb) => nouns::mail::run(verb, &config, cli.output).await,
         Command::Backup { out } => nouns::backup::backup(&config.ledger.data, out, cli.output),
         Command::Restore { from } => nouns::backup::restore(from, &config.ledger.data, cli.output),
         Command::Doctor => nouns::doctor::run(&config, cli.output),

@@ -4,54 +4,53 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeCommand, NoticeState, Refusal};
-use rondo_domain::participation::Participation;
-use rondo_domain::round::RoundState;
-use rondo_domain::run::Stage;
-use rondo_domain::workflow::{Bundle, Guarded, OWES_TABLES, Trigger, unmet};
+use rondo_domain::notice::{About, Hindrance, Notice, NoticeBrief, NoticeCommand, Refusal};
+use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
-use rondo_domain::{Command, FileHash, PlaceId, Wish};
+use rondo_domain::{Command, FileHash, PersonId, Wish};
 use rondo_eventlog::{Fault, SubmitError, files};
 use rondo_runtime::people::{People, Person};
 
+use crate::addressee;
 use crate::compose::{self, ComposeError, Section};
 use crate::facts::Facts;
 use crate::letter::{self, Letter};
-use crate::outbox::{NOT_IN_REGISTER, NoticeKey, Outbox, Work};
+use crate::outbox::{Held, NOT_IN_REGISTER, NoticeKey, Outbox, Work};
 use crate::texts::Texts;
 use crate::transport::Outcome;
+use crate::unsent;
 use crate::{Parts, ROLE};
+
+/// What is known of an attempt that an end of ours cut off.
+pub(crate) const CUT_OFF: &str = "the program ended while it was being sent";
 
 /// Minutes until the first repetition of a mail that was refused for now; each further one doubles.
 const FIRST_PAUSE: i64 = 10;
 
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: i64 = 240;
+/// The longest pause between two attempts of a mail, in minutes.
+const LONGEST_PAUSE: i64 = 12 * 60;
 
-/// How long a mail waits before it looks again whether the days of its recipient are known.
-const UNKNOWN_DAYS: SignedDuration = SignedDuration::from_hours(24);
-
-/// How long a mail about tables waits for the reading of a file that has come, before it looks again.
-const UNREAD: SignedDuration = SignedDuration::from_hours(1);
+/// The longest pause, in minutes, after which a mail server that was away is asked again.
+const LONGEST_HOLD: i64 = 60;
 
 /// How long mail to somebody who is not in the register waits, before that is recorded once more.
 const UNLISTED: SignedDuration = SignedDuration::from_hours(24);
 
 /// The pause after so many failures in a row.
-fn pause(failures: u32) -> SignedDuration {
-    SignedDuration::from_mins((FIRST_PAUSE << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE))
+fn pause(failures: u32, longest: i64) -> SignedDuration {
+    SignedDuration::from_mins((FIRST_PAUSE << failures.saturating_sub(1).min(10)).min(longest))
 }
 
 /// A notice that is to be sent now.
 #[derive(Clone, Copy)]
-struct Ready<'a> {
-    key: &'a NoticeKey,
-    notice: &'a Notice,
-    brief: &'a NoticeBrief,
+pub(crate) struct Ready<'a> {
+    pub(crate) key: &'a NoticeKey,
+    pub(crate) notice: &'a Notice,
+    pub(crate) brief: &'a NoticeBrief,
 }
 
 /// What is to be recorded of a notice instead of sending it: the step and the command.
-type Instead = (&'static str, NoticeCommand);
+pub(crate) type Instead = (&'static str, NoticeCommand);
 
 /// What an id of a command about a notice is born of: what is done, and the version of its stream on which that was decided; never
 /// what is wished, which may be wished again when something else has happened meanwhile.
@@ -71,8 +70,10 @@ pub(crate) struct Delivery {
 /// What a piece of work came to.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    /// Until when nothing is to be tried, if the server was away.
-    pub(crate) held: Option<Timestamp>,
+    /// Until when nothing is to be tried, and why, if the server was away or left nobody knowing.
+    pub(crate) held: Option<Held>,
+    /// Whether the server answered.
+    pub(crate) answered: bool,
     /// Notices of which something was to be recorded and was not.
     pub(crate) stuck: Vec<NoticeKey>,
 }
@@ -84,20 +85,29 @@ impl Delivery {
 
     /// Does one piece of work to its recorded end.
     pub(crate) async fn carry_out(&self, outbox: &Outbox, work: &Work) -> Result<Done, Fault> {
-        let (Work::Send(keys) | Work::Resolve(keys)) = work;
         let (world, mut done) = (&outbox.world, Done::default());
+        let keys = match work {
+            Work::Probe => return Ok(self.probe(outbox.outages()).await),
+            Work::Send(keys) | Work::Resolve(keys) => keys,
+        };
         let Some(texts) = keys.first().and_then(|key| self.of(world, key)) else {
             return Ok(Done { stuck: keys.clone(), ..done });
         };
         let people = self.people()?;
+        let keys = match work {
+            Work::Send(keys) => outbox.with_those_who_share(keys, &people, self.parts.clock.now()),
+            _ => keys.clone(),
+        };
         let mut ready = Vec::new();
-        for key in keys {
+        for key in &keys {
             let Some(notice) = world.notice(&key.0, &key.1) else { continue };
             let Some(brief) = &notice.brief else { continue };
             let one = Ready { key, notice, brief };
             let instead = match work {
-                Work::Resolve(_) => Some(unresolved(texts, &one)),
-                Work::Send(_) => self.unsent(world, texts, &one).or_else(|| self.unlisted(&people, &one)),
+                Work::Send(_) => {
+                    unsent::instead(world, texts, &one, self.parts.clock.now()).or_else(|| self.unlisted(&people, &one))
+                }
+                _ => Some(unresolved(texts, &one)),
             };
             match instead {
                 Some((step, command)) => {
@@ -105,7 +115,10 @@ impl Delivery {
                         done.stuck.push(key.clone());
                     }
                 }
-                None => ready.push(one),
+                None => match addressee::told_before(world, &people, key, notice) {
+                    Some(message_id) => self.went_with(&one, message_id, &mut done).await?,
+                    None => ready.push(one),
+                },
             }
         }
         if !ready.is_empty() {
@@ -114,72 +127,44 @@ impl Delivery {
         Ok(done)
     }
 
-    fn of(&self, world: &World, key: &NoticeKey) -> Option<&Texts> {
-        self.texts.get(&world.round(&key.0)?.pin.as_ref()?.bundle)
+    /// Tries with a mail to ourselves whether the server says again what becomes of mails, so that none of a round's is lost to it.
+    async fn probe(&self, outages: u32) -> Done {
+        let (mail, now) = (&self.parts.mail, self.parts.clock.now());
+        let to = mail.from.parse::<lettre::message::Mailbox>().map(|from| from.email);
+        let letter =
+            to.map_err(ComposeError::from).and_then(|to| letter::test(mail, self.parts.signer.as_ref(), to, now));
+        let outcome = match letter {
+            Ok(letter) => self.parts.transport.send(&letter).await,
+            Err(error) => {
+                tracing::error!("the way of mail cannot be tried: {}", rondo_runtime::lifecycle::with_sources(&error));
+                Outcome::Accepted
+            }
+        };
+        let until = now + pause(outages + 1, LONGEST_HOLD);
+        let refusal = match outcome {
+            Outcome::Accepted | Outcome::Refused(_) | Outcome::RefusedForNow(_) => {
+                return Done { answered: true, ..Done::default() };
+            }
+            Outcome::Unavailable(refusal) => refusal,
+            Outcome::Unknown(_) => Refusal::of(Hindrance::Doubt, 0, ""),
+        };
+        Done { held: Some(Held { until, refusal }), ..Done::default() }
     }
 
-    /// Why a due notice is not sent now, if it is not: it is no longer true, it comes too late, or nobody is at work.
-    fn unsent(&self, world: &World, texts: &Texts, one: &Ready<'_>) -> Option<Instead> {
-        let Ready { key, notice, brief } = *one;
-        let suppress = |reason: String| Some(("suppress", NoticeCommand::Suppress { reason }));
-        let round = world.round(&key.0)?;
-        if round.state == RoundState::Cancelled {
-            return suppress("the round was cancelled".to_owned());
+    /// Records that a mail which said the same and went to the same address has brought this notice too.
+    async fn went_with(&self, one: &Ready<'_>, message_id: String, done: &mut Done) -> Result<(), Fault> {
+        let (attempt, version) = (one.notice.attempts + 1, one.notice.version);
+        let begun = NoticeCommand::Attempt { attempt, message_id };
+        let is_told = self.record(one.key, &born("attempt", version), begun).await?
+            && self.record(one.key, &born("outcome", version + 1), NoticeCommand::ConfirmSent { attempt }).await?;
+        if !is_told {
+            done.stuck.push(one.key.clone());
         }
-        let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
-        if let Some(reason) = unmet(brief.guards.iter().map(String::as_str), Guarded { round, participation }) {
-            return suppress(reason);
-        }
-        if let Some(task) = &brief.task
-            && let Some((_, Stage::Completed { .. })) =
-                world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrence(&task.occurrence))
-        {
-            return suppress("its task is settled".to_owned());
-        }
-        if let Some(reason) = moved(world, texts, one).or_else(|| told_anew(world, texts, one)) {
-            return suppress(reason);
-        }
-        let now = self.parts.clock.now();
-        let limit =
-            texts.definition.step(&brief.step).and_then(|step| step.time_limit_hours).filter(|_| brief.task.is_none());
-        let late = now.duration_since(brief.due_at).as_hours();
-        if let Some(limit) = limit.filter(|limit| !notice.at_once && late >= i64::from(*limit)) {
-            let waited = match &notice.state {
-                NoticeState::Postponed { reason, .. } => format!(" ({reason})"),
-                _ => String::new(),
-            };
-            return suppress(format!("it could not leave within {limit} hours{waited}, and would come too late"));
-        }
-        if notice.at_once {
-            return None;
-        }
-        let asks_for_tables = brief.guards.iter().any(|guard| guard == OWES_TABLES);
-        if asks_for_tables && participation.is_some_and(Participation::has_unread_file) {
-            let (until, reason) = (now + UNREAD, "a file has come and is not read yet".to_owned());
-            return Some(("postpone", NoticeCommand::Postpone { until, reason }));
-        }
-        let hours = texts.definition.mail_hours?;
-        let home = brief.country.as_ref().filter(|_| brief.role.is_of_country()).unwrap_or(&texts.definition.home);
-        let place = world.network().place(&brief.person, brief.role, brief.country.as_ref());
-        let calendars = texts.calendars_in(round);
-        let Some(calendar) = calendars.at(home, place) else {
-            // A change of the calendar was recorded that cannot be applied; it can be mended.
-            let whose = place.map_or(home.as_str(), PlaceId::as_str);
-            let (until, reason) = (now + UNKNOWN_DAYS, format!("nobody knows the working days of {whose}"));
-            return Some(("postpone", NoticeCommand::Postpone { until, reason }));
-        };
-        match calendar.closed(now, hours) {
-            Ok(None) => None,
-            Ok(Some(closed)) => {
-                let whose = place.map_or(home.as_str(), PlaceId::as_str);
-                let (until, reason) = (closed.until, format!("{} in {whose}", closed.because));
-                Some(("postpone", NoticeCommand::Postpone { until, reason }))
-            }
-            Err(error) => {
-                tracing::error!(notice = %key.1, "nobody knows when people are at work: {error}");
-                suppress(format!("nobody knows when people are at work: {error}"))
-            }
-        }
+        Ok(())
+    }
+
+    fn of(&self, world: &World, key: &NoticeKey) -> Option<&Texts> {
+        self.texts.get(&world.round(&key.0)?.pin.as_ref()?.bundle)
     }
 
     /// The register as it is now.
@@ -203,13 +188,11 @@ impl Delivery {
         person: &Person,
     ) -> Result<Letter, ComposeError> {
         let (now, mail) = (self.parts.clock.now(), &self.parts.mail);
-        let sections: Vec<Section> = ready
-            .iter()
-            .map(|one| Section {
-                kind: one.brief.kind.clone(),
-                facts: Facts::of(world, &one.key.0, one.brief, person, (texts, mail), now),
-            })
-            .collect();
+        let sections = ready.iter().map(|one| {
+            let facts = Facts::of(world, &one.key.0, one.brief, person, (texts, mail), now);
+            (one.brief, facts.to.is_some(), Section { kind: one.brief.kind.clone(), facts })
+        });
+        let sections = addressee::once(sections.collect());
         let draft = compose::draft(texts, &sections, &person.language, letter::domain(mail))?;
         let place = ready[0].brief.country.as_ref().map(rondo_domain::Country::as_str);
         let id = message_id.to_owned();
@@ -238,7 +221,9 @@ impl Delivery {
         done: &mut Done,
     ) -> Result<(), Fault> {
         // Whoever is not in the register was held before.
-        let Some(person) = people.person.get(&ready[0].brief.person) else { return Ok(()) };
+        if ready.iter().any(|one| !people.person.contains_key(&one.brief.person)) {
+            return Ok(());
+        }
         let message_id = self.message_id(ready);
         let mut begun = Vec::new();
         for one in ready {
@@ -252,7 +237,9 @@ impl Delivery {
         }
         // What was taken out of the mail until now has no place in it.
         let Some(lead) = begun.first() else { return Ok(()) };
-        let outcome = match self.letter(world, texts, (&begun, &message_id), person) {
+        let to: Vec<&PersonId> = begun.iter().map(|one| &one.brief.person).collect();
+        let Some(person) = addressee::together(people, &to) else { return Ok(()) };
+        let outcome = match self.letter(world, texts, (&begun, &message_id), &person) {
             Err(error) => {
                 let why = rondo_runtime::lifecycle::with_sources(&error);
                 tracing::error!(notice = %lead.key.1, "the mail cannot be written: {why}");
@@ -260,9 +247,14 @@ impl Delivery {
             }
             Ok(letter) => self.parts.transport.send(&letter).await,
         };
+        let until = self.parts.clock.now() + pause(outages + 1, LONGEST_HOLD);
+        match &outcome {
+            Outcome::Unavailable(refusal) => done.held = Some(Held { until, refusal: refusal.clone() }),
+            Outcome::Unknown(_) => done.held = Some(Held { until, refusal: Refusal::of(Hindrance::Doubt, 0, "") }),
+            _ => done.answered = true,
+        }
         for one in &begun {
-            let (command, until) = self.outcome(texts, one, &outcome, outages);
-            done.held = done.held.max(until);
+            let command = self.outcome(texts, one, &outcome, until);
             // The attempt is one event more.
             if !self.record(one.key, &born("outcome", one.notice.version + 1), command).await? {
                 done.stuck.push(one.key.clone());
@@ -271,32 +263,35 @@ impl Delivery {
         Ok(())
     }
 
-    /// What is recorded of an outcome, and until when nothing is tried if the server is away.
-    fn outcome(
-        &self,
-        texts: &Texts,
-        one: &Ready<'_>,
-        outcome: &Outcome,
-        outages: u32,
-    ) -> (NoticeCommand, Option<Timestamp>) {
+    /// What is recorded of an outcome; a server that is away is asked again at that instant.
+    fn outcome(&self, texts: &Texts, one: &Ready<'_>, outcome: &Outcome, held_until: Timestamp) -> NoticeCommand {
         let (attempt, notice) = (one.notice.attempts + 1, one.notice);
         let retries = texts.definition.step(&one.brief.step).map_or(texts.definition.retries, |step| step.retries);
-        let now = self.parts.clock.now();
-        let command = match outcome.clone() {
-            Outcome::Accepted => NoticeCommand::ConfirmSent { attempt },
-            Outcome::RefusedForNow(refusal) if notice.refusals < retries => {
-                NoticeCommand::Defer { attempt, refusal, until: now + pause(notice.refusals + 1) }
+        let until = self.parts.clock.now() + pause(notice.refusals + 1, LONGEST_PAUSE);
+        let goes_on = notice.refusals < retries || until <= unsent::of_use_until(texts, notice, one.brief);
+        match outcome.clone() {
+            Outcome::Accepted => {
+                tracing::info!(notice = %one.key.1, "a mail was sent");
+                NoticeCommand::ConfirmSent { attempt }
+            }
+            Outcome::RefusedForNow(refusal) if goes_on => {
+                tracing::info!(notice = %one.key.1, code = refusal.code, "a mail is tried again: {}", refusal.told());
+                NoticeCommand::Defer { attempt, refusal, until }
             }
             // Nothing was offered yet: the mail waits as long as the server is away, and says so.
             Outcome::Unavailable(refusal) => {
-                tracing::error!(notice = %one.key.1, code = refusal.code, "mail cannot leave: {}", refusal.class);
-                let until = now + pause(outages + 1);
-                return (NoticeCommand::Defer { attempt, refusal, until }, Some(until));
+                tracing::error!(notice = %one.key.1, code = refusal.code, "mail cannot leave: {}", refusal.told());
+                NoticeCommand::Defer { attempt, refusal, until: held_until }
             }
-            Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => NoticeCommand::Refuse { attempt, refusal },
-            Outcome::Unknown(reason) => NoticeCommand::MarkUnknown { attempt, reason, resend: false },
-        };
-        (command, None)
+            Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => {
+                tracing::warn!(notice = %one.key.1, code = refusal.code, "a mail does not leave: {}", refusal.told());
+                NoticeCommand::Refuse { attempt, refusal }
+            }
+            Outcome::Unknown(reason) => {
+                tracing::error!(notice = %one.key.1, "nobody knows whether a mail was taken: {reason}");
+                NoticeCommand::MarkUnknown { attempt, reason, resend: false }
+            }
+        }
     }
 
     /// Reads the definitions of rounds that are not read yet.
@@ -360,28 +355,10 @@ impl Delivery {
     }
 }
 
-/// That the deadline was moved since a mail was raised, and that its step comes again, if so: what it says is not true any more.
-fn moved(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
-    let Trigger::Milestone { milestone, .. } = &texts.definition.step(&one.brief.step)?.trigger else { return None };
-    let run = world.run(&one.key.0, one.brief.country.as_ref())?;
-    let (newest, due, _) = run.newest(&one.brief.step, milestone.as_str())?;
-    let day = due.local.strftime("%a %-d %b %Y %H:%M");
-    (newest.times() > 0 && due.at > one.brief.due_at)
-        .then(|| format!("the deadline was moved, and it comes again on {day}"))
-}
-
-/// That the deadline was moved once more since a mail told of it, if so: the newer one tells what holds.
-fn told_anew(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
-    let Trigger::Event { event, .. } = &texts.definition.step(&one.brief.step)?.trigger else { return None };
-    let run = world.run(&one.key.0, one.brief.country.as_ref()).filter(|_| event == "deadline-extended")?;
-    let newer = run.of_step(&one.brief.step).any(|(_, due, _)| due.at > one.brief.due_at);
-    newer.then(|| "the deadline was moved once more, and a newer mail tells of it".to_owned())
-}
-
 /// What is recorded of an attempt that was cut off: the workflow says whether it is held for a person or sent once more.
 fn unresolved(texts: &Texts, one: &Ready<'_>) -> Instead {
     let (attempt, resend) = (one.notice.attempts, texts.definition.resend_after_crash);
-    let reason = "the program ended while it was being sent".to_owned();
+    let reason = CUT_OFF.to_owned();
     ("outcome", NoticeCommand::MarkUnknown { attempt, reason, resend })
 }
 

@@ -1,6 +1,7 @@
 //! A letter: a draft as the message that leaves, with the headers by which machines know it.
 
 use jiff::Timestamp;
+use lettre::Address;
 use lettre::address::Envelope;
 use lettre::message::dkim::{DkimCanonicalization, DkimCanonicalizationType, DkimConfig};
 use lettre::message::header::{self, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
@@ -21,6 +22,8 @@ pub struct Letter {
     pub name: String,
     /// The message.
     pub message: lettre::Message,
+    /// Whether it brings nothing, and only tries the way.
+    pub is_test: bool,
 }
 
 /// The headers that a signature covers (RFC 6376, section 5.4): those that say from whom, to whom, what, and what to do with it.
@@ -90,7 +93,35 @@ pub(crate) fn letter(
     if let Some(signer) = signer {
         message.sign(&signature(signer)?);
     }
-    Ok(Letter { name: format!("{}.{}", key.0, key.1), message })
+    Ok(Letter { name: format!("{}.{}", key.0, key.1), message, is_test: false })
+}
+
+/// A mail that says that it is a test of how mail leaves.
+pub(crate) fn test(
+    mail: &MailSection,
+    signer: Option<&Signer>,
+    to: Address,
+    now: Timestamp,
+) -> Result<Letter, ComposeError> {
+    let from: Mailbox = mail.from.parse()?;
+    let back = mail.bounces.as_deref().map(str::parse).transpose()?.unwrap_or_else(|| from.email.clone());
+    let name = format!("test.{}", now.as_millisecond());
+    let body = "This is a test of how mail leaves. Nothing needs to be done.\r\n".to_owned();
+    let mut message = lettre::Message::builder()
+        .envelope(Envelope::new(Some(back), vec![to.clone()])?)
+        .from(from)
+        .reply_to(mail.reply_to.parse()?)
+        .to(Mailbox::new(None, to))
+        .message_id(Some(format!("<{name}@{}>", domain(mail))))
+        .date(now.into())
+        .subject("Test: does mail leave?")
+        .header(AutoSubmitted)
+        .header(ContentType::TEXT_PLAIN)
+        .body(body)?;
+    if let Some(signer) = signer {
+        message.sign(&signature(signer)?);
+    }
+    Ok(Letter { name, message, is_test: true })
 }
 
 /// The parts of a message: text and the same in HTML, then the calendar entry.

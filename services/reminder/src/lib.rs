@@ -3,6 +3,8 @@
 //! It knows the outbox: notices that are due and have no outcome yet.
 //! It must never send what is no longer true, nor send again what may have arrived without a stated rule.
 
+mod addressee;
+mod alarms;
 mod bounds;
 pub mod check;
 mod compose;
@@ -21,12 +23,12 @@ mod standing;
 mod texts;
 pub mod transport;
 mod unclear;
+mod unsent;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rondo_domain::PersonId;
 use rondo_eventlog::{Fault, Ledger};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::{Clock, JumpGuard};
@@ -122,47 +124,19 @@ impl Reminder {
         }
         let now = delivery.parts.clock.now();
         let Some(work) = outbox.next(now) else {
-            tell(outbox, inbox.as_ref(), &*delivery.parts.progress);
+            delivery.parts.transport.rest().await;
+            alarms::tell(outbox, inbox.as_ref(), &*delivery.parts.progress);
             return Ok(Some(Idle { position: subscription.position(), next: outbox.next_due(now) }));
         };
         let done = delivery.carry_out(outbox, &work).await?;
         match done.held {
-            Some(until) => outbox.hold(until),
-            None => outbox.resume(),
+            Some(held) => outbox.hold(held),
+            None if done.answered => outbox.resume(),
+            None => {}
         }
         outbox.leave_alone(done.stuck, now);
         Ok(None)
     }
-}
-
-/// Raises the alarms that mail gives cause for, and ends those that are over.
-fn tell(outbox: &Outbox, inbox: Option<&Inbox>, progress: &dyn Progress) {
-    let stuck = match outbox.left_alone() {
-        0 => None,
-        1 => Some(
-            "What became of a mail is not recorded; it is left alone for an hour, and the log says why.".to_owned(),
-        ),
-        many => Some(format!(
-            "What became of {many} mails is not recorded; they are left alone for an hour, and the log says why."
-        )),
-    };
-    progress.alarm(ROLE, AlarmCode::NoProgress, stuck.as_deref());
-    let homeless = match outbox.without_texts() {
-        0 => None,
-        1 => Some("A mail waits, because its round or its workflow cannot be read.".to_owned()),
-        many => Some(format!("{many} mails wait, because their round or its workflow cannot be read.")),
-    };
-    progress.alarm(ROLE, AlarmCode::RoundUnreadable, homeless.as_deref());
-    progress.alarm(ROLE, AlarmCode::ReturnedUnclear, inbox.and_then(Inbox::alarm).as_deref());
-    let unlisted = outbox.unlisted();
-    let waits = (!unlisted.is_empty()).then(|| {
-        let people: Vec<&str> = unlisted.into_iter().take(5).map(PersonId::as_str).collect();
-        format!(
-            "Mail waits for people who are not in the register: {}. Name them with `rondo person add`.",
-            people.join(", ")
-        )
-    });
-    progress.alarm(ROLE, AlarmCode::RegisterIncomplete, waits.as_deref());
 }
 
 /// Sends what is due until asked to stop.

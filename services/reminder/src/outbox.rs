@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::event::Event;
-use rondo_domain::notice::{Notice, NoticeState};
+use rondo_domain::notice::{Notice, NoticeEvent, NoticeState, Refusal};
 use rondo_domain::world::World;
 use rondo_domain::{FileHash, NoticeId, PersonId, RoundId};
 use rondo_eventlog::Record;
 use rondo_runtime::people::People;
+
+use crate::addressee;
+use crate::delivery::CUT_OFF;
+use crate::unsent::NO_CALENDAR;
 
 /// A notice, by its round and id.
 pub(crate) type NoticeKey = (RoundId, NoticeId);
@@ -29,6 +33,17 @@ pub(crate) enum Work {
     Send(Vec<NoticeKey>),
     /// An attempt was cut off by a crash of ours.
     Resolve(Vec<NoticeKey>),
+    /// Try whether the server says again what becomes of mails, before the next one is handed to it.
+    Probe,
+}
+
+/// Why nothing is tried for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Until when.
+    pub(crate) until: Timestamp,
+    /// What stands in the way.
+    pub(crate) refusal: Refusal,
 }
 
 /// A notice that is still to be sent.
@@ -41,6 +56,8 @@ struct Waiting {
     /// Whether it waits for its recipient to be in the register of people.
     is_unlisted: bool,
     person: PersonId,
+    /// Whether it waits for a calendar that says when its recipient is at work.
+    for_calendar: bool,
 }
 
 /// A notice of which something was to be recorded and was not: doing the same again would do nothing again.
@@ -58,8 +75,10 @@ pub(crate) struct Outbox {
     stuck: BTreeMap<NoticeKey, Stuck>,
     /// For how long mail of a definition is gathered.
     gathering: BTreeMap<FileHash, SignedDuration>,
-    /// Until when nothing is tried, because the mail server is away or does not take us.
-    held_until: Option<Timestamp>,
+    /// Why nothing is tried, or was not when it was tried last.
+    held: Option<Held>,
+    /// Whether the last that was heard of the server is that nobody knows what became of a mail.
+    in_doubt: bool,
     /// How often in a row the server was away.
     outages: u32,
     /// Who was in the register of people when it was read last.
@@ -74,7 +93,8 @@ impl Default for Outbox {
             cut_off: BTreeSet::new(),
             stuck: BTreeMap::new(),
             gathering: BTreeMap::new(),
-            held_until: None,
+            held: None,
+            in_doubt: false,
             outages: 0,
             listed: BTreeSet::new(),
         }
@@ -85,8 +105,12 @@ impl Outbox {
     /// Takes in a record.
     pub(crate) fn take(&mut self, record: &Record) {
         self.world.apply(&record.stream, &record.event, &record.stamp());
-        if !matches!(record.event, Event::Notice(_)) {
-            return;
+        match &record.event {
+            Event::Notice(NoticeEvent::NoticeUnknown { reason, .. }) => self.in_doubt |= reason != CUT_OFF,
+            Event::Notice(NoticeEvent::NoticeSent { .. }) => self.in_doubt = false,
+            Event::Notice(_) => {}
+            Event::Round(_) => return self.look_again(record),
+            _ => return,
         }
         let id = record.stream.part(1).and_then(|part| part.parse::<NoticeId>().ok());
         let (Some(round), Some(id)) = (record.stream.round_id(), id) else { return };
@@ -102,6 +126,15 @@ impl Outbox {
             None => {
                 self.waiting.remove(&key);
             }
+        }
+    }
+
+    /// A round has changed, and perhaps its calendar: what waits for one is looked at.
+    fn look_again(&mut self, record: &Record) {
+        let round = record.stream.round_id();
+        let waiting = self.waiting.iter_mut().filter(|(key, _)| Some(&key.0) == round.as_ref());
+        for (_, waiting) in waiting.filter(|(_, waiting)| waiting.for_calendar) {
+            waiting.from = waiting.from.min(record.recorded_at);
         }
     }
 
@@ -126,9 +159,9 @@ impl Outbox {
         self.gathering.insert(hash, SignedDuration::from_mins(i64::from(minutes)));
     }
 
-    /// Tries nothing before this instant: what one mail found out about the server holds for all of them.
-    pub(crate) fn hold(&mut self, until: Timestamp) {
-        self.held_until = Some(until);
+    /// Tries nothing before an instant: what one mail found out about the server holds for all of them.
+    pub(crate) fn hold(&mut self, held: Held) {
+        self.held = Some(held);
         self.outages += 1;
     }
 
@@ -150,8 +183,15 @@ impl Outbox {
 
     /// The server answered.
     pub(crate) fn resume(&mut self) {
-        self.held_until = None;
-        self.outages = 0;
+        if self.held.take().is_some() {
+            tracing::info!("mail leaves again");
+        }
+        (self.outages, self.in_doubt) = (0, false);
+    }
+
+    /// Why nothing is tried, or was not when it was tried last.
+    pub(crate) fn held(&self) -> Option<&Held> {
+        self.held.as_ref()
     }
 
     /// How often in a row the server was away.
@@ -170,6 +210,11 @@ impl Outbox {
     /// How many notices are left alone.
     pub(crate) fn left_alone(&self) -> usize {
         self.stuck.len()
+    }
+
+    /// How many notices wait for a calendar.
+    pub(crate) fn without_calendar(&self) -> usize {
+        self.waiting.values().filter(|waiting| waiting.for_calendar).count()
     }
 
     /// How many notices wait although nobody knows what their round is, or by which texts it goes.
@@ -218,25 +263,51 @@ impl Outbox {
 
     /// What is to be done next.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Work> {
-        if self.held_until.is_some_and(|until| until > now) {
+        if self.held.as_ref().is_some_and(|held| held.until > now) {
             return None;
         }
         if let Some(key) = self.cut_off.iter().find(|key| self.resolves(key).is_some_and(|from| from <= now)) {
             return Some(Work::Resolve(self.of_one_mail(key)));
         }
-        let is_due = |key: &NoticeKey, waiting: &Waiting| self.leaves(key, waiting).is_some_and(|from| from <= now);
-        let (first, waiting) = self.waiting.iter().find(|(key, waiting)| is_due(key, waiting))?;
+        // Whoever has waited longest goes first, so that none that is deferred again and again keeps others from leaving.
+        let due = self.waiting.iter().filter_map(|(key, waiting)| Some((self.leaves(key, waiting)?, key, waiting)));
+        let (_, first, waiting) = due.filter(|(from, ..)| *from <= now).min_by_key(|(from, key, _)| (*from, *key))?;
+        if self.in_doubt {
+            return Some(Work::Probe);
+        }
         if self.gathered_for(&first.0) == SignedDuration::ZERO {
             return Some(Work::Send(vec![first.clone()]));
         }
-        let together = self
-            .waiting
-            .iter()
-            .filter(|(key, other)| key.0 == first.0 && other.person == waiting.person && is_due(key, other));
+        Some(Work::Send(self.together(first, now, |other| other == &waiting.person)))
+    }
+
+    /// The notices of a round that are due now to some people, in the order of their times, so many as go in one mail.
+    fn together(&self, first: &NoticeKey, now: Timestamp, to: impl Fn(&PersonId) -> bool) -> Vec<NoticeKey> {
+        let is_due = |key: &NoticeKey, waiting: &Waiting| self.leaves(key, waiting).is_some_and(|from| from <= now);
+        let together =
+            self.waiting.iter().filter(|(key, other)| key.0 == first.0 && to(&other.person) && is_due(key, other));
         let mut together: Vec<(Option<Timestamp>, &NoticeKey)> =
             together.map(|(key, _)| (self.due(key), key)).collect();
         together.sort();
-        Some(Work::Send(together.into_iter().take(MAX_GATHERED).map(|(_, key)| key.clone()).collect()))
+        together.into_iter().take(MAX_GATHERED).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// These notices, and those that are due to whoever shares the address of their recipient: all, where the round gathers mail, and
+    /// otherwise those that say the same.
+    pub(crate) fn with_those_who_share(&self, keys: &[NoticeKey], people: &People, now: Timestamp) -> Vec<NoticeKey> {
+        let brief = |key: &NoticeKey| self.world.notice(&key.0, &key.1)?.brief.as_ref();
+        let Some((first, lead)) = keys.first().and_then(|first| Some((first, brief(first)?))) else {
+            return keys.to_vec();
+        };
+        let all = self.together(first, now, |other| addressee::share(people, &lead.person, other));
+        let gathers = self.gathered_for(&first.0) != SignedDuration::ZERO;
+        let fits = |key: &NoticeKey| {
+            keys.contains(key) || gathers || brief(key).is_some_and(|other| addressee::same(lead, other))
+        };
+        let mut chosen: Vec<NoticeKey> = all.into_iter().filter(fits).collect();
+        // The one for whose sake it leaves is among them, however many there are.
+        chosen.extend(keys.iter().filter(|key| !chosen.contains(key)).cloned().collect::<Vec<_>>());
+        chosen
     }
 
     fn due(&self, key: &NoticeKey) -> Option<Timestamp> {
@@ -254,17 +325,20 @@ impl Outbox {
     pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let waiting = self.waiting.iter().filter_map(|(key, waiting)| self.leaves(key, waiting));
         let next = waiting.chain(self.cut_off.iter().filter_map(|key| self.resolves(key))).min()?;
-        Some(next.max(self.held_until.filter(|until| *until > now).unwrap_or(Timestamp::MIN)))
+        let held = self.held.as_ref().map(|held| held.until).filter(|until| *until > now);
+        Some(next.max(held.unwrap_or(Timestamp::MIN)))
     }
 }
 
 /// Whether and from when on a notice is still to be sent.
 fn waits(notice: &Notice) -> Option<Waiting> {
+    let for_calendar =
+        matches!(&notice.state, NoticeState::Postponed { reason, .. } if reason.starts_with(NO_CALENDAR));
     let (from, gathers) = match &notice.state {
         NoticeState::Due => (notice.raised_at?, !notice.at_once),
         NoticeState::Postponed { until, .. } | NoticeState::Deferred { until } => (*until, false),
         _ => return None,
     };
     let is_unlisted = matches!(&notice.state, NoticeState::Postponed { reason, .. } if reason == NOT_IN_REGISTER);
-    Some(Waiting { from, gathers, is_unlisted, person: notice.brief.as_ref()?.person.clone() })
+    Some(Waiting { from, gathers, is_unlisted, person: notice.brief.as_ref()?.person.clone(), for_calendar })
 }

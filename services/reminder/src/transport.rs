@@ -1,17 +1,18 @@
-//! How mail leaves: a mail server over STARTTLS, or a folder of files.
+//! How mail leaves: by a mail server, or as a folder of files.
+
+mod reply;
+mod smtp;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use lettre::message::dkim::{DkimSigningAlgorithm, DkimSigningKey, DkimSigningKeyError};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use rondo_domain::notice::{About, Refusal};
+use rondo_domain::notice::{Hindrance, Refusal};
 use rondo_runtime::config::{Config, ConfigError, MailSection, MailTransport, read_secret};
 
-use crate::letter::Letter;
+use crate::letter::{self, Letter};
+use smtp::Smtp;
 
 /// What became of a sending.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub enum Outcome {
 pub trait Transport: Send + Sync {
     /// Sends one mail.
     async fn send(&self, letter: &Letter) -> Outcome;
+
+    /// Nothing is to be sent for a while: what is kept open for the next mail is closed.
+    async fn rest(&self) {}
 }
 
 /// By which key and name outgoing mail is signed (DKIM, RFC 6376).
@@ -103,6 +107,33 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
     }
 }
 
+/// Greets the mail server and signs in, as far as the configuration names one; nothing is sent.
+///
+/// # Errors
+/// [`ConfigError::Value`] says what stood in the way, in words.
+pub async fn greet(config: &Config) -> Result<(), ConfigError> {
+    match config.mail.transport {
+        MailTransport::Folder => Ok(()),
+        MailTransport::Smtp => Smtp::new(config)?.greet().await.map_err(|e| ConfigError::Value(e.told())),
+    }
+}
+
+/// Sends a mail that says that it is a test, and tells what became of it.
+///
+/// # Errors
+/// When the configuration cannot be used, or the mail cannot be written.
+pub async fn test(config: &Config, to: &str, now: Timestamp) -> Result<Outcome, ConfigError> {
+    check(config)?;
+    let to = to.parse().map_err(|e| ConfigError::Value(format!("`{to}` is not a mail address: {e}")))?;
+    let signer = Signer::from_config(&config.mail)?;
+    let letter = letter::test(&config.mail, signer.as_ref(), to, now)
+        .map_err(|e| ConfigError::Value(format!("the mail cannot be written: {e}")))?;
+    let transport = from_config(config)?;
+    let outcome = transport.send(&letter).await;
+    transport.rest().await;
+    Ok(outcome)
+}
+
 /// A folder of .eml files: a mail sent again replaces itself.
 #[derive(Debug)]
 pub struct Folder {
@@ -120,110 +151,7 @@ impl Transport for Folder {
         };
         match write.await {
             Ok(()) => Outcome::Accepted,
-            Err(error) => {
-                Outcome::Unavailable(Refusal::new(About::Server, 0, &format!("the mail folder: {}", error.kind())))
-            }
+            Err(error) => Outcome::Unavailable(Refusal::of(Hindrance::Folder, 0, &error.kind().to_string())),
         }
-    }
-}
-
-/// A mail server.
-pub struct Smtp {
-    relay: AsyncSmtpTransport<Tokio1Executor>,
-    timeout: Duration,
-}
-
-impl Smtp {
-    fn new(config: &Config) -> Result<Self, ConfigError> {
-        let mail = &config.mail;
-        let value =
-            |e: lettre::transport::smtp::Error| ConfigError::Value(format!("the mail server {}: {e}", mail.host));
-        let timeout = Duration::from_secs(mail.timeout_seconds.clamp(1, 600));
-        let mut tls = TlsParameters::builder(mail.host.clone());
-        if let Some(path) = &mail.ca_file {
-            let pem = std::fs::read(path).map_err(|source| ConfigError::Io { path: path.clone(), source })?;
-            tls = tls.add_root_certificate(Certificate::from_pem(&pem).map_err(value)?);
-        }
-        let mut relay =
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&mail.host).port(mail.port).timeout(Some(timeout));
-        if let Some(user) = &mail.user {
-            let path = mail.password_file.as_ref().ok_or_else(|| {
-                ConfigError::Value(
-                    "mail.user is set, so mail.password-file is needed: a file that holds the password".to_owned(),
-                )
-            })?;
-            relay = relay
-                .tls(Tls::Required(tls.build().map_err(value)?))
-                .credentials(Credentials::new(user.clone(), read_secret(path)?));
-        } else {
-            relay = relay.tls(Tls::Opportunistic(tls.build().map_err(value)?));
-        }
-        Ok(Self { relay: relay.build(), timeout })
-    }
-}
-
-#[async_trait]
-impl Transport for Smtp {
-    async fn send(&self, letter: &Letter) -> Outcome {
-        // A server that cannot be greeted has certainly taken nothing; only from here on can an answer be lost.
-        match tokio::time::timeout(self.timeout, self.relay.test_connection()).await {
-            Ok(Ok(true)) => {}
-            Ok(Err(error)) if error.is_permanent() => return unavailable(&error, "the server refuses us"),
-            Ok(Err(error)) => return unavailable(&error, "the server cannot be greeted"),
-            Ok(Ok(false)) | Err(_) => {
-                return Outcome::Unavailable(Refusal::new(About::Server, 0, "the server cannot be reached"));
-            }
-        }
-        match tokio::time::timeout(self.timeout, self.relay.send(letter.message.clone())).await {
-            Ok(Ok(_)) => Outcome::Accepted,
-            Ok(Err(error)) if error.is_permanent() => Outcome::Refused(refusal(&error, "refused for good")),
-            Ok(Err(error)) if error.is_transient() => Outcome::RefusedForNow(refusal(&error, "refused for now")),
-            Ok(Err(_)) => Outcome::Unknown("the connection broke while the mail was handed over".to_owned()),
-            Err(_) => Outcome::Unknown("the server did not answer in time while the mail was handed over".to_owned()),
-        }
-    }
-}
-
-fn code(error: &lettre::transport::smtp::Error) -> u16 {
-    error.status().map_or(0, u16::from)
-}
-
-/// The greeting and the login say nothing about a recipient, whatever their reply code.
-fn unavailable(error: &lettre::transport::smtp::Error, class: &str) -> Outcome {
-    Outcome::Unavailable(Refusal::new(About::Server, code(error), class))
-}
-
-fn refusal(error: &lettre::transport::smtp::Error, class: &str) -> Refusal {
-    Refusal::new(about(code(error), &error.to_string()), code(error), class)
-}
-
-/// What a reply is about. Its enhanced status code tells (RFC 3463: class 5, subject 1 is the address, 2 the mailbox);
-/// without one, 550, 551 and 553 speak of the mailbox (RFC 5321, section 4.2.3).
-fn about(code: u16, text: &str) -> About {
-    let enhanced = text.split([' ', ':', '-', '(', ')']).find_map(|word| {
-        let mut parts = word.split('.');
-        let (class, subject, detail) = (parts.next()?, parts.next()?, parts.next()?);
-        let number = |part: &str| part.parse::<u16>().is_ok();
-        (class == "5" && number(subject) && number(detail) && parts.next().is_none()).then_some(subject)
-    });
-    match enhanced {
-        Some("1" | "2") => About::Recipient,
-        Some(_) => About::Mail,
-        None if matches!(code, 550 | 551 | 553) => About::Recipient,
-        None => About::Mail,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_policy_is_not_a_mailbox() {
-        assert_eq!(about(550, "permanent error (550): 5.1.1 no such user here"), About::Recipient);
-        assert_eq!(about(550, "permanent error (550): 5.7.1 relaying denied"), About::Mail);
-        assert_eq!(about(550, "permanent error (550): no such user"), About::Recipient);
-        assert_eq!(about(552, "permanent error (552): 5.2.2 mailbox full"), About::Recipient);
-        assert_eq!(about(554, "permanent error (554): refused"), About::Mail);
     }
 }

@@ -74,6 +74,19 @@ pub enum MailTransport {
     Smtp,
 }
 
+/// How what is said to the mail server is kept from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailSecurity {
+    /// TLS from the second word on, required (RFC 3207); usually at port 587.
+    #[default]
+    Starttls,
+    /// TLS from the first byte on (RFC 8314); usually at port 465.
+    Tls,
+    /// Not at all: for a relay on this machine or in its network, to which nobody signs in.
+    None,
+}
+
 /// Outgoing mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -86,7 +99,9 @@ pub struct MailSection {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// The user name, with which STARTTLS is always required.
+    /// How the connection is kept from others; never with a user name and without TLS.
+    pub security: MailSecurity,
+    /// The user name.
     pub user: Option<String>,
     /// A file that holds the password and nothing else.
     pub password_file: Option<PathBuf>,
@@ -137,6 +152,7 @@ impl Default for MailSection {
             folder: PathBuf::from("mail"),
             host: "127.0.0.1".to_owned(),
             port: 587,
+            security: MailSecurity::Starttls,
             user: None,
             password_file: None,
             ca_file: None,

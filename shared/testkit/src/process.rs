@@ -138,16 +138,24 @@ impl MailServer {
 
     /// Starts one in a folder, on this port.
     pub fn start_at(folder: &Path, port: u16) -> Self {
+        Self::start_with(folder, port, "localhost", &[])
+    }
+
+    /// Starts one in a folder, on this port, whose certificate is for this name, and which behaves so: `plain` without any TLS, `tls`
+    /// with it from the first byte on, `no-login` without a way to sign in.
+    pub fn start_with(folder: &Path, port: u16, name: &str, manners: &[&str]) -> Self {
         let mails = folder.join("mails");
         std::fs::create_dir_all(&mails).expect("the folder can be made");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("mail_server.py");
         let python = tools().join("python/bin/python3");
         assert!(python.exists(), "{} is missing; run tests/run, which makes it", python.display());
         let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+        let here = if name == "localhost" { ",IP:127.0.0.1" } else { "" };
         let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj"])
+            .arg(format!("/CN={name}"))
             .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-            .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout"])
+            .args(["-addext", &format!("subjectAltName=DNS:{name}{here}"), "-keyout"])
             .arg(&key)
             .arg("-out")
             .arg(&certificate)
@@ -162,9 +170,23 @@ impl MailServer {
                 .arg(port.to_string())
                 .args([&mails, &certificate, &key])
                 .args([Self::USER, Self::PASSWORD])
+                .args(manners)
                 .stderr(Stdio::null()),
         );
         await_port("aiosmtpd", port);
         Self { process, port, mails, certificate }
+    }
+
+    /// How many connections were made to it, without the one by which its start was noticed.
+    pub fn connections(&self) -> usize {
+        let told = std::fs::read_to_string(self.mails.with_file_name("connections")).unwrap_or_default();
+        told.lines().count().saturating_sub(1)
+    }
+
+    /// Lets it begin or end to behave so from now on: `hang` or `cut`.
+    pub fn behaves(&self, how: &str, so: bool) {
+        let file = self.mails.with_file_name(how);
+        let done = if so { std::fs::write(&file, "") } else { std::fs::remove_file(&file) };
+        done.expect("the folder of the server can be written");
     }
 }

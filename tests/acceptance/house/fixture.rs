@@ -17,6 +17,7 @@ use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, Country, FileHash, PersonId, Reason, Rejection, Role, RoundId, Wish};
 use rondo_eventlog::{Accepted, Ledger, SubmitError, files, ledger};
 use rondo_ledger::LedgerConfig;
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::config::{Config, MailSection, MailTransport};
@@ -189,6 +190,11 @@ impl House {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         panic!("the roles did not come to rest: {:?}", self.board.places());
+    }
+
+    /// What an operator has to look at.
+    pub fn alarms(&self) -> std::collections::BTreeMap<AlarmCode, String> {
+        self.board.alarms().into_iter().map(|alarm| (alarm.code, alarm.says)).collect()
     }
 
     /// Moves the clock from one due thing to the next.

@@ -46,7 +46,7 @@ fn all_wait(states: &[NoticeState]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_away_is_waited_for() {
     let house = House::with_mail(smtp(free_port())).await;
-    for time in [INVITED, "2025-09-15T12:00:00Z"] {
+    for time in [INVITED, "2025-09-15T08:00:00Z"] {
         house.move_to(time).await;
         all_wait(&invitations(&house).await);
         assert!(house.participation().await.bounced.is_empty(), "the contacts are not to blame");
@@ -123,7 +123,7 @@ async fn each_answer_of_a_server_leads_to_a_state_of_its_own() {
         assert_eq!((state, attempts), (S::Sent, 2), "{user}");
         house.close().await;
     }
-    for (user, asks_for_contact) in [("policy", false), ("full", true)] {
+    for (user, asks_for_contact) in [("policy", false), ("full", false), ("nobody", true)] {
         let (state, attempts, house, ..) = outcome(user).await;
         assert!(matches!(state, S::Refused { .. }) && attempts == 1, "{user}: {state:?}");
         assert_eq!(!house.participation().await.bounced.is_empty(), asks_for_contact, "{user}");

@@ -5,6 +5,7 @@ mod copies;
 mod fixture;
 mod hostile_files;
 mod installation;
+mod mail_faults;
 mod mail_server;
 mod people_and_days;
 mod releases;

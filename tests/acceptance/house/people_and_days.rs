@@ -154,7 +154,7 @@ async fn an_institution_in_a_state_that_rests_otherwise_is_written_to_on_its_own
     });
     let (until, reason) = postponed.expect("nobody is there on a Friday");
     assert_eq!(until, at("2025-10-12T00:30:00Z"));
-    assert_eq!(reason, "Fri 10 Oct is Friday, a rest day in MY-03");
+    assert_eq!(reason, "Fri 10 Oct is Friday, a rest day in Kelantan");
     let sent = events.iter().find(|record| matches!(record.event, Event::Notice(NoticeEvent::NoticeSent { .. })));
     assert_eq!(sent.map(|record| record.recorded_at), Some(at("2025-10-12T00:30:00Z")), "Sunday at half past eight");
     // The institution changes its name; the old one is kept with its time.

@@ -135,6 +135,9 @@ pub(crate) enum Command {
     /// Workflow definitions.
     #[command(subcommand)]
     Workflow(WorkflowVerb),
+    /// How mail leaves.
+    #[command(subcommand)]
+    Mail(MailVerb),
     /// The configuration page.
     #[command(subcommand)]
     Config(ConfigVerb),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use rondo_domain::{Country, InstitutionId, NoticeId, PersonId, Role, RoundId};
 
@@ -21,6 +21,30 @@ pub(crate) struct Scope {
     /// Those to a person.
     #[arg(long)]
     pub(crate) to: Option<PersonId>,
+}
+
+/// How a mail stands that can be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Standing {
+    /// Nobody knows whether it was taken.
+    Unknown,
+    /// It was refused for good.
+    Refused,
+    /// It was not sent, because it was no longer true.
+    Suppressed,
+    /// It waits for the hour or another attempt.
+    Waiting,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailVerb {
+    /// Send a mail that says that it is a test, by the way that all mail takes, and say what became of it. Nothing is recorded.
+    #[command(after_help = "Example: rondo mail test --to you@example.org --config rondo.toml")]
+    Test {
+        /// To this address.
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,12 +111,22 @@ pub(crate) enum ReminderVerb {
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
-    /// Send a mail now: what waits for the hour or is paused, and what is held as unknown or refused.
+    /// Send mails now: what waits for the hour or is paused, and what is held as unknown or refused. They are named, or all that
+    /// stand so are meant.
+    #[command(
+        after_help = "Example: rondo reminder send-now ilms-asean-2025 --all unknown --reason 'the relay hung on Monday'"
+    )]
     SendNow {
         /// The round.
         round: RoundId,
-        /// The mail, as `reminder list` names it.
-        notice: NoticeId,
+        /// The mails, as `reminder list` names them.
+        #[arg(required_unless_present = "all", conflicts_with_all = ["all", "country", "kind", "to"])]
+        notices: Vec<NoticeId>,
+        /// All mails that stand so.
+        #[arg(long, value_enum)]
+        all: Option<Standing>,
+        #[command(flatten)]
+        scope: Scope,
         /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,

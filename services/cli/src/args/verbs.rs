@@ -265,7 +265,12 @@ pub(crate) enum ConfigVerb {
     /// Show the configuration in force.
     Show,
     /// Say whether a configuration page can be used.
-    Check,
+    #[command(after_help = "Example: rondo config check --connect --config rondo.toml")]
+    Check {
+        /// Greet the mail server as well, and sign in there; nothing is sent.
+        #[arg(long)]
+        connect: bool,
+    },
     /// Print an example with every key.
     Example,
 }

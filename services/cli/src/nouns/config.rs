@@ -1,6 +1,6 @@
 //! `rondo config`.
 
-use rondo_runtime::config::Config;
+use rondo_runtime::config::{Config, MailTransport};
 
 use crate::args::ConfigVerb;
 use crate::failure::Failure;
@@ -9,15 +9,26 @@ use crate::output::{Form, document, line, said};
 /// The example, with every key at its default.
 const EXAMPLE: &str = include_str!("../../../../deploy/config.example.toml");
 
-pub(crate) fn run(verb: &ConfigVerb, config: &Config, form: Form) -> Result<(), Failure> {
+pub(crate) async fn run(verb: &ConfigVerb, config: &Config, form: Form) -> Result<(), Failure> {
     match verb {
         ConfigVerb::Example => line(EXAMPLE.trim_end()),
-        ConfigVerb::Check => {
+        ConfigVerb::Check { connect } => {
             rondo_gateway::permitted(&config.gateway.listen)?;
             rondo_reminder::transport::check(config)?;
             crate::run::credentials(config)?;
             crate::up::links_lead_nowhere(&config.mail);
-            said("The configuration can be used: addresses are well-formed, secrets and certificates can be read.")
+            said("The configuration can be used: addresses are well-formed, secrets and certificates can be read.")?;
+            if !connect {
+                return Ok(());
+            }
+            rondo_reminder::transport::greet(config).await?;
+            said(match config.mail.transport {
+                MailTransport::Folder => "Mail goes into a folder; there is no mail server to be greeted.",
+                MailTransport::Smtp if config.mail.user.is_some() => {
+                    "The mail server takes the user name and the password."
+                }
+                MailTransport::Smtp => "The mail server greets; nobody signs in there.",
+            })
         }
         ConfigVerb::Show => {
             let text = toml::to_string_pretty(config).map_err(|e| Failure::of(&e))?;

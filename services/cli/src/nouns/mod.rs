@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 mod figure;
 mod handover;
 pub(crate) mod key;
+pub(crate) mod mail;
 pub(crate) mod manual;
 pub(crate) mod migration;
 mod participation;

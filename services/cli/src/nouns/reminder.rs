@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
 use rondo_domain::round::{MailScope, Round, RoundCommand};
-use rondo_domain::{Country, RoundId, StreamId, Wish};
+use rondo_domain::{Country, NoticeId, RoundId, StreamId, Wish};
 use rondo_reminder::{Preview, ReturnPath, previews};
 use rondo_runtime::config::{Config, MailSection};
 use rondo_runtime::people::People;
 use serde_json::{Value, json};
 
 use super::remark;
-use crate::args::{ReminderVerb, Scope};
+use crate::args::{ReminderVerb, Scope, Standing};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, line, said};
@@ -61,14 +61,56 @@ pub(crate) async fn run(
             desk.submit(&["drop"], wish).await?;
             said(&format!("The mail {notice} is not sent."))
         }
-        ReminderVerb::SendNow { round, notice, reason } => {
-            let command = NoticeCommand::SendAgain { reason: reason.clone() };
-            let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
-            desk.submit(&["send-again"], wish).await?;
-            remark(served);
-            said(&format!("The notice {notice} is released to be sent."))
+        ReminderVerb::SendNow { round, notices, all, scope, reason } => {
+            let notices = match all {
+                Some(which) => standing_so(round, *which, &meant(scope), desk).await?,
+                None => notices.clone(),
+            };
+            for notice in &notices {
+                let command = NoticeCommand::SendAgain { reason: reason.clone() };
+                let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
+                desk.submit(&["send-again", notice.as_str()], wish).await?;
+            }
+            if !notices.is_empty() {
+                remark(served);
+            }
+            match notices.as_slice() {
+                [] => said("There is no such mail; nothing is sent."),
+                [one] => said(&format!("The mail {one} is released to be sent, as far as it is still true.")),
+                many => said(&format!("{} mails are released to be sent, as far as they are still true.", many.len())),
+            }
         }
     }
+}
+
+/// The mails of a round that stand so, and are within a scope.
+async fn standing_so(
+    round: &RoundId,
+    which: Standing,
+    scope: &MailScope,
+    desk: &Desk,
+) -> Result<Vec<NoticeId>, Failure> {
+    use NoticeState as S;
+    is_there(round, scope, desk).await?;
+    let world = desk.world(&[&format!("notice/{round}/")]).await?;
+    let fits = |notice: &&Notice| {
+        let Some(brief) = &notice.brief else { return false };
+        let stands = match which {
+            Standing::Unknown => notice.state == S::Unknown,
+            Standing::Refused => matches!(notice.state, S::Refused { .. }),
+            Standing::Suppressed => matches!(notice.state, S::Suppressed { .. }),
+            Standing::Waiting => matches!(notice.state, S::Due | S::Postponed { .. } | S::Deferred { .. }),
+        };
+        stands
+            && match scope {
+                MailScope::Country(country) => brief.country.as_ref() == Some(country),
+                MailScope::Kind(kind) => brief.kind == *kind,
+                MailScope::Person(person) => brief.person == *person,
+                MailScope::All => true,
+            }
+    };
+    let all = world.notices(round).into_iter();
+    Ok(all.filter(|(_, notice)| fits(notice)).map(|(id, _)| id).collect())
 }
 
 fn meant(scope: &Scope) -> MailScope {
@@ -170,10 +212,14 @@ fn outcome(round: &Round, notice: &Notice) -> Option<String> {
     };
     let told = match &notice.state {
         NoticeState::Suppressed { reason } => Some(reason.clone()),
-        NoticeState::Refused { refusal } => Some(refusal.class.clone()),
+        NoticeState::Refused { refusal } => Some(refusal.told()),
         NoticeState::Bounced { reason, .. } | NoticeState::Undelivered { reason, .. } => Some(reason.clone()),
         NoticeState::Postponed { until, reason } => held().or_else(|| Some(format!("until {until}: {reason}"))),
-        NoticeState::Due | NoticeState::Deferred { .. } => held(),
+        NoticeState::Deferred { until } => held().or_else(|| {
+            let refusal = notice.refusal.as_ref()?;
+            Some(format!("tried again at {until}: {}", refusal.told()))
+        }),
+        NoticeState::Due => held(),
         _ => None,
     };
     let all: Vec<String> = told.into_iter().chain(notice.remarks()).collect();

@@ -93,8 +93,11 @@ fn line(standing: &Round, notice: &Notice, texts: &Texts) -> Option<Line> {
     let local = |at: Timestamp| words::local(texts, whose, at);
     let outcome = match &notice.state {
         NoticeState::Suppressed { reason } => reason.clone(),
-        NoticeState::Refused { refusal } => refusal.class.clone(),
-        NoticeState::Deferred { until } => format!("tried again at {}", local(*until)),
+        NoticeState::Refused { refusal } => refusal.told(),
+        NoticeState::Deferred { until } => {
+            let why = notice.refusal.as_ref().map(|refusal| format!(": {}", refusal.told())).unwrap_or_default();
+            format!("tried again at {}{why}", local(*until))
+        }
         NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered => {
             notice.sent_at.map(local).unwrap_or_default()
         }

@@ -220,6 +220,12 @@ impl Network {
         self.grants.iter().filter(|(_, grants)| holds(grants)).map(|(person, _)| person).collect()
     }
 
+    /// The country in which somebody works who holds a role that is of no country, as their institution says.
+    pub fn seat(&self, person: &PersonId, role: Role) -> Option<&Country> {
+        let grant = self.grants.get(person)?.iter().find(|grant| grant.role == role)?;
+        self.institutions.get(grant.institution.as_ref()?)?.country.as_ref()
+    }
+
     /// Where somebody works in a role, if the working days there differ from the country's.
     pub fn place(&self, person: &PersonId, role: Role, country: Option<&Country>) -> Option<&PlaceId> {
         let fits = |grant: &&Grant| grant.role == role && (!role.is_of_country() || grant.country.as_ref() == country);

@@ -2,9 +2,11 @@
 
 mod decide;
 mod obstacle;
+mod refusal;
 
 pub use decide::{NoticeCommand, decide};
 pub use obstacle::Obstacle;
+pub use refusal::{About, Hindrance, LONGEST_REPLY, Refusal};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,36 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::event::Stamp;
 use crate::run::Occurrence;
 use crate::{Country, PersonId, Role, StepId};
-
-/// Why a mail server refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// The server's reply code, 0 where there was none.
-    pub code: u16,
-    /// The reply's class in words; never the server's own text, which may hold an address.
-    pub class: String,
-    /// What it is about.
-    pub about: About,
-}
-
-/// What a refusal is about, and so what helps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum About {
-    /// The mail: its size, its content, a policy. A person has to look.
-    Mail,
-    /// The server, which is away or does not take us. It says nothing about the mail; waiting helps, or an operator.
-    Server,
-    /// The recipient: nobody is reached at that address, so that another contact is needed.
-    Recipient,
-}
-
-impl Refusal {
-    /// A refusal about something, by a reply code (RFC 5321, section 4.2.3), 0 where there was no reply.
-    pub fn new(about: About, code: u16, class: &str) -> Self {
-        Self { code, class: class.to_owned(), about }
-    }
-}
 
 /// What a notice is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,6 +188,8 @@ pub struct Notice {
     pub sent_at: Option<Timestamp>,
     /// How often the server refused the mail itself for now; an absent server does not count.
     pub refusals: u32,
+    /// Why it did not leave when it was last tried.
+    pub refusal: Option<Refusal>,
     /// How many events it has had: the version of its stream, from which ids of commands are born.
     pub version: u64,
     /// What a program answered for the recipient, if one did.
@@ -279,10 +253,12 @@ impl Notice {
             }
             E::NoticeSent { .. } => {
                 self.sent_at = Some(stamp.at);
+                self.refusal = None;
                 NoticeState::Sent
             }
             E::NoticeDeferred { until, refusal, .. } => {
                 self.refusals += u32::from(refusal.about != About::Server);
+                self.refusal = Some(refusal.clone());
                 NoticeState::Deferred { until: *until }
             }
             E::NoticeRefused { refusal, .. } => NoticeState::Refused { refusal: refusal.clone() },
@@ -297,6 +273,7 @@ impl Notice {
             E::NoticeReleased { .. } => {
                 self.raised_at = Some(stamp.at);
                 self.at_once = true;
+                self.refusals = 0;
                 NoticeState::Due
             }
         };

@@ -1,0 +1,150 @@
+//! Why a due notice is not sent now: it is no longer true, it comes too late, or nobody is at work.
+
+use jiff::{SignedDuration, Timestamp};
+use rondo_domain::calendar::{Calendar, Calendars};
+use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, NoticeState};
+use rondo_domain::participation::Participation;
+use rondo_domain::round::{Round, RoundState};
+use rondo_domain::run::Stage;
+use rondo_domain::workflow::{Guarded, OWES_TABLES, Trigger, unmet};
+use rondo_domain::world::World;
+
+use crate::delivery::{Instead, Ready};
+use crate::texts::Texts;
+
+/// How long a mail about tables waits for the reading of a file that has come, before it looks again.
+const UNREAD: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a mail waits whose recipient's working hours nobody knows, before it looks again; a change of the calendar makes it
+/// look at once.
+const UNKNOWN_HOURS: SignedDuration = SignedDuration::from_hours(24);
+
+/// How the reason begins of a mail that waits for a calendar.
+pub(crate) const NO_CALENDAR: &str = "nobody knows when people are at work";
+
+/// How long a mail without a time limit is of use.
+const OF_USE: SignedDuration = SignedDuration::from_hours(5 * 24);
+
+/// Until when a mail is of use: as long as its step says, or some days from when it was due or a person asked for it.
+pub(crate) fn of_use_until(texts: &Texts, notice: &Notice, brief: &NoticeBrief) -> Timestamp {
+    if notice.at_once {
+        return notice.raised_at.unwrap_or(brief.due_at) + OF_USE;
+    }
+    let step = texts.definition.step(&brief.step).filter(|_| brief.task.is_none());
+    let limit = step.and_then(|step| step.time_limit_hours);
+    brief.due_at + limit.map_or(OF_USE, |hours| SignedDuration::from_hours(i64::from(hours)))
+}
+
+/// What is recorded of a due notice instead of sending it now, if anything.
+pub(crate) fn instead(world: &World, texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<Instead> {
+    let Ready { key, notice, brief } = *one;
+    let suppress = |reason: String| Some(("suppress", NoticeCommand::Suppress { reason }));
+    let round = world.round(&key.0)?;
+    if round.state == RoundState::Cancelled {
+        return suppress("the round was cancelled".to_owned());
+    }
+    let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
+    if let Some(reason) = unmet(brief.guards.iter().map(String::as_str), Guarded { round, participation }) {
+        return suppress(reason);
+    }
+    if let Some(task) = &brief.task
+        && let Some((_, Stage::Completed { .. })) =
+            world.run(&key.0, brief.country.as_ref()).and_then(|run| run.occurrence(&task.occurrence))
+    {
+        return suppress("its task is settled".to_owned());
+    }
+    if let Some(reason) = moved(world, texts, one).or_else(|| told_anew(world, texts, one)) {
+        return suppress(reason);
+    }
+    if notice.at_once {
+        return None;
+    }
+    let hours = closed(world, texts, round, one, now);
+    // What waits for a calendar is not given up for the time that it waits.
+    if matches!(&hours, Some((_, reason)) if reason.starts_with(NO_CALENDAR)) {
+        return hours.map(postpone);
+    }
+    if let Some(reason) = too_late(texts, one, now) {
+        return suppress(reason);
+    }
+    let asks_for_tables = brief.guards.iter().any(|guard| guard == OWES_TABLES);
+    if asks_for_tables && participation.is_some_and(Participation::has_unread_file) {
+        return Some(postpone((now + UNREAD, "a file has come and is not read yet".to_owned())));
+    }
+    hours.map(postpone)
+}
+
+fn postpone((until, reason): (Timestamp, String)) -> Instead {
+    ("postpone", NoticeCommand::Postpone { until, reason })
+}
+
+fn too_late(texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<String> {
+    let step = texts.definition.step(&one.brief.step).filter(|_| one.brief.task.is_none())?;
+    let limit = step.time_limit_hours?;
+    let late = now.duration_since(one.brief.due_at).as_hours();
+    if late < i64::from(limit) {
+        return None;
+    }
+    let waited = match (&one.notice.state, &one.notice.refusal) {
+        (NoticeState::Postponed { reason, .. }, _) => format!(" ({reason})"),
+        (NoticeState::Deferred { .. }, Some(refusal)) => format!(" ({})", refusal.class),
+        _ => String::new(),
+    };
+    Some(format!("it could not leave within {limit} hours{waited}, and would come too late"))
+}
+
+/// Until when nobody is at work where the recipient is, and why; nothing when people are, or the workflow does not ask.
+fn closed(world: &World, texts: &Texts, round: &Round, one: &Ready<'_>, now: Timestamp) -> Option<(Timestamp, String)> {
+    let hours = texts.definition.mail_hours?;
+    let calendars = texts.calendars_in(round);
+    let Some(calendar) = own_calendar(world, texts, &calendars, one.brief) else {
+        // A change of the calendar was recorded that cannot be applied; it can be mended.
+        return Some((now + UNKNOWN_HOURS, format!("{NO_CALENDAR}: their calendar cannot be read")));
+    };
+    match calendar.closed(now, hours) {
+        Ok(None) => None,
+        Ok(Some(closed)) => Some((closed.until, format!("{} in {}", closed.because, calendar.name))),
+        Err(error) => {
+            tracing::error!(notice = %one.key.1, "{NO_CALENDAR}, and the mail waits: {error}");
+            Some((now + UNKNOWN_HOURS, format!("{NO_CALENDAR}: {error}")))
+        }
+    }
+}
+
+/// The calendar by which somebody works: that of the place of their institution or its country; of somebody who is of no country and
+/// whose institution says neither, or one of whose days nothing is known, the home country's.
+fn own_calendar<'c>(
+    world: &World,
+    texts: &Texts,
+    calendars: &'c Calendars,
+    brief: &NoticeBrief,
+) -> Option<&'c Calendar> {
+    let network = world.network();
+    let place = network.place(&brief.person, brief.role, brief.country.as_ref());
+    if let Some(country) = brief.country.as_ref().filter(|_| brief.role.is_of_country()) {
+        return calendars.at(country, place);
+    }
+    let own = place.and_then(|place| calendars.places.get(place)).or_else(|| {
+        let country = network.seat(&brief.person, brief.role)?;
+        calendars.get(country)
+    });
+    own.filter(|calendar| !calendar.covered.is_empty()).or_else(|| calendars.get(&texts.definition.home))
+}
+
+/// That the deadline was moved since a mail was raised, and that its step comes again, if so: what it says is not true any more.
+fn moved(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
+    let Trigger::Milestone { milestone, .. } = &texts.definition.step(&one.brief.step)?.trigger else { return None };
+    let run = world.run(&one.key.0, one.brief.country.as_ref())?;
+    let (newest, due, _) = run.newest(&one.brief.step, milestone.as_str())?;
+    let day = due.local.strftime("%a %-d %b %Y %H:%M");
+    (newest.times() > 0 && due.at > one.brief.due_at)
+        .then(|| format!("the deadline was moved, and it comes again on {day}"))
+}
+
+/// That the deadline was moved once more since a mail told of it, if so: the newer one tells what holds.
+fn told_anew(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
+    let Trigger::Event { event, .. } = &texts.definition.step(&one.brief.step)?.trigger else { return None };
+    let run = world.run(&one.key.0, one.brief.country.as_ref()).filter(|_| event == "deadline-extended")?;
+    let newer = run.of_step(&one.brief.step).any(|(_, due, _)| due.at > one.brief.due_at);
+    newer.then(|| "the deadline was moved once more, and a newer mail tells of it".to_owned())
+}
