@@ -94,6 +94,7 @@ impl From<rondo_ledger::OpenError> for Failure {
         match error {
             rondo_ledger::OpenError::NoLog(_) | rondo_ledger::OpenError::Export(_) => Self::not_found(sentence),
             rondo_ledger::OpenError::Clock { .. } => Self::usage(sentence),
+            rondo_ledger::OpenError::NothingLost(_) => Self::conflict(sentence),
             rondo_ledger::OpenError::Held { .. } => Self::try_later(sentence),
             _ => Self::failed(sentence),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rondo_domain::Command;
 use rondo_eventlog::Ledger;
+use rondo_ledger::loss::Continuation;
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::config::Config;
@@ -53,12 +54,7 @@ impl Reached {
             }
         }
         rondo_ledger::has_note(data)?;
-        let parts = LedgerConfig {
-            data: data.clone(),
-            origin: config.ledger.origin.clone(),
-            clock: crate::demo::clock_of(data),
-            chance: Arc::new(SystemChance),
-        };
+        let parts = parts(config);
         let mut opened = if rondo_ledger::is_without_keys(data) {
             crate::output::hint("This copy of the log has no signing key: it is only read.");
             rondo_ledger::open_to_read(&parts)?
@@ -70,6 +66,16 @@ impl Reached {
         }
         // A server reads this in the background; a command that is gone in a moment has to do it first.
         opened.scrub()?;
+        let ledger = Arc::new(opened.handle.clone());
+        Ok(Self { ledger, served: false, now: None, opened: Some((Lifecycle::default(), opened)) })
+    }
+
+    /// Reaches a log of which something is lost, to record that.
+    pub(crate) fn to_continue(config: &Config, continuation: &Continuation) -> Result<Self, Failure> {
+        let opened = rondo_ledger::open_to_continue(&parts(config), continuation)?;
+        for note in &opened.notes {
+            crate::output::hint(note);
+        }
         let ledger = Arc::new(opened.handle.clone());
         Ok(Self { ledger, served: false, now: None, opened: Some((Lifecycle::default(), opened)) })
     }
@@ -96,6 +102,15 @@ impl Reached {
             lifecycle.run(std::future::ready(())).await.map_err(|e| Failure::of(&e))?;
         }
         Ok(())
+    }
+}
+
+fn parts(config: &Config) -> LedgerConfig {
+    LedgerConfig {
+        data: config.ledger.data.clone(),
+        origin: config.ledger.origin.clone(),
+        clock: crate::demo::clock_of(&config.ledger.data),
+        chance: Arc::new(SystemChance),
     }
 }
 

@@ -95,6 +95,9 @@ pub(crate) async fn receipt(ledger: &dyn Ledger, position: u64) -> Result<(Recei
     if !proof::includes(&leaf_hash(&record.bytes), position, size, &path, &checkpoint.head.root) {
         return Err(unsound());
     }
+    for loss in crate::nouns::key::losses(ledger).await? {
+        crate::output::hint(&format!("The log says: {loss}"));
+    }
     Ok((Receipt { index: position, path, checkpoint: note }, record))
 }
 

@@ -62,6 +62,11 @@ pub enum OpenError {
         /// What is found.
         what: String,
     },
+    /// Nothing is lost, as far as anybody can see.
+    #[error(
+        "nothing in {0} shows a loss: its key fits, and its records are all that were signed, as far as `keys` knows. Nothing was changed. If the log was longer than this backup of it all the same, say so with --although-nothing-shows-it"
+    )]
+    NothingLost(PathBuf),
     /// The log's files are incomplete.
     #[error(
         "{0} says that it holds a log, but its journal is missing. No empty one was made in its place: restore the folder `journal` from a backup"

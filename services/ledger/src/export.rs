@@ -10,6 +10,8 @@ use rondo_eventlog::merkle::tile::{Levels, WIDTH, bundle};
 use rondo_eventlog::merkle::{Checkpoint, NoteError, Tile, Verifier, leaf_hash, proof};
 use rondo_eventlog::{Fault, Head, Ledger, Record};
 
+use crate::loss::Loss;
+
 /// What was exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
@@ -19,6 +21,8 @@ pub struct Exported {
     pub head: Head,
     /// How many files were written.
     pub files: usize,
+    /// What the log itself says is lost of it, in its order.
+    pub losses: Vec<Loss>,
 }
 
 /// Why nothing was exported.
@@ -60,16 +64,23 @@ fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
 
 /// A policy (C2SP tlog-policy) that takes this log's word alone, by each key that it had, since receipts were signed by the
 /// one of their day; whoever has witnesses adds them.
-async fn policy(ledger: &dyn Ledger, vkey: &str) -> Result<String, Fault> {
-    let mut keys: Vec<String> = Vec::new();
+async fn policy(ledger: &dyn Ledger, vkey: &str) -> Result<(String, Vec<Loss>), Fault> {
+    let mut lines = String::new();
+    let mut losses = Vec::new();
     for record in read_all(ledger, "network").await? {
-        if let Event::Network(NetworkEvent::KeyRotated { was, .. }) = record.event {
-            keys.push(was);
+        if let Event::Network(NetworkEvent::KeyRotated { was, .. } | NetworkEvent::LogContinued { was, .. }) =
+            &record.event
+        {
+            lines.push_str(&format!("log {was}\n"));
+        }
+        if let Some(loss) = Loss::of(&record) {
+            // A comment (C2SP tlog-policy): one line, whatever the reason holds.
+            let told = loss.to_string().replace(char::is_control, " ");
+            lines.push_str(&format!("# {told}\n"));
+            losses.push(loss);
         }
     }
-    keys.push(vkey.trim_end().to_owned());
-    let lines: String = keys.iter().map(|key| format!("log {key}\n")).collect();
-    Ok(format!("{lines}quorum none\n"))
+    Ok((format!("{lines}log {}\nquorum none\n", vkey.trim_end()), losses))
 }
 
 /// Exports the log as it is signed now into an empty folder. `told` hears how many records of how many are written.
@@ -136,8 +147,9 @@ async fn written(ledger: &dyn Ledger, out: &Path, told: impl Fn(u64, u64) + Send
         }
     }
     write(out, "log.vkey", format!("{}\n", vkey.trim_end()).as_bytes())?;
-    write(out, "policy", policy(ledger, &vkey).await?.as_bytes())?;
+    let (policy, losses) = policy(ledger, &vkey).await?;
+    write(out, "policy", policy.as_bytes())?;
     // Last, so that a folder with a checkpoint is whole.
     write(out, "checkpoint", note.as_bytes())?;
-    Ok(Exported { origin: signed.origin, head: signed.head, files: files + 3 })
+    Ok(Exported { origin: signed.origin, head: signed.head, files: files + 3, losses })
 }

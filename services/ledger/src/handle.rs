@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rondo_domain::network::NetworkCommand;
-use rondo_domain::{Command, FileHash, StreamId, Wish};
+use rondo_domain::{Command, FileHash, StreamId};
 use rondo_eventlog::codec::CodecError;
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::ledger::{MAX_READ, MAX_READ_BYTES};
@@ -355,9 +354,8 @@ impl LedgerHandle {
 #[async_trait]
 impl Ledger for LedgerHandle {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
-        if let Wish::Network { command: NetworkCommand::RotateKey { .. } } = &command.wish {
-            let beside = "the key is changed beside the log, with no server running: rondo audit key rotate".to_owned();
-            return Err(Fault::Refused(beside).into());
+        if let Some(beside) = crate::loss::done_beside(&command.wish) {
+            return Err(Fault::Refused(beside.to_owned()).into());
         }
         crate::wished::possible(self, &command).await?;
         self.hand_over(command).await

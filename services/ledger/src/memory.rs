@@ -20,12 +20,27 @@ pub enum MemoryError {
     File(#[from] FileError),
     /// The key, or the memory of what it signed, is not there.
     #[error(
-        "{0} is missing. It is kept apart from backups: put the newest folder `keys` back, with `log.key` and `signed.json`. Nothing is signed without it"
+        "{0} is missing. It is kept apart from backups: put the newest folder `keys` back, with `log.key` and `signed.json`. Nothing is signed without it; if it is lost, go on under a new key: rondo audit continue --reason WHY"
     )]
     Missing(PathBuf),
+    /// Going on after a loss was begun.
+    #[error(
+        "going on after a loss was begun and not finished ({0}). Nothing is signed before it is: run `rondo audit continue` once more"
+    )]
+    Continuing(PathBuf),
+    /// The log shows more than the memory beside it knows of.
+    #[error(
+        "the checkpoint beside the log signs {shown} records, and the memory of signing in `keys` knows of {known}: that folder is an older copy, and nobody knows what was signed since. Put the newest folder `keys` back; if there is none, go on under a new key: rondo audit continue --reason WHY"
+    )]
+    Older {
+        /// Records the checkpoint signs.
+        shown: u64,
+        /// Records the memory knows of.
+        known: u64,
+    },
     /// What was signed last cannot be read.
     #[error(
-        "the note of what was signed last, {0}, is malformed; restore it from where it is kept safe. Nothing is signed without it"
+        "the note of what was signed last, {0}, is malformed; restore it from where it is kept safe. Nothing is signed without it; if it is lost, go on under a new key: rondo audit continue --reason WHY"
     )]
     Bad(PathBuf),
 }
@@ -40,6 +55,11 @@ pub(crate) struct Memory {
 
 fn path(data: &Path) -> PathBuf {
     data.join("keys").join("signed.json")
+}
+
+/// Says beside the keys that going on after a loss was begun (`loss.rs`).
+pub(crate) fn continuing(data: &Path) -> PathBuf {
+    data.join("keys").join("continuing.json")
 }
 
 impl Memory {
@@ -81,12 +101,13 @@ pub(crate) fn shown(data: &Path) -> Result<Option<Head>, MemoryError> {
 
 /// Whether neither the key nor the memory of what it signed is there, as in a copy that others were given.
 pub fn is_without_keys(data: &Path) -> bool {
-    !key::path(data).exists() && !path(data).exists()
+    // While a going on after a loss is not finished, they are only set aside.
+    !continuing(data).exists() && !key::path(data).exists() && !path(data).exists()
 }
 
 /// How many records were signed; what stands among them was acknowledged.
 pub(crate) fn signed_size(data: &Path) -> Result<u64, MemoryError> {
-    if is_without_keys(data) {
+    if is_without_keys(data) || continuing(data).exists() {
         return Ok(shown(data)?.map_or(0, |head| head.size));
     }
     Ok(Memory::read(data)?.frontier.size().max(shown(data)?.map_or(0, |head| head.size)))

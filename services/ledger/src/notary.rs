@@ -36,7 +36,7 @@ pub enum NotaryError {
     Journal(#[from] JournalError),
     /// The log does not extend what was signed.
     #[error(
-        "the log has {have} records and does not extend the {signed} that were signed: it is an older copy or another history. Nothing is signed; restore the newest journal"
+        "the log has {have} records and does not extend the {signed} that were signed: it is an older copy or another history. Nothing is signed; restore the newest journal, and if there is none that is newer, go on under a new key, which records the loss: rondo audit continue --reason WHY"
     )]
     DoesNotExtend {
         /// Records on disk.
@@ -62,8 +62,6 @@ pub(crate) struct Notary {
     data: PathBuf,
     signer: Signer,
     memory: Memory,
-    /// What the checkpoint shows and the memory has not reached: the log must pass through it.
-    anchor: Option<Head>,
     /// The hashes of what was signed.
     tree: TreeWriter,
     /// Whether the checkpoint shows less than was signed: the end came between remembering and showing.
@@ -85,13 +83,16 @@ impl Notary {
         if let Some(head) = shown.filter(|head| head.size > have || contradicted(head)) {
             return Err(NotaryError::DoesNotExtend { have, signed: head.size });
         }
-        let anchor = shown.filter(|head| head.size > signed);
+        // What is signed is remembered first, so that a memory behind the checkpoint is another day's.
+        if let Some(head) = shown.filter(|head| head.size > signed) {
+            return Err(MemoryError::Older { shown: head.size, known: signed }.into());
+        }
         let stale = shown.is_none_or(|head| head.size < signed) || !is_signed_by(data, &signer);
         let tree = tree(data, Head { size: signed, root: memory.frontier.root() })?;
         if !stale {
             log.signed_to(signed);
         }
-        Ok(Self { log, data: data.to_owned(), signer, memory, anchor, tree, stale })
+        Ok(Self { log, data: data.to_owned(), signer, memory, tree, stale })
     }
 
     /// Signs until asked to stop. What is recorded until the end is signed by whoever ends the log.
@@ -145,24 +146,10 @@ impl Notary {
                     let leaf = leaf_hash(record);
                     self.memory.frontier.push(leaf);
                     self.tree.push(leaf).map_err(failed("write to", &self.data.join(TREE)))?;
-                    self.passes_anchor()?;
                 }
             }
             self.memory.at = Some(group.at);
         }
-        Ok(())
-    }
-}
-
-impl Notary {
-    fn passes_anchor(&mut self) -> Result<(), NotaryError> {
-        let Some(anchor) = self.anchor.filter(|anchor| anchor.size == self.memory.frontier.size()) else {
-            return Ok(());
-        };
-        if anchor.root != self.memory.frontier.root() {
-            return Err(NotaryError::DoesNotExtend { have: self.log.head().size, signed: anchor.size });
-        }
-        self.anchor = None;
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use crate::evidence::Evidence;
 use crate::handle::{LedgerHandle, Log};
 use crate::journal::{self, JournalWriter};
 use crate::key;
+use crate::loss::Continuation;
 use crate::mark::{self, IndexFault, Mark};
 use crate::memory::{self, MemoryError};
 use crate::notary::{self, Notary, NotaryError, TREE};
@@ -158,7 +159,7 @@ impl Default for Options {
 /// As [`open`].
 pub fn open_with(config: &LedgerConfig, options: Options) -> Result<Opened, OpenError> {
     let directory = DataDirectory::open_or_create(&config.data, &config.origin, &*config.chance)?;
-    open_as(config, directory, options, false)
+    open_as(config, directory, options, How::Signs)
 }
 
 /// Opens a copy of a log that came without its signing key, to be read alone: what is sent is refused.
@@ -166,18 +167,39 @@ pub fn open_with(config: &LedgerConfig, options: Options) -> Result<Opened, Open
 /// # Errors
 /// As [`open`]; and when there is no log, or its checkpoint is not signed by the public key beside it.
 pub fn open_to_read(config: &LedgerConfig) -> Result<Opened, OpenError> {
-    open_as(config, DataDirectory::open(&config.data)?, Options::default(), true)
+    open_as(config, DataDirectory::open(&config.data)?, Options::default(), How::Reads)
+}
+
+/// Opens a log of which something is lost, so that the loss can be recorded; nothing is signed meanwhile.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_to_continue(config: &LedgerConfig, continuation: &Continuation) -> Result<Opened, OpenError> {
+    open_as(
+        config,
+        DataDirectory::open(&config.data)?,
+        Options::default(),
+        How::Continues(continuation.verifier()?),
+    )
+}
+
+/// What a log is opened for.
+enum How {
+    Signs,
+    Reads,
+    /// To record a loss, under the key that will sign.
+    Continues(Verifier),
 }
 
 fn open_as(
     config: &LedgerConfig,
     mut directory: DataDirectory,
     options: Options,
-    reads_only: bool,
+    how: How,
 ) -> Result<Opened, OpenError> {
     let folder = config.data.join("journal");
     let held = directory.journal.take().ok_or_else(|| OpenError::JournalMissing(config.data.clone()))?;
-    if !reads_only && memory::is_without_keys(&config.data) {
+    if matches!(how, How::Signs) && memory::is_without_keys(&config.data) {
         return Err(MemoryError::Missing(config.data.join("keys")).into());
     }
     let mut notes = Vec::new();
@@ -197,11 +219,14 @@ fn open_as(
     failed.clear()?;
     let head = found.head();
     let log = Arc::new(Log::new(&config.data, found.store, found.packed, found.unpacked, head));
-    let (key, notary) = if reads_only {
-        (reading(&log, &config.data)?, None)
-    } else {
-        let (key, notary) = signing(&log, &config.data, directory.origin(), &mut notes)?;
-        (key, Some(notary))
+    let reads_only = matches!(how, How::Reads);
+    let (key, notary) = match how {
+        How::Reads => (reading(&log, &config.data)?, None),
+        How::Continues(key) => (key, None),
+        How::Signs => {
+            let (key, notary) = signing(&log, &config.data, directory.origin(), &mut notes)?;
+            (key, Some(notary))
+        }
     };
     let journal = JournalWriter::resume(&folder, held, &found.tail)?.in_segments_of(options.segment);
     let acknowledged = Acknowledged::begin(&config.data, head.size)?;
@@ -231,6 +256,10 @@ fn signing(
     origin: &str,
     notes: &mut Vec<String>,
 ) -> Result<(Verifier, Notary), OpenError> {
+    let begun = memory::continuing(data);
+    if begun.exists() {
+        return Err(MemoryError::Continuing(begun).into());
+    }
     let signer = key::read_key(&key::path(data), origin)?;
     if data.join("log.vkey").exists() {
         if rotation::mend(data, &signer)? {
@@ -266,7 +295,7 @@ fn reading(log: &Arc<Log>, data: &Path) -> Result<Verifier, OpenError> {
 }
 
 /// Removes what follows from the journal and was not synced.
-fn distrust(data: &Path) -> Result<(), OpenError> {
+pub(crate) fn distrust(data: &Path) -> Result<(), OpenError> {
     for folder in ["index", TREE].map(|name| data.join(name)) {
         match fs::remove_dir_all(&folder) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &folder)(e)),

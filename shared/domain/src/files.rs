@@ -34,6 +34,7 @@ fn of_network(event: &NetworkEvent) -> Vec<&FileHash> {
         | E::RoleDelegated { .. }
         | E::RoleEnded { .. }
         | E::KeyRotated { .. }
+        | E::LogContinued { .. }
         | E::PersonErased { .. } => Vec::new(),
     }
 }

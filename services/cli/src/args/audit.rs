@@ -114,6 +114,22 @@ pub(crate) enum AuditVerb {
         #[arg(long, value_name = "YYYY-MM-DD")]
         today: jiff::civil::Date,
     },
+    /// Go on with a log whose newest records, signing key or memory of signing are lost: a new key signs, and the log says what is
+    /// lost and why, wherever it is verified. Nothing brings back what is lost: look for a newer backup first. No server may run.
+    #[command(
+        after_help = "Example, beside the log: rondo audit continue --reason 'the disk failed; the backup of 1 March is the newest' --as operator"
+    )]
+    Continue {
+        /// Why records, or the key, are lost.
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+        /// A key that was made with `audit key create`; without it a new one is made here.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+        /// The log was longer than this backup of it, although nothing beside it shows that.
+        #[arg(long)]
+        although_nothing_shows_it: bool,
+    },
     /// The keys that sign the log.
     #[command(subcommand)]
     Key(KeyVerb),

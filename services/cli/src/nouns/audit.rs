@@ -180,7 +180,9 @@ async fn be_witnessed(ledger: &dyn Ledger, policy: &Path, data: &Path) -> Result
 pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) -> Result<(), Failure> {
     let ledger = &*desk.ledger;
     match verb {
-        AuditVerb::Verify { .. } | AuditVerb::Clock { .. } => Err(Failure::usage("this verb needs no log")),
+        AuditVerb::Verify { .. } | AuditVerb::Clock { .. } | AuditVerb::Continue { .. } => {
+            Err(Failure::usage("this verb needs no log"))
+        }
         AuditVerb::State => {
             let state = rondo_eventlog::state::hash(ledger).await?;
             let told =
@@ -209,9 +211,10 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
                 out.display(),
                 exported.files
             );
-            let value =
-                json!({"origin": exported.origin, "records": size, "root": root, "files": exported.files, "out": out});
-            document(form, value, &told)?;
+            let value = json!({"origin": exported.origin, "records": size, "root": root, "files": exported.files, "out": out,
+                "losses": exported.losses});
+            let lost: String = exported.losses.iter().map(|loss| format!("\nThe log says: {loss}")).collect();
+            document(form, value, &format!("{told}{lost}"))?;
             hint(&format!("Next: rondo audit verify {}", out.display()));
             Ok(())
         }
@@ -260,7 +263,8 @@ fn verify_receipt(path: &Path, record: Option<&Path>, key: Option<&str>, form: F
         ));
     };
     // A file may name every key the log had: a receipt was signed by the one of its day.
-    let verifiers = key.lines().filter(|line| !line.trim().is_empty()).map(Verifier::from_vkey);
+    let is_key = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    let verifiers = key.lines().filter(is_key).map(Verifier::from_vkey);
     let verifiers: Vec<Verifier> = verifiers.collect::<Result<_, _>>().map_err(|e| Failure::usage(e.to_string()))?;
     let fits = |verifier: &&Verifier| verifier.open(&receipt.checkpoint).is_ok();
     let verifier = verifiers.iter().find(fits).or(verifiers.last());
@@ -273,8 +277,18 @@ fn verify_receipt(path: &Path, record: Option<&Path>, key: Option<&str>, form: F
         ),
         Err(error) => format!("BAD: {}", rondo_runtime::lifecycle::with_sources(error)),
     };
+    let lost = super::key::lost_under(key, &verifier.vkey());
+    let lost = lost.filter(|(kept, _)| checked.as_ref().is_ok_and(|signed| signed.head.size > *kept));
+    let told = match lost {
+        Some((kept, words)) => {
+            let it =
+                if receipt.index >= kept { "this record is one of them" } else { "this record is not one of them" };
+            format!("{told}\nThe log goes on under another key and says: {words}. By its number, {it}.")
+        }
+        None => told,
+    };
     let value = json!({
-        "receipt": checked.is_ok(), "index": receipt.index, "origin": checked.as_ref().ok().map(|signed| &signed.origin),
+        "lost": lost.map(|(_, words)| words), "receipt": checked.is_ok(), "index": receipt.index, "origin": checked.as_ref().ok().map(|signed| &signed.origin),
         "size": checked.as_ref().ok().map(|signed| signed.head.size), "witnessed": false,
     });
     document(form, value, &told)?;
@@ -314,6 +328,14 @@ fn bytes(found: &Inspection) -> String {
 }
 
 fn extends(found: &Inspection, saved: bool) -> String {
+    let told = whether_extends(found, saved);
+    // A loss that the log tells of is none that it hides; it extends what was saved no more for that.
+    let size = found.saved.first().and_then(|saved| saved.as_ref().ok()).map_or(0, |(saved, _)| saved.head.size);
+    let lost = found.losses.iter().find(|loss| told.starts_with("BAD") && loss.kept < size);
+    lost.map_or(told.clone(), |loss| format!("{told}. The log says: {loss}"))
+}
+
+fn whether_extends(found: &Inspection, saved: bool) -> String {
     match found.saved.first().filter(|_| saved) {
         None => "not asked: give a checkpoint that you saved with --saved FILE".to_owned(),
         Some(Err(error)) => format!("BAD: the checkpoint that was saved is not accepted: {error}"),
@@ -332,15 +354,21 @@ fn extends(found: &Inspection, saved: bool) -> String {
     }
 }
 
+/// What the log says is lost of it.
+fn lost(found: &Inspection) -> String {
+    found.losses.iter().map(|loss| format!("   lost:       {loss} (said by record {})\n", loss.kept)).collect()
+}
+
 fn tell(found: &Inspection, saved: bool, witnessed: &Answer, form: Form) -> Result<(), Failure> {
     let extends_saved = found.extends(0).filter(|_| saved);
     let told = format!(
-        "Log {}\n1. signature:  {}\n2. bytes:      {}\n3. extends:    {}\n4. witnessed:  {}\n{LIMITS}",
+        "Log {}\n1. signature:  {}\n2. bytes:      {}\n3. extends:    {}\n4. witnessed:  {}\n{}{LIMITS}",
         found.origin,
         signature(found),
         bytes(found),
         extends(found, saved),
         witnessed.told,
+        lost(found),
     );
     let value = json!({
         "origin": found.origin, "vkey": found.vkey, "records": found.records,
@@ -348,7 +376,7 @@ fn tell(found: &Inspection, saved: bool, witnessed: &Answer, form: Form) -> Resu
         "root": hex::encode(found.head.root), "signature": found.checkpoint.is_ok(), "bytes": found.hashes_to_root(),
         "extends_saved_checkpoint": extends_saved, "witnessed": witnessed.good,
         "damage": found.damage.as_ref().map(ToString::to_string), "first_bad_record": found.altered.or(found.misplaced),
-        "limits": LIMITS,
+        "losses": found.losses, "limits": LIMITS,
     });
     document(form, value, &told)?;
     let good = found.checkpoint.is_ok()

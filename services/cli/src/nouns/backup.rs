@@ -24,7 +24,7 @@ pub(crate) fn restore(from: &Path, data: &Path, form: Form) -> Result<(), Failur
         "It starts paused: `rondo up`, then `rondo round held ROUND` shows what would happen and how it is let go or dropped.",
     );
     hint(
-        "Next: put the newest `keys` and `people.toml` back into it. If more was signed than this backup holds, nothing is signed on: restore the newest journal.",
+        "Next: put the newest `keys` and `people.toml` back into it. If more was signed than this backup holds, nothing is signed on: restore the newest journal. If the log had grown after this backup and after that copy of `keys`, say so before it starts: rondo audit continue --reason WHY --although-nothing-shows-it",
     );
     Ok(())
 }

@@ -53,6 +53,9 @@ fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, good: &mu
     if found.went_down {
         good.push("the machine went down while the ledger was at work; the next start makes the store anew".to_owned());
     }
+    if found.continuing {
+        bad.push("going on after a loss was begun and not finished; run `rondo audit continue` once more".to_owned());
+    }
     if found.key_change {
         bad.push(
             "a change of the signing key was begun and not finished; run `rondo audit key rotate` once more".to_owned(),
@@ -135,6 +138,7 @@ pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
                 Some(damage) => bad.push(damage.to_string()),
             }
             of_clock(data, found.latest, (&mut good, &mut bad));
+            good.extend(found.losses.iter().map(|loss| format!("the log says: {loss}")));
             if found.torn > 0 {
                 let cut = "were never acknowledged and are cut off at the next start";
                 good.push(format!("{} bytes at the end of the journal {cut}", found.torn));

@@ -6,6 +6,7 @@ use rondo_domain::event::Event;
 use rondo_domain::network::{NetworkCommand, NetworkEvent};
 use rondo_domain::{Command, CommandId, Wish};
 use rondo_eventlog::{Ledger, ledger};
+use rondo_ledger::loss::{self, Loss};
 use rondo_ledger::rotation::{self, Rotation};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::config::Config;
@@ -21,13 +22,17 @@ pub(crate) async fn keys(ledger: &dyn Ledger) -> Result<Vec<Value>, Failure> {
     let present = ledger.key().await?.trim_end().to_owned();
     let mut keys: Vec<Value> = Vec::new();
     for record in ledger::read_all(ledger, "network").await? {
-        let Event::Network(NetworkEvent::KeyRotated { was, is, reason }) = &record.event else { continue };
+        let (was, is, why) = match (&record.event, Loss::of(&record)) {
+            (Event::Network(NetworkEvent::KeyRotated { was, is, reason }), _) => (was, is, reason.clone()),
+            (Event::Network(NetworkEvent::LogContinued { was, is, .. }), Some(loss)) => (was, is, loss.to_string()),
+            _ => continue,
+        };
         if keys.is_empty() {
             keys.push(json!({"key": was, "from": 0}));
         }
         keys.push(json!({
             "key": is, "from": record.position, "recorded_at": record.recorded_at, "actor": record.actor.id,
-            "role": record.actor.role, "reason": reason,
+            "role": record.actor.role, "reason": why, "loss": Loss::of(&record),
         }));
     }
     if keys.is_empty() {
@@ -36,11 +41,22 @@ pub(crate) async fn keys(ledger: &dyn Ledger) -> Result<Vec<Value>, Failure> {
     Ok(keys)
 }
 
+/// What the log itself says is lost of it, in its order.
+pub(crate) async fn losses(ledger: &dyn Ledger) -> Result<Vec<Loss>, Failure> {
+    Ok(ledger::read_all(ledger, "network").await?.iter().filter_map(Loss::of).collect())
+}
+
 /// Lists them.
 pub(crate) async fn list(ledger: &dyn Ledger, plain: bool, form: Form) -> Result<(), Failure> {
     if plain {
-        let keys = keys(ledger).await?;
-        return keys.iter().filter_map(|key| key["key"].as_str()).try_for_each(line);
+        for key in keys(ledger).await? {
+            // A line that begins so is a remark to whoever takes the list as keys, and tells who checks a receipt.
+            if let Ok(loss) = serde_json::from_value::<Loss>(key["loss"].clone()) {
+                line(&remark(&loss))?;
+            }
+            line(key["key"].as_str().unwrap_or_default())?;
+        }
+        return Ok(());
     }
     let columns = &[
         ("/key", "Key"),
@@ -50,6 +66,21 @@ pub(crate) async fn list(ledger: &dyn Ledger, plain: bool, form: Form) -> Result
         ("/reason", "Why"),
     ];
     Listing { name: "keys", columns, entries: keys(ledger).await?, empty: "The log has no key." }.print(form)
+}
+
+/// What the words of a loss begin with in a list of keys.
+const REMARK: &str = "# lost from ";
+
+/// A loss as a line of a list of keys.
+fn remark(loss: &Loss) -> String {
+    format!("{REMARK}{}: {}", loss.kept, loss.to_string().replace(char::is_control, " "))
+}
+
+/// What a list of keys says was lost under a key: from which record on, and in words.
+pub(crate) fn lost_under<'k>(keys: &'k str, vkey: &str) -> Option<(u64, &'k str)> {
+    let mut after = keys.lines().skip_while(|line| line.trim_end() != vkey).skip(1);
+    let (kept, told) = after.next()?.strip_prefix(REMARK)?.split_once(": ")?;
+    Some((kept.parse().ok()?, told))
 }
 
 /// Makes a key in a file.
@@ -110,4 +141,38 @@ fn handing_over(cli: &Cli, rotation: &Rotation, reason: &str) -> Command {
         cause: None,
         wish: Wish::Network { command },
     }
+}
+
+/// Goes on with a log of which something is lost: recorded under a new key, by somebody, with a reason.
+pub(crate) async fn go_on(
+    cli: &Cli,
+    config: &Config,
+    reason: &str,
+    to: Option<&Path>,
+    although: bool,
+) -> Result<(), Failure> {
+    let continuation = loss::begin(&config.ledger.data, to, although, &SystemChance)?;
+    let reached = Reached::to_continue(config, &continuation)?;
+    let wish = Wish::Network { command: continuation.wish(reason) };
+    let id = CommandId::of(&["continue", continuation.key()]);
+    let (actor, role) = (cli.person.clone(), cli.role);
+    let command = Command { id, actor, role, via: None, on_behalf_of: None, cause: None, wish };
+    let recorded = reached.hand_over(command).await;
+    reached.close().await?;
+    if let Err(refused) = recorded {
+        // A fault is no refusal: the loss may be recorded, and the same command again finishes it.
+        if refused.code.is_some() {
+            continuation.abandon()?;
+        }
+        return Err(refused);
+    }
+    let (told, key) = (continuation.loss(reason).to_string(), continuation.key().to_owned());
+    continuation.finish()?;
+    Reached::new(config, None).await?.close().await?;
+    line(&format!("The log goes on, and says: {told}"))?;
+    line(&format!("It is signed by {key} from now on."))?;
+    hint(
+        "Give the new log.vkey to whoever checks the log, with `rondo audit key list --plain`. Whoever holds a receipt or a checkpoint of a lost record has proof of it: ask them for what they sent. Witnesses that saw the lost records have to be told before they cosign again.",
+    );
+    Ok(())
 }

@@ -21,6 +21,7 @@ use rondo_eventlog::{Head, codec};
 
 use crate::directory::OpenError;
 use crate::journal::{self, JournalError, JournalReader};
+use crate::loss::Loss;
 use crate::notary::TREE;
 use crate::tree::TreeReader;
 
@@ -76,6 +77,8 @@ pub struct Inspection {
     pub altered: Option<u64>,
     /// The first record whose place is not what it says.
     pub misplaced: Option<u64>,
+    /// What the log itself says is lost of it, in its order.
+    pub losses: Vec<Loss>,
     /// Damage, with its place.
     pub damage: Option<Damage>,
     /// Bytes at the very end that were never acknowledged; the next start cuts them off.
@@ -113,7 +116,8 @@ impl Read {
             fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path, source })
         };
         let keys = keys.map_or_else(|| read("log.vkey"), |keys| Ok(keys.to_owned()))?;
-        let keys: Vec<&str> = keys.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let is_key = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        let keys: Vec<&str> = keys.lines().map(str::trim_end).filter(is_key).collect();
         let note = read("checkpoint")?;
         // What was saved was signed by the key of its day; each of those that the caller trusts may have been it.
         let by = |note: &str, vkey: &str| Checkpoint::open(note, &Verifier::from_vkey(vkey)?);
@@ -135,6 +139,7 @@ impl Read {
             head: empty,
             altered: None,
             misplaced: None,
+            losses: Vec::new(),
             damage: None,
             torn: 0,
             latest: None,
@@ -156,6 +161,7 @@ impl Read {
         if self.inspection.misplaced.is_none() && codec::position_of(bytes).ok() != Some(position) {
             self.inspection.misplaced = Some(position);
         }
+        self.inspection.losses.extend(Loss::in_bytes(bytes));
         self.frontier.push(leaf);
         if self.is_asked(self.frontier.size()) {
             let at = Head { size: self.frontier.size(), root: self.frontier.root() };

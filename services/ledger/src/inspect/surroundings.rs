@@ -35,6 +35,8 @@ pub fn keys(data: &Path) -> Result<(), OpenError> {
 pub struct Unfinished {
     /// The machine went down while the ledger was at work: what was not synced is made anew from the journal.
     pub went_down: bool,
+    /// Going on after a loss was begun.
+    pub continuing: bool,
     /// A change of the signing key was begun.
     pub key_change: bool,
     /// How many records were signed, by the memory of signing beside the key and by the checkpoint.
@@ -48,7 +50,9 @@ pub struct Unfinished {
 pub fn unfinished(data: &Path) -> Result<Unfinished, OpenError> {
     Ok(Unfinished {
         went_down: mark::went_down(data)?,
-        key_change: rotation::next(data).exists() || rotation::is_cut_off(data)?,
+        continuing: memory::continuing(data).exists(),
+        key_change: !memory::continuing(data).exists()
+            && (rotation::next(data).exists() || rotation::is_cut_off(data)?),
         signed: memory::signed_size(data)?,
     })
 }

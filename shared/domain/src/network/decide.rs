@@ -66,6 +66,21 @@ pub enum NetworkCommand {
         /// Why.
         reason: String,
     },
+    /// Go on under another key, although records or the key that signed are lost.
+    ContinueLog {
+        /// The key that had signed, in vkey form.
+        was: String,
+        /// The key that signs from here on.
+        is: String,
+        /// How many records are left.
+        kept: u64,
+        /// How many had been signed, as far as that is known.
+        signed: Option<u64>,
+        /// The root that they had, in hexadecimal, as far as that is known.
+        root: Option<String>,
+        /// Why.
+        reason: String,
+    },
     /// Forget who a person is: every role ends, and the register outside the log loses name and address. The id stays.
     ErasePerson {
         /// The person.
@@ -132,16 +147,8 @@ pub fn decide(
             }
             Ok(vec![NetworkEvent::RoleEnded { person: person.clone(), grant: grant.clone(), reason: reason.clone() }])
         }
-        NetworkCommand::RotateKey { was, is, reason } => {
-            if !administers {
-                return Err(context.not_allowed("change the key that signs"));
-            }
-            if !text_is_well_formed(reason) {
-                return Err(Rejection::ReasonRequired { figures: Vec::new() });
-            }
-            handed_over(state, was, is)?;
-            Ok(vec![NetworkEvent::KeyRotated { was: was.clone(), is: is.clone(), reason: reason.clone() }])
-        }
+        NetworkCommand::RotateKey { .. } => rotated(state, command, administers, context),
+        NetworkCommand::ContinueLog { .. } => continued(state, command, administers, context),
         NetworkCommand::ErasePerson { person, reason } => {
             if !administers {
                 return Err(context.not_allowed("erase a person"));
@@ -230,10 +237,52 @@ fn delegated(
     Ok(vec![NetworkEvent::RoleDelegated { person: to.clone(), grant, reason: reason.clone() }])
 }
 
+/// Another key signs: an administrator says so.
+fn rotated(
+    state: &Network,
+    command: &NetworkCommand,
+    administers: bool,
+    context: &Context<'_>,
+) -> Result<Vec<NetworkEvent>, Rejection> {
+    let NetworkCommand::RotateKey { was, is, reason } = command else { return Ok(Vec::new()) };
+    if !administers {
+        return Err(context.not_allowed("change the key that signs"));
+    }
+    if !text_is_well_formed(reason) {
+        return Err(Rejection::ReasonRequired { figures: Vec::new() });
+    }
+    handed_over(state, was, is)?;
+    Ok(vec![NetworkEvent::KeyRotated { was: was.clone(), is: is.clone(), reason: reason.clone() }])
+}
+
+/// The log goes on although something of it is lost: an administrator says so.
+fn continued(
+    state: &Network,
+    command: &NetworkCommand,
+    administers: bool,
+    context: &Context<'_>,
+) -> Result<Vec<NetworkEvent>, Rejection> {
+    let NetworkCommand::ContinueLog { was, is, kept, signed, root, reason } = command else { return Ok(Vec::new()) };
+    if !administers {
+        return Err(context.not_allowed("go on with a log of which something is lost"));
+    }
+    if !text_is_well_formed(reason) {
+        return Err(Rejection::ReasonRequired { figures: Vec::new() });
+    }
+    another_key(state, was, is)?;
+    let hexadecimal = |root: &String| root.len() == 64 && root.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if !root.iter().all(hexadecimal) {
+        return Err(Rejection::Malformed { what: "a root is 64 hexadecimal digits".to_owned() });
+    }
+    let (was, is, root, reason) = (was.clone(), is.clone(), root.clone(), reason.clone());
+    Ok(vec![NetworkEvent::LogContinued { was, is, kept: *kept, signed: *signed, root, reason }])
+}
+
 /// The longest key in vkey form that is believed.
 const MAX_KEY: usize = 500;
 
-fn handed_over(state: &Network, was: &str, is: &str) -> Result<(), Rejection> {
+/// A key that has not signed the log yet takes the place of one.
+fn another_key(state: &Network, was: &str, is: &str) -> Result<(), Rejection> {
     let bad = |key: &str| key.is_empty() || key.len() > MAX_KEY || key.contains(|c: char| !c.is_ascii_graphic());
     if bad(was) || bad(is) || was == is {
         return Err(Rejection::Malformed { what: "two different keys in vkey form are needed".to_owned() });
@@ -243,6 +292,11 @@ fn handed_over(state: &Network, was: &str, is: &str) -> Result<(), Rejection> {
             what: format!("{is} has signed this log before; a key comes back to no use"),
         });
     }
+    Ok(())
+}
+
+fn handed_over(state: &Network, was: &str, is: &str) -> Result<(), Rejection> {
+    another_key(state, was, is)?;
     match state.keys.last() {
         Some(key) if key != was => Err(Rejection::Malformed { what: format!("the log is signed by {key}, not {was}") }),
         _ => Ok(()),

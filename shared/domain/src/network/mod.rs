@@ -114,6 +114,24 @@ pub enum NetworkEvent {
         /// Why.
         reason: String,
     },
+    /// The log goes on under another key although its newest records, or the key itself, are lost. This record stands where the
+    /// first of the lost ones stood, and is the first that the other key signs.
+    LogContinued {
+        /// The key that had signed, in vkey form (C2SP signed-note).
+        was: String,
+        /// The key that signs from here on.
+        is: String,
+        /// How many records are left; those from this position on are lost, if there were any.
+        kept: u64,
+        /// How many records had been signed, as far as that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<u64>,
+        /// The root that they had (RFC 6962, SHA-256, in hexadecimal), as far as that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<String>,
+        /// Why.
+        reason: String,
+    },
     /// A person was erased: the id remains, and nothing says any more whose it was.
     PersonErased {
         /// The person.
@@ -175,7 +193,7 @@ impl Network {
             NetworkEvent::PersonErased { person, .. } => {
                 self.grants.remove(person);
             }
-            NetworkEvent::KeyRotated { was, is, .. } => {
+            NetworkEvent::KeyRotated { was, is, .. } | NetworkEvent::LogContinued { was, is, .. } => {
                 if self.keys.is_empty() {
                     self.keys.push(was.clone());
                 }

@@ -1,0 +1,284 @@
+//! Going on after a loss. Where the newest records are lost, or the key that signed, or the memory of what it signed, the old key
+//! could contradict itself: so nothing more is signed with it. A new key takes its place, and the first record that it signs says
+//! which records are lost and why; nobody can go on unseen. What was set aside for it is kept in `keys`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rondo_domain::Wish;
+use rondo_domain::event::Event;
+use rondo_domain::network::{NetworkCommand, NetworkEvent};
+use rondo_eventlog::Head;
+use rondo_eventlog::merkle::{Checkpoint, Frontier, Verifier, leaf_hash};
+use rondo_eventlog::{Record, codec};
+use rondo_runtime::chance::Chance;
+use serde::{Deserialize, Serialize};
+
+use crate::directory::{self, DataDirectory, OpenError, io};
+use crate::durable::{replace, sync_folder};
+use crate::journal::{JournalReader, Location};
+use crate::key;
+use crate::memory::{Memory, MemoryError, continuing as plan};
+use crate::rotation;
+
+/// What is lost, as a record of the log says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// How many records were left; the record that says so stands there.
+    pub kept: u64,
+    /// How many had been signed, as far as that is known.
+    pub signed: Option<u64>,
+    /// The root that they had, in hexadecimal, as far as that is known.
+    pub root: Option<String>,
+    /// The key that had signed.
+    pub was: String,
+    /// The key that signs from there on.
+    pub is: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Loss {
+    /// The loss that a record tells of.
+    pub fn of(record: &Record) -> Option<Self> {
+        let Event::Network(NetworkEvent::LogContinued { was, is, kept, signed, root, reason }) = &record.event else {
+            return None;
+        };
+        let (was, is, root, reason) = (was.clone(), is.clone(), root.clone(), reason.clone());
+        Some(Self { kept: *kept, signed: *signed, root, was, is, reason })
+    }
+
+    /// The loss that stored bytes tell of. Of most records the beginning is enough to say that they tell of none.
+    pub(crate) fn in_bytes(bytes: &[u8]) -> Option<Self> {
+        let begin = bytes.get(..bytes.len().min(200))?;
+        let name = b"\"name\":\"LogContinued\"";
+        begin.windows(name.len()).any(|window| window == name).then_some(())?;
+        Self::of(&codec::decode(&bytes::Bytes::copy_from_slice(bytes)).ok()?)
+    }
+}
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.signed.filter(|signed| *signed > self.kept) {
+            Some(signed) if signed == self.kept + 1 => write!(f, "record {} is lost", self.kept)?,
+            Some(signed) => write!(f, "records {} to {} are lost", self.kept, signed - 1)?,
+            None => write!(f, "records from {} on are lost, if there were any", self.kept)?,
+        }
+        write!(f, ", because: {}", self.reason)
+    }
+}
+
+/// A going on that was begun. Nothing is signed before it is finished.
+#[derive(Debug)]
+pub struct Continuation {
+    data: PathBuf,
+    origin: String,
+    plan: Plan,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Plan {
+    was: String,
+    is: String,
+    kept: u64,
+    signed: Option<u64>,
+    root: Option<String>,
+}
+
+/// The journal as it is, every byte of it read.
+struct Found {
+    frontier: Frontier,
+    last: Option<Location>,
+    /// The root at the size that was asked for, if the journal reaches it.
+    root: Option<[u8; 32]>,
+}
+
+fn read(data: &Path, asked: u64, mut each: impl FnMut(u64, &bytes::Bytes)) -> Result<Found, OpenError> {
+    let mut found = Found { frontier: Frontier::default(), last: None, root: None };
+    let Some(mut reader) = JournalReader::open(&data.join("journal"), None, None)? else {
+        return Err(OpenError::JournalMissing(data.to_owned()));
+    };
+    while let Some(group) = reader.next_group()? {
+        for bytes in &group.records {
+            each(found.frontier.size(), bytes);
+            found.frontier.push(leaf_hash(bytes));
+            if found.frontier.size() == asked {
+                found.root = Some(found.frontier.root());
+            }
+        }
+        found.last = Some(group.at);
+    }
+    Ok(found)
+}
+
+/// Begins to go on, or takes up what was begun: makes a new key, or takes the one in a file, and writes down what will be recorded.
+/// `although` goes on where nothing in the directory shows a loss: after a backup that is older than the log was.
+///
+/// # Errors
+/// When there is no log, its journal is damaged, its records are not those that its checkpoint signs, nothing is lost, another
+/// process has the directory, or a file cannot be read or written.
+pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chance) -> Result<Continuation, OpenError> {
+    let held = DataDirectory::open(data)?;
+    let origin = held.origin().to_owned();
+    if let Ok(bytes) = fs::read(plan(data)) {
+        let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), what: e.to_string() };
+        return Ok(Continuation { data: data.to_owned(), origin, plan: serde_json::from_slice(&bytes).map_err(bad)? });
+    }
+    let path = data.join("log.vkey");
+    let was = fs::read_to_string(&path).map_err(io("read", &path))?.trim_end().to_owned();
+    let bad = |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: path.clone(), what: e.to_string() };
+    let public = Verifier::from_vkey(&was).map_err(bad)?;
+    let lost = lost(data, &origin, &public)?;
+    if !lost.shown && !although {
+        return Err(OpenError::NothingLost(data.to_owned()));
+    }
+    fs::create_dir_all(data.join("keys")).map_err(io("create", &data.join("keys")))?;
+    set_aside(data, &rotation::next(data), &format!("begun-at-{}.key", lost.kept))?;
+    match from {
+        None => key::create_key(&rotation::next(data), chance)?,
+        Some(from) => key::copy_key(from, &rotation::next(data), &origin)?,
+    }
+    let is = key::read_key(&rotation::next(data), &origin)?.verifier().vkey();
+    let signed = lost.signed.map(|head| head.size);
+    let root = lost.signed.map(|head| hex::encode(head.root));
+    let begun = Plan { was, is, kept: lost.kept, signed, root };
+    let bytes = serde_json::to_vec(&begun).map_err(|e| io("write", &plan(data))(e.into()))?;
+    // Both follow from the journal, and may be ahead of the one that is there.
+    crate::open::distrust(data)?;
+    replace(&plan(data), &bytes)?;
+    Ok(Continuation { data: data.to_owned(), origin, plan: begun })
+}
+
+struct Lost {
+    kept: u64,
+    /// What had been signed, as far as that is known.
+    signed: Option<Head>,
+    /// Whether anything in the directory shows that something is lost.
+    shown: bool,
+}
+
+fn lost(data: &Path, origin: &str, public: &Verifier) -> Result<Lost, OpenError> {
+    let memory = match Memory::read(data) {
+        Ok(memory) => Some(Head { size: memory.frontier.size(), root: memory.frontier.root() }),
+        Err(MemoryError::Missing(_) | MemoryError::Bad(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let path = data.join("checkpoint");
+    let note = fs::read_to_string(&path).unwrap_or_default();
+    let checkpoint = Checkpoint::open(&note, public).ok().map(|checkpoint| checkpoint.head);
+    let found = read(data, memory.map_or(0, |head| head.size), |_, _| ())?;
+    let kept = found.frontier.size();
+    // What is gone on with has to be what was signed, as far as it reaches.
+    if let Some(head) = checkpoint.filter(|head| head.size <= kept && head.size > 0) {
+        let root = read(data, head.size, |_, _| ())?.root;
+        if root != Some(head.root) {
+            return Err(crate::scrub::ScrubError::Altered(head.size).into());
+        }
+    }
+    let signed = memory.into_iter().chain(checkpoint).max_by_key(|head| head.size);
+    let fits = |head: &Head| head.size == 0 || found.root == Some(head.root);
+    let keyed = key::read_key(&key::path(data), origin).is_ok_and(|key| key.verifier().vkey() == public.vkey());
+    let remembered = memory.is_some_and(|head| fits(&head) && checkpoint.is_none_or(|shown| shown.size <= head.size));
+    let shown = !keyed || !remembered || signed.is_some_and(|head| head.size > kept);
+    Ok(Lost { kept, signed: signed.filter(|head| head.size > kept), shown })
+}
+
+/// Keeps a file of `keys`, or beside it, under another name in `keys`.
+fn set_aside(data: &Path, path: &Path, name: &str) -> Result<(), OpenError> {
+    let kept = data.join("keys").join(name);
+    if kept.exists() {
+        // Cut off after this: what has the name by now is of the new key.
+        return Ok(());
+    }
+    match fs::rename(path, &kept) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("keep", path)(e)),
+        _ => Ok(()),
+    }
+}
+
+impl Continuation {
+    /// The key that signs from now on, in vkey form.
+    pub fn key(&self) -> &str {
+        &self.plan.is
+    }
+
+    /// What will be recorded, for a reason.
+    pub fn loss(&self, reason: &str) -> Loss {
+        let Plan { was, is, kept, signed, root } = self.plan.clone();
+        Loss { kept, signed, root, was, is, reason: reason.to_owned() }
+    }
+
+    /// What is wished of the log.
+    pub fn wish(&self, reason: &str) -> NetworkCommand {
+        let Loss { kept, signed, root, was, is, reason } = self.loss(reason);
+        NetworkCommand::ContinueLog { was, is, kept, signed, root, reason }
+    }
+
+    pub(crate) fn verifier(&self) -> Result<Verifier, OpenError> {
+        let bad =
+            |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: plan(&self.data), what: e.to_string() };
+        Verifier::from_vkey(&self.plan.is).map_err(bad)
+    }
+
+    /// Lets go of it, where the log refused to record it.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn abandon(self) -> Result<(), OpenError> {
+        for path in [plan(&self.data), rotation::next(&self.data)] {
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &path)(e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the new key in the old one's place, once the loss is recorded. The same again finishes what was cut off.
+    ///
+    /// # Errors
+    /// When the loss is not recorded, another process has the log, or a file cannot be renamed or written.
+    pub fn finish(self) -> Result<(), OpenError> {
+        let Self { data, origin, plan: Plan { is, kept, .. } } = self;
+        let _held = DataDirectory::open(&data)?;
+        let mut recorded = None;
+        let found = read(&data, 0, |position, bytes| {
+            if position == kept {
+                recorded = Loss::in_bytes(bytes);
+            }
+        })?;
+        if recorded.is_none_or(|loss| loss.is != is) {
+            return Err(MemoryError::Continuing(plan(&data)).into());
+        }
+        let keys = data.join("keys");
+        if rotation::next(&data).exists() {
+            let name = |what: &str| format!("before-{kept}-{what}");
+            set_aside(&data, &keys.join("signed.json"), &name("signed.json"))?;
+            set_aside(&data, &data.join("checkpoint"), &name("checkpoint"))?;
+            set_aside(&data, &data.join("cosigned"), &name("cosigned"))?;
+            set_aside(&data, &key::path(&data), &name("log.key"))?;
+            // It signs nothing that does not begin with the record of the loss.
+            Memory { frontier: found.frontier, at: found.last }.write(&data)?;
+            let next = rotation::next(&data);
+            fs::rename(&next, key::path(&data)).map_err(io("name", &next))?;
+            sync_folder(&keys)?;
+        }
+        directory::write_vkey(&data, &key::read_key(&key::path(&data), &origin)?)?;
+        let plan = plan(&data);
+        fs::remove_file(&plan).map_err(io("remove", &plan))?;
+        Ok(sync_folder(&keys)?)
+    }
+}
+
+/// What is never sent, but done beside the log with no server running, and how.
+pub(crate) fn done_beside(wish: &Wish) -> Option<&'static str> {
+    match wish {
+        Wish::Network { command: NetworkCommand::RotateKey { .. } } => {
+            Some("the key is changed beside the log, with no server running: rondo audit key rotate")
+        }
+        Wish::Network { command: NetworkCommand::ContinueLog { .. } } => {
+            Some("a loss is recorded beside the log, with no server running: rondo audit continue")
+        }
+        _ => None,
+    }
+}

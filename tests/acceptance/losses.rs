@@ -1,0 +1,154 @@
+//! A log of which something is lost goes on under another key, and says so wherever it is verified; nobody goes on unseen.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rondo_tests::{faults, foreign, program, refused, rondo, run};
+use serde_json::Value;
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+}
+
+fn grow(data: &Path, people: &[&str]) {
+    for person in people {
+        rondo(data, &["person", "grant", person, "auditor"]);
+    }
+}
+
+fn verified(data: &Path) -> Value {
+    serde_json::from_str(&rondo(data, &["audit", "verify", "--output", "json"])).unwrap()
+}
+
+const CONTINUE: [&str; 4] = ["audit", "continue", "--reason", "the disk failed"];
+
+/// A log; a backup of its journal and copies of its keys, from before and from after it grew by two records.
+fn played(folder: &Path) -> u64 {
+    let data = folder.join("data");
+    rondo(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
+    copy(&data.join("keys"), &folder.join("early-keys"));
+    grow(&data, &["anna"]);
+    rondo(&data, &["backup", "--out", &folder.join("backup").display().to_string()]);
+    copy(&data.join("keys"), &folder.join("equal-keys"));
+    let kept = verified(&data)["records"].as_u64().unwrap();
+    grow(&data, &["bo", "carl"]);
+    copy(&data.join("keys"), &folder.join("late-keys"));
+    kept
+}
+
+/// The backup in a directory of its own, with these keys.
+fn restored(folder: &Path, name: &str, keys: Option<&str>) -> std::path::PathBuf {
+    let data = folder.join(name);
+    rondo(&data, &["restore", "--from", &folder.join("backup").display().to_string()]);
+    if let Some(keys) = keys {
+        copy(&folder.join(keys), &data.join("keys"));
+    }
+    data
+}
+
+#[test]
+fn a_journal_that_is_older_than_its_keys_goes_on_under_another_key_and_every_verifier_says_what_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let kept = played(folder.path());
+    let whole = folder.path().join("data");
+    fs::write(path("saved"), rondo(&whole, &["audit", "checkpoint"])).unwrap();
+    for position in [kept - 1, kept] {
+        rondo(&whole, &["audit", "proof", &position.to_string(), "--out", &path("")]);
+    }
+    let data = restored(folder.path(), "again", Some("late-keys"));
+    refused(&data, &["person", "grant", "dora", "auditor"], 1, "rondo audit continue");
+    refused(&data, &[&CONTINUE[..], &["--as", "ilo-coordinator"]].concat(), 6, "may not");
+    refused(&data, &["person", "grant", "dora", "auditor"], 1, "does not extend");
+    refused(&data, &["audit", "continue", "--reason", " "], 2, "");
+    let told = rondo(&data, &CONTINUE);
+    let words = format!("records {kept} to {} are lost, because: the disk failed", kept + 1);
+    assert!(told.contains(&words), "{told}");
+    grow(&data, &["dora"]);
+
+    // Of the data directory, of an export, of what was saved, of receipts, and in the list of keys.
+    assert!(rondo(&data, &["audit", "verify"]).contains(&words));
+    let found = verified(&data);
+    assert_eq!((&found["losses"][0]["kept"], &found["bytes"]), (&kept.into(), &true.into()), "{found}");
+    assert!(rondo(&data, &["audit", "export", "--out", &path("export")]).contains(&words));
+    assert!(rondo(&data, &["audit", "verify", &path("export")]).contains(&words));
+    assert!(fs::read_to_string(path("export/policy")).unwrap().contains(&words));
+    assert!(foreign(&["export", &path("export"), &path("again/log.vkey")]));
+    let keys = rondo(&data, &["audit", "key", "list", "--plain"]);
+    fs::write(path("keys.txt"), &keys).unwrap();
+    assert!(keys.contains(&words) && keys.lines().filter(|line| !line.starts_with('#')).count() == 2, "{keys}");
+    let listed = rondo(&data, &["audit", "key", "list", "--output", "csv"]);
+    assert!(listed.contains(&words) && listed.contains("operator"), "{listed}");
+    let saved = run(&data, &["audit", "verify", "--saved", &path("saved"), "--key", &path("keys.txt")]);
+    let said = String::from_utf8_lossy(&saved.stdout);
+    assert!(saved.status.code() == Some(3) && said.contains("3. extends:    BAD") && said.contains(&words), "{said}");
+    for (position, is) in [(kept - 1, "is not one of them"), (kept, "is one of them")] {
+        let receipt = path(&format!("record-{position}.tlog-proof"));
+        let said = rondo(&data, &["audit", "verify", &receipt, "--key", &path("keys.txt")]);
+        assert!(said.contains("good") && said.contains(&words) && said.contains(is), "{position}: {said}");
+    }
+    let made = run(&data, &["audit", "proof", "100", "--out", &path("export")]);
+    assert!(String::from_utf8_lossy(&made.stderr).contains(&words), "{made:?}");
+    assert!(rondo(&data, &["doctor"]).contains(&words));
+
+    // It was done once; the old key signs nothing any more, and neither does the old log.
+    refused(&data, &CONTINUE, 6, "shows a loss");
+    fs::copy(path("late-keys/log.key"), data.join("keys/log.key")).unwrap();
+    refused(&data, &["person", "grant", "emil", "auditor"], 1, "public half");
+}
+
+#[test]
+fn keys_that_are_older_than_the_journal_or_lost_sign_nothing_and_end_in_no_dead_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = played(folder.path());
+    let words = format!("records from {kept} on are lost, if there were any, because: the disk failed");
+    for (name, keys, why) in [("early", Some("early-keys"), "an older copy"), ("none", None, "no signing key")] {
+        let data = restored(folder.path(), name, keys);
+        let refusal = run(&data, &["person", "grant", "dora", "auditor"]);
+        assert!(!refusal.status.success(), "{name}: {refusal:?}");
+        assert!(String::from_utf8_lossy(&refusal.stderr).contains(why), "{name}: {refusal:?}");
+        assert!(rondo(&data, &CONTINUE).contains(&words), "{name}");
+        grow(&data, &["dora"]);
+        assert!(rondo(&data, &["audit", "verify"]).contains(&words), "{name}");
+    }
+    // A copy of the keys as old as the backup: nothing shows that the log was longer, and it is said by hand.
+    let data = restored(folder.path(), "equal", Some("equal-keys"));
+    refused(&data, &CONTINUE, 6, "--although-nothing-shows-it");
+    let although = [&CONTINUE[..], &["--although-nothing-shows-it"]].concat();
+    assert!(rondo(&data, &although).contains(&words));
+    assert!(rondo(&data, &["audit", "verify"]).contains(&words));
+}
+
+#[test]
+fn a_going_on_that_is_cut_off_anywhere_is_finished_by_the_same_command_and_recorded_once() {
+    let folder = tempfile::tempdir().unwrap();
+    played(folder.path());
+    let library = faults(folder.path()).display().to_string();
+    let mut cut = 0;
+    for nth in 1..=12 {
+        let data = restored(folder.path(), &format!("cut-{nth}"), Some("late-keys"));
+        let done = Command::new(program())
+            .args(["--data", &data.display().to_string()])
+            .args(CONTINUE)
+            .env("LD_PRELOAD", &library)
+            .env("RONDO_FAIL", format!("fsync /keys {nth} 5"))
+            .output()
+            .unwrap();
+        if !done.status.success() {
+            cut += 1;
+            let between = run(&data, &["person", "grant", "dora", "auditor"]);
+            let said = String::from_utf8_lossy(&between.stderr).into_owned();
+            let begun = said.contains("`rondo audit continue` once more") || said.contains("does not extend");
+            assert!(between.status.success() || begun, "{nth}: {said}");
+            let again = run(&data, &CONTINUE);
+            let said = String::from_utf8_lossy(&again.stderr).into_owned();
+            assert!(again.status.success() || said.contains("shows a loss"), "{nth}: {said}");
+        }
+        grow(&data, &["emil"]);
+        let found = verified(&data);
+        assert_eq!(found["losses"].as_array().map(Vec::len), Some(1), "{nth}: {found}");
+        assert!(found["bytes"] == true && found["signature"] == true, "{nth}: {found}");
+    }
+    assert!(cut >= 4, "{cut} of them were cut off");
+}
