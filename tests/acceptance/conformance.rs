@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rondo_bus::{BusLedger, Credentials};
+use rondo_bus::{BusLedger, Candidate, Client, Credentials, Leadership};
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{PacedClock, SystemClock};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::memory::MemoryLedger;
+use rondo_runtime::secret::Secret;
 use rondo_testkit::conformance::suite;
 use rondo_testkit::process::Broker;
 use rondo_tests::root;
@@ -18,6 +19,13 @@ fn open(data: &Path) -> Opened {
     let config =
         LedgerConfig { data: data.to_owned(), origin, clock: Arc::new(SystemClock), chance: Arc::new(SystemChance) };
     rondo_ledger::open(&config).unwrap()
+}
+
+/// Has the log of this ledger on a broker where nobody else had one.
+async fn leads(client: &Client, opened: &Opened, instance: &str) -> Leadership {
+    let led_on = Some(client.server_info().server_id);
+    let by = Candidate { instance: instance.to_owned(), origin: opened.origin().to_owned(), led_on };
+    rondo_bus::claim(client.clone(), Arc::new(opened.handle.clone()), by).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,13 +52,14 @@ async fn over_nats() {
     let ledger = Arc::new(opened.handle.clone());
     let mut lifecycle = Lifecycle::default();
     let stop = lifecycle.stop();
+    let serving = rondo_bus::connect(&broker.address(), "ledger", None).await.unwrap();
+    let leadership = leads(&serving, &opened, "one").await;
     lifecycle.spawn("ledger", opened.run(stop));
-    let serving = rondo_bus::connect(&broker.url, "ledger", None).await.unwrap();
-    let asking = rondo_bus::connect(&broker.url, "operator", None).await.unwrap();
+    let asking = rondo_bus::connect(&broker.address(), "operator", None).await.unwrap();
     let mut asked = lifecycle.stop();
     lifecycle.spawn("bus", async move {
         tokio::select! {
-            served = rondo_bus::serve(serving, ledger) => served,
+            served = rondo_bus::serve(serving, ledger, leadership) => served,
             () = asked.wait() => Ok(()),
         }
     });
@@ -77,11 +86,13 @@ async fn a_service_can_send_under_its_own_name_alone() {
     use rondo_eventlog::{Ledger, SubmitError};
     let folder = tempfile::tempdir().unwrap();
     let broker = Broker::start(Some(&root().join("deploy/nats.conf")));
-    let credentials = |user: &str| Some(Credentials { user: user.to_owned(), password: Broker::password(user) });
+    let credentials =
+        |user: &str| Some(Credentials { user: user.to_owned(), password: Secret::new(Broker::password(user)) });
     let opened = open(&folder.path().join("data"));
-    let serving = rondo_bus::connect(&broker.url, "ledger", credentials("ledger")).await.unwrap();
-    let served = tokio::spawn(rondo_bus::serve(serving, Arc::new(opened.handle.clone())));
-    let client = rondo_bus::connect(&broker.url, "scheduler", credentials("scheduler")).await.unwrap();
+    let serving = rondo_bus::connect(&broker.address(), "ledger", credentials("ledger")).await.unwrap();
+    let leadership = leads(&serving, &opened, "one").await;
+    let served = tokio::spawn(rondo_bus::serve(serving, Arc::new(opened.handle.clone()), leadership));
+    let client = rondo_bus::connect(&broker.address(), "scheduler", credentials("scheduler")).await.unwrap();
     let own = BusLedger::new(client.clone(), "scheduler").await.unwrap();
     let mut tries = 0;
     while own.head().await.is_err() {
@@ -100,13 +111,82 @@ async fn a_service_can_send_under_its_own_name_alone() {
         matches!(foreign.submit(launch.clone()).await, Err(SubmitError::Fault(fault)) if fault.is_passing()),
         "the broker does not carry it under another's name"
     );
-    let reminder = rondo_bus::connect(&broker.url, "reminder", credentials("reminder")).await.unwrap();
+    let reminder = rondo_bus::connect(&broker.address(), "reminder", credentials("reminder")).await.unwrap();
     let reminder = BusLedger::new(reminder, "reminder").await.unwrap();
     match reminder.submit(launch).await {
         Err(SubmitError::Fault(fault)) => assert!(fault.to_string().contains("may not act as"), "{fault}"),
         other => panic!("the ledger heard the reminder as the scheduler: {other:?}"),
     }
-    let wrong = Some(Credentials { user: "scheduler".to_owned(), password: "guessed".to_owned() });
-    assert!(rondo_bus::connect(&broker.url, "scheduler", wrong).await.is_err());
+    let wrong = Some(Credentials { user: "scheduler".to_owned(), password: Secret::new("guessed") });
+    assert!(rondo_bus::connect(&broker.address(), "scheduler", wrong).await.is_err());
     served.abort();
+}
+
+/// A grant to somebody, so that the log grows by one record.
+fn command(n: u32) -> rondo_domain::Command {
+    use rondo_domain::network::{Grant, NetworkCommand};
+    let grant = Grant::of(rondo_domain::Role::Auditor, None);
+    rondo_domain::Command {
+        id: rondo_domain::CommandId::of(&["grown", &n.to_string()]),
+        actor: "operator".parse().unwrap(),
+        role: None,
+        via: None,
+        on_behalf_of: None,
+        cause: None,
+        wish: rondo_domain::Wish::Network {
+            command: NetworkCommand::GrantRole { person: format!("p{n}").parse().unwrap(), grant },
+        },
+    }
+}
+
+/// The outcome of asking for the head, once somebody answers.
+async fn asked(port: &BusLedger) -> Result<u64, rondo_eventlog::Fault> {
+    for _ in 0..200 {
+        match rondo_eventlog::Ledger::head(port).await {
+            Err(rondo_eventlog::Fault::Unreachable { .. }) => {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            other => return other.map(|head| head.size),
+        }
+    }
+    panic!("nobody answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_does_not_have_what_the_asker_knows_refuses() {
+    use rondo_eventlog::{Fault, Ledger};
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::start(None);
+    let [whole, older, another] = ["whole", "older", "another"].map(|name| open(&folder.path().join(name)));
+    for n in 0..3 {
+        whole.handle.submit(command(n)).await.unwrap();
+    }
+    older.handle.submit(command(0)).await.unwrap();
+    for n in 10..20 {
+        another.handle.submit(command(n)).await.unwrap();
+    }
+    let asking = rondo_bus::connect(&broker.address(), "operator", None).await.unwrap();
+    let port = BusLedger::new(asking.clone(), "operator").await.unwrap();
+    for (opened, fits) in [(&whole, true), (&older, false), (&another, false), (&whole, true)] {
+        let serving = rondo_bus::connect(&broker.address(), "ledger", None).await.unwrap();
+        let leadership = leads(&serving, opened, "one").await;
+        let served = tokio::spawn(rondo_bus::serve(serving, Arc::new(opened.handle.clone()), leadership));
+        let size = opened.handle.head().await.unwrap().size;
+        match asked(&port).await {
+            Ok(found) if fits => assert_eq!(found, size),
+            Err(fault) if !fits => {
+                assert_eq!(fault.code(), Some("ledger.does-not-extend"), "{fault}");
+                let refused = port.submit(command(99)).await.unwrap_err();
+                assert!(refused.to_string().contains("Nothing was recorded"), "{refused}");
+                assert_eq!(opened.handle.head().await.unwrap().size, size, "nothing was recorded");
+            }
+            other => panic!("{size} records, fits: {fits}: {other:?}"),
+        }
+        // Whoever knows nothing of it is answered.
+        let stranger = BusLedger::new(asking.clone(), "operator").await.unwrap();
+        assert_eq!(asked(&stranger).await.unwrap(), size);
+        served.abort();
+        assert!(matches!(served.await, Err(ended) if ended.is_cancelled()));
+    }
+    assert!(matches!(port.head().await, Err(Fault::Unreachable { .. }) | Ok(_)));
 }

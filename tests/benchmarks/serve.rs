@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use rondo_bus::BusLedger;
+use rondo_bus::{BusLedger, Candidate};
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::SystemClock;
 use rondo_runtime::lifecycle::Lifecycle;
+use rondo_runtime::secret::Address;
 use rondo_testkit::process::{Broker, Running};
 
 pub fn open(data: &Path) -> Opened {
@@ -36,12 +37,16 @@ pub fn ledger(url: &str, data: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let opened = open(Path::new(data));
-        let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
-        let client = rondo_bus::connect(url, "ledger", None).await.unwrap();
+        let ledger = Arc::new(opened.handle.clone());
+        let client = rondo_bus::connect(&Address::new(url), "ledger", None).await.unwrap();
+        let claims = rondo_bus::connect(&Address::new(url), "ledger", None).await.unwrap();
+        let by = Candidate { instance: "one".to_owned(), origin: opened.origin().to_owned(), led_on: None };
+        let leadership = rondo_bus::claim(claims, ledger.clone(), by).await.unwrap();
+        opened.handle.commits_at(Arc::new(leadership.clone()));
         let mut lifecycle = Lifecycle::default();
         let stop = lifecycle.stop();
         lifecycle.spawn("ledger", opened.run(stop));
-        lifecycle.spawn("bus", rondo_bus::serve(client, ledger));
+        lifecycle.spawn("bus", rondo_bus::serve(client, ledger, leadership));
         lifecycle.run(std::future::pending()).await.unwrap();
     });
 }
@@ -63,9 +68,9 @@ impl Far {
 
     /// The port as this sender reaches it, once the ledger answers.
     pub async fn port(&self, sender: &str) -> Arc<dyn Ledger> {
-        let client = rondo_bus::connect(&self.broker.url, sender, None).await.unwrap();
+        let client = rondo_bus::connect(&self.broker.address(), sender, None).await.unwrap();
         let port = BusLedger::new(client, sender).await.unwrap();
-        for _ in 0..500 {
+        for _ in 0..1_000 {
             if port.head().await.is_ok() {
                 return Arc::new(port);
             }

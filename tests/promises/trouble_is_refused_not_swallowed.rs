@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use burst::{burst_until, command, with_ledger, with_ledger_at};
 use jiff::{SignedDuration, Timestamp};
-use rondo_bus::BusLedger;
+use rondo_bus::{BusLedger, Candidate};
 use rondo_eventlog::{Fault, Ledger, SubmitError};
 use rondo_runtime::clock::PacedClock;
 use rondo_testkit::process::{Broker, Running, free_port};
@@ -266,10 +266,14 @@ async fn a_broker_that_is_down_is_said_and_a_command_asked_again_acts_once() {
     let ledger = Arc::new(opened.handle.clone());
     let mut broker = Broker::start(None);
     let port: u16 = broker.url.rsplit(':').next().unwrap().parse().unwrap();
-    let serving = rondo_bus::connect(&broker.url, "ledger", None).await.unwrap();
-    let served = tokio::spawn(rondo_bus::serve(serving, ledger.clone()));
-    let far =
-        BusLedger::new(rondo_bus::connect(&broker.url, "operator", None).await.unwrap(), "operator").await.unwrap();
+    let serving = rondo_bus::connect(&broker.address(), "ledger", None).await.unwrap();
+    let sure = Some(serving.server_info().server_id);
+    let by = Candidate { instance: "one".to_owned(), origin: opened.origin().to_owned(), led_on: sure };
+    let has = rondo_bus::claim(serving.clone(), ledger.clone(), by).await.unwrap();
+    let served = tokio::spawn(rondo_bus::serve(serving, ledger.clone(), has));
+    let far = BusLedger::new(rondo_bus::connect(&broker.address(), "operator", None).await.unwrap(), "operator")
+        .await
+        .unwrap();
     acknowledged(&far, 0).await;
     broker.process.kill();
     match far.submit(command(1)).await {

@@ -12,36 +12,49 @@ pub(crate) struct Failure {
     status: u8,
     pub(crate) sentence: String,
     pub(crate) code: Option<&'static str>,
+    /// Whether nobody knows if a command was recorded.
+    unknown: bool,
 }
 
 impl Failure {
     pub(crate) fn failed(sentence: impl Into<String>) -> Self {
-        Self { status: 1, sentence: sentence.into(), code: None }
+        Self { status: 1, sentence: sentence.into(), code: None, unknown: false }
     }
 
     pub(crate) fn usage(sentence: impl Into<String>) -> Self {
-        Self { status: 2, sentence: sentence.into(), code: None }
+        Self { status: 2, sentence: sentence.into(), code: None, unknown: false }
     }
 
     pub(crate) fn findings(sentence: impl Into<String>) -> Self {
-        Self { status: 3, sentence: sentence.into(), code: None }
+        Self { status: 3, sentence: sentence.into(), code: None, unknown: false }
     }
 
     pub(crate) fn not_found(sentence: impl Into<String>) -> Self {
-        Self { status: 5, sentence: sentence.into(), code: None }
+        Self { status: 5, sentence: sentence.into(), code: None, unknown: false }
     }
 
     pub(crate) fn conflict(sentence: impl Into<String>) -> Self {
-        Self { status: 6, sentence: sentence.into(), code: None }
+        Self { status: 6, sentence: sentence.into(), code: None, unknown: false }
     }
 
     pub(crate) fn try_later(sentence: impl Into<String>) -> Self {
-        Self { status: 75, sentence: sentence.into(), code: None }
+        Self { status: 75, sentence: sentence.into(), code: None, unknown: false }
     }
 
     /// A failure with this error and its sources.
     pub(crate) fn of(error: &dyn std::error::Error) -> Self {
         Self::failed(with_sources(error))
+    }
+
+    /// A failure of an act with these command ids: where nobody knows what came of it, the same again is safe, and this says how.
+    pub(crate) fn of_occasion(mut self, occasion: &str) -> Self {
+        if self.unknown {
+            self.sentence = format!(
+                "{}. Nobody knows whether it was recorded. The same again is safe and acts once: add --again {occasion}",
+                self.sentence
+            );
+        }
+        self
     }
 
     /// The exit status.
@@ -63,19 +76,20 @@ impl From<Rejection> for Failure {
             Rejection::Malformed { .. } | Rejection::ReasonRequired { .. } | Rejection::OutOfBounds { .. } => 2,
             _ => 6,
         };
-        Self { status, sentence: rejection.to_string(), code: Some(rejection.code()) }
+        Self { status, sentence: rejection.to_string(), code: Some(rejection.code()), unknown: false }
     }
 }
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        let sentence = with_sources(&fault);
-        match fault {
+        let (sentence, code) = (with_sources(&fault), fault.code());
+        let failure = match fault {
             Fault::NotFound(_) => Self::not_found(sentence),
             Fault::Unreachable { .. } | Fault::Stopped | Fault::NotNow(_) => Self::try_later(sentence),
             Fault::Refused(_) => Self::usage(sentence),
             _ => Self::failed(sentence),
-        }
+        };
+        Self { code, ..failure }
     }
 }
 
@@ -83,7 +97,10 @@ impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Rejected(rejection) => rejection.into(),
-            SubmitError::Fault(fault) => fault.into(),
+            SubmitError::Fault(fault) => {
+                let unknown = fault.is_unknown();
+                Self { unknown, ..fault.into() }
+            }
         }
     }
 }

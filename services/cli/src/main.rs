@@ -6,6 +6,7 @@ mod demo;
 mod desk;
 mod failure;
 mod held;
+mod lead;
 mod nouns;
 mod output;
 mod printed;
@@ -62,6 +63,9 @@ fn work(cli: Cli) -> Result<(), Failure> {
     };
     if let Some(data) = &cli.data {
         config.ledger.data.clone_from(data);
+    }
+    if let Some(handed) = std::env::var_os("CREDENTIALS_DIRECTORY") {
+        config.take_credentials(std::path::Path::new(&handed));
     }
     telemetry::start(config.log.format, &config.log.filter).map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -9,8 +9,9 @@ use rondo_eventlog::Ledger;
 use rondo_ledger::loss::Continuation;
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
-use rondo_runtime::config::Config;
+use rondo_runtime::config::{Config, read_secret};
 use rondo_runtime::lifecycle::Lifecycle;
+use rondo_runtime::secret::{Address, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -20,7 +21,12 @@ use crate::remote::Remote;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Announcement {
     pub(crate) url: String,
-    pub(crate) token: String,
+    #[serde(serialize_with = "revealed")]
+    pub(crate) token: Secret,
+}
+
+fn revealed<S: serde::Serializer>(token: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(token.reveal())
 }
 
 /// The file of the announcement.
@@ -38,17 +44,26 @@ pub(crate) struct Reached {
 
 impl Reached {
     /// Reaches the log that the arguments mean.
-    pub(crate) async fn new(config: &Config, server: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) async fn new(
+        config: &Config,
+        server: Option<&Address>,
+        token_file: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let data = &config.ledger.data;
         let announced = announcement(data)?;
         if let Some(url) = server {
-            let token = announced.map(|announced| announced.token).unwrap_or_default();
+            // The announced token is for whoever announced it, and for nobody else who is named.
+            let announced = announced.filter(|announced| is_same_place(url, &announced.url));
+            let token = match token_file {
+                Some(path) => Some(read_secret(path)?),
+                None => announced.map(|announced| announced.token),
+            };
             let ledger = Arc::new(Remote::new(url, token)?);
             ledger.head().await?;
             return Ok(Self::served_by(ledger).await);
         }
         if let Some(announced) = announced {
-            let ledger = Arc::new(Remote::new(&announced.url, announced.token)?);
+            let ledger = Arc::new(Remote::new(&Address::new(announced.url), Some(announced.token))?);
             if ledger.head().await.is_ok() {
                 return Ok(Self::served_by(ledger).await);
             }
@@ -114,6 +129,12 @@ fn parts(config: &Config) -> LedgerConfig {
     }
 }
 
+/// Whether an address means the place that was announced: the same scheme, host and port.
+fn is_same_place(named: &Address, announced: &str) -> bool {
+    let place = |address: &str| reqwest::Url::parse(address).ok().map(|url| url.origin());
+    place(&named.bare()).is_some_and(|named| Some(named) == place(announced))
+}
+
 /// What a server left in a data directory, if one did.
 ///
 /// # Errors
@@ -123,5 +144,27 @@ pub(crate) fn announcement(data: &Path) -> Result<Option<Announcement>, Failure>
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Failure::failed(format!("cannot read {}: {e}", data.join(ANNOUNCEMENT).display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_goes_to_the_announced_place_alone() {
+        let announced = "http://127.0.0.1:8080";
+        for same in ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "http://a:b@127.0.0.1:8080"] {
+            assert!(is_same_place(&Address::new(same), announced), "{same}");
+        }
+        for other in [
+            "http://127.0.0.1:8081",
+            "https://127.0.0.1:8080",
+            "http://localhost:8080",
+            "http://127.0.0.1:8080@evil.example",
+            "x",
+        ] {
+            assert!(!is_same_place(&Address::new(other), announced), "{other}");
+        }
     }
 }

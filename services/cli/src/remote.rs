@@ -5,15 +5,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::merkle::{Hash, Tile};
 use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+use rondo_runtime::backoff::Backoff;
+use rondo_runtime::secret::{Address, Secret};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a command is sent whose answer is lost, and the pauses between, from and to.
+const TRIES: u32 = 5;
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 /// How long the answer to a wait may take, which takes up to 20 seconds by itself.
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -21,16 +27,26 @@ const WAIT: Duration = Duration::from_secs(60);
 pub(crate) struct Remote {
     client: Client,
     url: String,
-    token: String,
+    token: Option<Secret>,
 }
 
 impl Remote {
-    pub(crate) fn new(url: &str, token: String) -> Result<Self, Fault> {
-        if !url.starts_with("http://") && !url.starts_with("https://") {
+    pub(crate) fn new(url: &Address, token: Option<Secret>) -> Result<Self, Fault> {
+        let bare = url.bare();
+        if !bare.starts_with("http://") && !bare.starts_with("https://") {
             return Err(Fault::Refused(format!("`{url}` is not a server's address; write http://127.0.0.1:8080")));
         }
-        let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(|e| unreachable(url, e))?;
-        Ok(Self { client, url: url.trim_end_matches('/').to_owned(), token })
+        // Whoever answers may not send the token on to somebody else.
+        let built = Client::builder().timeout(TIMEOUT).no_proxy().redirect(Policy::none()).build();
+        let client = built.map_err(|e| unreachable(&bare, e))?;
+        Ok(Self { client, url: bare.trim_end_matches('/').to_owned(), token })
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.token {
+            Some(token) => request.bearer_auth(token.reveal()),
+            None => request,
+        }
     }
 
     /// What the server's clock shows, which a demonstration moves; nothing where it does not say.
@@ -39,13 +55,13 @@ impl Remote {
         struct Health {
             now: Timestamp,
         }
-        let asked = self.client.get(format!("{}/health", self.url)).bearer_auth(&self.token);
+        let asked = self.authorized(self.client.get(format!("{}/health", self.url)));
         // One with an alarm says so by its status, and what time it is all the same.
         asked.send().await.ok()?.json::<Health>().await.ok().map(|health| health.now)
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}/port/{path}", self.url)).bearer_auth(&self.token)
+        self.authorized(self.client.get(format!("{}/port/{path}", self.url)))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Result<Response, Failure>, Fault> {
@@ -57,12 +73,21 @@ impl Remote {
         let body = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
         serde_json::from_slice(&body).map(Err).map_err(|_| {
             let what = if status.as_u16() == 401 {
-                "the token in server.json is not this server's"
+                "its token is needed: name its data directory with --data, or a file that holds it with --token-file"
             } else {
                 "the answer is not understood"
             };
             Fault::Protocol(format!("{} answered {status}: {what}", self.url))
         })
+    }
+
+    /// One try. The same command may be sent again: the ledger knows its id.
+    async fn submit_once(&self, command: &Command) -> Result<Accepted, SubmitError> {
+        let request = self.authorized(self.client.post(format!("{}/port/submit", self.url))).json(command);
+        let response = self.send(request).await?.map_err(SubmitError::from)?;
+        let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
+        let accepted = serde_json::from_slice(&bytes);
+        Ok(accepted.map_err(|e| Fault::Protocol(format!("the answer of {} is not understood: {e}", self.url)))?)
     }
 
     async fn bytes(&self, request: RequestBuilder) -> Result<Bytes, Fault> {
@@ -81,14 +106,40 @@ fn unreachable(url: &str, error: reqwest::Error) -> Fault {
     Fault::Unreachable { what: format!("no server answers at {url}"), source: Some(error.into()) }
 }
 
+/// Whether nobody was there who could have taken the request.
+fn was_never_sent(fault: &Fault) -> bool {
+    let Fault::Unreachable { source: Some(source), .. } = fault else { return false };
+    source.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
+}
+
+fn never_sent(what: &str) -> String {
+    format!("{what}; nothing was recorded by this request")
+}
+
 #[async_trait]
 impl Ledger for Remote {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
-        let request = self.client.post(format!("{}/port/submit", self.url)).bearer_auth(&self.token).json(&command);
-        let response = self.send(request).await?.map_err(SubmitError::from)?;
-        let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
-        let accepted = serde_json::from_slice(&bytes);
-        Ok(accepted.map_err(|e| Fault::Protocol(format!("the answer of {} is not understood: {e}", self.url)))?)
+        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        let mut unknown = false;
+        for tried in 1.. {
+            match self.submit_once(&command).await {
+                Err(SubmitError::Fault(fault)) if fault.is_passing() && (unknown || fault.is_unknown()) => {
+                    unknown |= fault.is_unknown() && !was_never_sent(&fault);
+                    if tried < TRIES {
+                        tokio::time::sleep(backoff.wait()).await;
+                        continue;
+                    }
+                    let what = match fault {
+                        Fault::Unreachable { what, .. } => format!("{what}, in {TRIES} tries"),
+                        other => other.to_string(),
+                    };
+                    let fault = if unknown { Fault::unreachable(what) } else { Fault::NotNow(never_sent(&what)) };
+                    return Err(fault.into());
+                }
+                answered => return answered,
+            }
+        }
+        Err(Fault::Stopped.into())
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
@@ -130,10 +181,9 @@ impl Ledger for Remote {
         let request = self
             .client
             .put(format!("{}/port/files/{}", self.url, part.hash))
-            .bearer_auth(&self.token)
             .query(&[("offset", part.offset), ("total", part.total)])
             .body(part.bytes);
-        self.send(request).await?.map_err(Fault::from).map(|_| ())
+        self.send(self.authorized(request)).await?.map_err(Fault::from).map(|_| ())
     }
 
     async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rondo_bus::{BusBoard, BusClock, BusLedger, ClockHand, Credentials};
+use rondo_bus::{BusBoard, BusClock, BusLedger, ClockHand, Credentials, Denied};
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, upkeep};
 use rondo_reminder::transport::Signer;
@@ -79,9 +79,14 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
     roles.sort_by_key(|role| *role != "ledger");
     for role in roles {
         let Some(joined) = lifecycle.unless_asked(join(&config, role)).await else { return Ok(()) };
-        let (client, clock) = joined?;
+        let (client, denied, clock) = joined?;
+        ends_where_denied(&mut lifecycle, denied);
         match role {
-            "ledger" => start_ledger(&mut lifecycle, &config, client, clock, args.paused).await?,
+            "ledger" => {
+                if !start_ledger(&mut lifecycle, &config, client, clock, args.paused).await? {
+                    return Ok(());
+                }
+            }
             "gateway" => start_gateway(&mut lifecycle, &config, client, clock).await?,
             _ => {
                 let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client.clone(), role).await?);
@@ -96,11 +101,22 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
 }
 
 /// A connection of a role's own, and the clock it goes by.
-async fn join(config: &Config, role: &str) -> Result<(rondo_bus::Client, Arc<dyn Clock>), Failure> {
-    let client = connect(config, role).await?;
+async fn join(config: &Config, role: &str) -> Result<(rondo_bus::Client, Denied, Arc<dyn Clock>), Failure> {
+    let (client, denied) = connect(config, role).await?;
     let clock: Arc<dyn Clock> =
         if config.bus.paced_clock { Arc::new(BusClock::new(client.clone()).await?) } else { Arc::new(SystemClock) };
-    Ok((client, clock))
+    Ok((client, denied, clock))
+}
+
+/// Ends the process where the broker denies a role what it needs: it would wait for ever for what it never hears.
+fn ends_where_denied(lifecycle: &mut Lifecycle, denied: Denied) {
+    let mut asked = lifecycle.stop();
+    lifecycle.spawn("bus", async move {
+        tokio::select! {
+            denied = denied.happens() => Err(denied),
+            () = asked.wait() => Ok(()),
+        }
+    });
 }
 
 /// The name and password for the broker, if the configuration has them.
@@ -112,20 +128,21 @@ pub(crate) fn credentials(config: &Config) -> Result<Option<Credentials>, Failur
     }
 }
 
-async fn connect(config: &Config, client: &str) -> Result<rondo_bus::Client, Failure> {
+async fn connect(config: &Config, client: &str) -> Result<(rondo_bus::Client, Denied), Failure> {
     let credentials = credentials(config)?;
-    rondo_bus::connect(&config.bus.url, client, credentials)
+    rondo_bus::join(&config.bus.url, client, credentials)
         .await
         .map_err(|e| Failure::try_later(rondo_runtime::lifecycle::with_sources(&e)))
 }
 
+/// Starts the ledger once it has its log to itself; says whether it was not asked to stop before.
 async fn start_ledger(
     lifecycle: &mut Lifecycle,
     config: &Config,
     client: rondo_bus::Client,
     clock: Arc<dyn Clock>,
     paused: bool,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let opened = rondo_ledger::open(&LedgerConfig {
         data: config.ledger.data.clone(),
         origin: config.ledger.origin.clone(),
@@ -135,7 +152,13 @@ async fn start_ledger(
     for note in &opened.notes {
         hint(note);
     }
-    let ledger: Arc<dyn Ledger> = Arc::new(opened.handle.clone());
+    let (claims, denied) = connect(config, "ledger").await?;
+    ends_where_denied(lifecycle, denied);
+    let claimed = crate::lead::claim(claims, &opened, &config.ledger.data);
+    let Some(leadership) = lifecycle.unless_asked(claimed).await else { return Ok(false) };
+    let leadership = leadership?;
+    let history = Arc::new(opened.handle.clone());
+    let ledger: Arc<dyn Ledger> = history.clone();
     rondo_bus::tell(client.clone(), opened.handle.board().clone()).await?;
     lifecycle.heed(opened.handle.board());
     lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(config), lifecycle.stop()));
@@ -146,11 +169,14 @@ async fn start_ledger(
     let mut asked = lifecycle.stop();
     lifecycle.spawn("bus", async move {
         tokio::select! {
-            served = rondo_bus::serve(client, ledger) => served,
-            () = asked.wait() => Ok(()),
+            served = rondo_bus::serve(client, history, leadership.clone()) => served,
+            () = asked.wait() => {
+                leadership.stops();
+                Ok(())
+            }
         }
     });
-    Ok(())
+    Ok(true)
 }
 
 async fn start_gateway(
@@ -184,7 +210,7 @@ pub(crate) async fn conduct(mut config: Config, args: &ConductArgs) -> Result<()
     if let Some(url) = &args.nats {
         config.bus.url.clone_from(url);
     }
-    let client = connect(&config, "operator").await?;
+    let (client, _) = connect(&config, "operator").await?;
     let cast = demo::Cast::builtin()?;
     let hand = Arc::new(ClockHand::new(client.clone(), cast.begin).await?);
     let board = BusBoard::new(client.clone()).await?;

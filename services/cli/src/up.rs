@@ -13,6 +13,7 @@ use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::config::{Config, MailSection, MailTransport};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::progress::{Board, Progress};
+use rondo_runtime::secret::Secret;
 
 use crate::args::UpArgs;
 use crate::demo;
@@ -161,7 +162,7 @@ pub(crate) struct Announced(PathBuf);
 impl Announced {
     pub(crate) fn write(data: &Path, address: &str, token: &str) -> Result<Self, Failure> {
         let path = data.join(ANNOUNCEMENT);
-        let announcement = Announcement { url: format!("http://{address}"), token: token.to_owned() };
+        let announcement = Announcement { url: format!("http://{address}"), token: Secret::new(token) };
         let text = serde_json::to_string(&announcement).map_err(|e| Failure::of(&e))?;
         let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
         let mut options = std::fs::OpenOptions::new();

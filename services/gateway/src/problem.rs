@@ -90,7 +90,10 @@ impl IntoResponse for PortFailure {
             Failure::Rejected { .. } => StatusCode::CONFLICT,
             Failure::NotFound { .. } => StatusCode::NOT_FOUND,
             Failure::Refused { .. } => StatusCode::BAD_REQUEST,
-            Failure::Stopped | Failure::NotNow { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Failure::Unreachable { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Failure::Stopped | Failure::NotNow { .. } | Failure::DoesNotExtend { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Failure::Broken { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         (status, [(header::CACHE_CONTROL, "no-store")], Json(self.0)).into_response()

@@ -82,6 +82,13 @@ pub(crate) fn run(
             }
             continue;
         }
+        if let Err(fault) = log.point.admit() {
+            let told = fault.to_string();
+            for refused in group.answers {
+                let _ = refused.reply.send(Err(Fault::NotNow(told.clone()).into()));
+            }
+            return log.fail(&told);
+        }
         let before = frontier.clone();
         let records: Vec<Bytes> = group.entries.iter().map(|entry| entry.bytes.clone()).collect();
         for record in &records {
@@ -116,7 +123,8 @@ fn fails(log: &Log, answers: Vec<Answer>, error: &dyn std::error::Error) {
     for refused in answers {
         let what = "the journal could not be written; whether this command was recorded is known after the next start";
         // The sender may be gone; there is nobody else to tell.
-        let _ = refused.reply.send(Err(Fault::storage(what, told.clone()).into()));
+        let unknown = Fault::Unreachable { what: what.to_owned(), source: Some(told.clone().into()) };
+        let _ = refused.reply.send(Err(unknown.into()));
     }
     log.fail(&told);
 }

@@ -22,6 +22,7 @@ use crate::backlog::Backlog;
 use crate::evidence::Evidence;
 use crate::journal::{JournalError, PointReader};
 use crate::notary::TREE;
+use crate::past::{Past, Point};
 use crate::reading::{Collected, beside, read_text};
 use crate::sequencer::Request;
 use crate::store::packs::PACK;
@@ -42,9 +43,12 @@ pub(crate) struct Log {
     /// Records that are on disk and in no pack of the store yet: the first one's position, and the records.
     tail: RwLock<(u64, VecDeque<Bytes>)>,
     head: watch::Sender<Head>,
+    pub(crate) past: Past,
+    /// Asked before a group is appended and before anything is signed.
+    pub(crate) point: Point,
     indexed: watch::Sender<u64>,
     /// How many records the shown checkpoint signs.
-    signed: watch::Sender<u64>,
+    pub(crate) signed: watch::Sender<u64>,
     failed: watch::Sender<Option<String>>,
     /// The first thread that ended, if it ended before it was asked to.
     early: watch::Sender<Option<&'static str>>,
@@ -64,6 +68,8 @@ impl Log {
             backlog: Backlog::default(),
             tail: RwLock::new((packed, tail)),
             head: watch::Sender::new(head),
+            past: Past::default(),
+            point: Point::default(),
             indexed: watch::Sender::new(head.size),
             signed: watch::Sender::new(0),
             failed: watch::Sender::new(None),
@@ -75,6 +81,7 @@ impl Log {
 
     pub(crate) fn grown(&self, records: &[Bytes], head: Head) {
         self.tail.write().unwrap_or_else(PoisonError::into_inner).1.extend(records.iter().cloned());
+        self.past.add(head);
         self.head.send_replace(head);
     }
 
@@ -326,17 +333,7 @@ impl LedgerHandle {
         self.may_write()?;
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Submit(Box::new(command), reply)).await.map_err(|_| Fault::Stopped)?;
-        answer.await.map_err(|_| Fault::Stopped)?
-    }
-
-    fn may_write(&self) -> Result<(), Fault> {
-        if self.reads_only {
-            return Err(Fault::Refused(
-                "this copy of the log has no signing key: it can be read, and nothing is recorded in it. Put the folder `keys` back where it is the log itself"
-                    .to_owned(),
-            ));
-        }
-        Ok(())
+        answer.await.map_err(|_| Fault::unreachable("the ledger ended before it answered"))?
     }
 
     /// Returns once everything recorded so far is in the store's indexes.

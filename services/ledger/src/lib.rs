@@ -22,6 +22,7 @@ mod mark;
 mod memory;
 mod notary;
 mod open;
+mod past;
 mod reading;
 mod recover;
 pub mod rotation;

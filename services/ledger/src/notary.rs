@@ -112,9 +112,18 @@ impl Notary {
                 return Ok(self);
             }
             let head = *heads.borrow_and_update();
-            self = tokio::task::spawn_blocking(move || self.sign(head).map(|()| self))
+            let signs = move || {
+                // Another may have the log by now, and sign another history of it.
+                let admitted = self.log.point.admit().is_ok();
+                if admitted { self.sign(head).map(|()| (self, true)) } else { Ok((self, false)) }
+            };
+            let admitted;
+            (self, admitted) = tokio::task::spawn_blocking(signs)
                 .await
                 .map_err(|e| failed("sign", Path::new("checkpoint"))(std::io::Error::other(e)))??;
+            if !admitted {
+                return Ok(self);
+            }
         }
     }
 

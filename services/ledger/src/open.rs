@@ -54,6 +54,11 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// The log's name.
+    pub fn origin(&self) -> &str {
+        self._directory.origin()
+    }
+
     /// Reads what the start trusted now, before anything is asked of the ledger, instead of in the background.
     ///
     /// # Errors
@@ -116,7 +121,8 @@ fn ends(
 ) -> Result<(), OpenError> {
     let indexing = threads.answered(log);
     let signed = signed.and_then(|notary| match notary {
-        Some(mut notary) if log.failure().is_none() => Ok(notary.sign(log.head())?),
+        // Another may have the log by now, and sign another history of it.
+        Some(mut notary) if log.failure().is_none() && log.point.admit().is_ok() => Ok(notary.sign(log.head())?),
         _ => Ok(()),
     });
     indexing.ended();

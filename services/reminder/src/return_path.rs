@@ -46,7 +46,7 @@ impl ReturnPath {
         if !path.exists() {
             make(&path, chance)?;
         }
-        let secret = read_secret(&path)?.into_bytes();
+        let secret = read_secret(&path)?.reveal().as_bytes().to_vec();
         if secret.len() < SECRET {
             let path = path.display();
             let least =
@@ -65,7 +65,7 @@ impl ReturnPath {
             return Ok(None);
         };
         let path = config.in_data(&config.mail.secret_file);
-        let secret = if path.exists() { read_secret(&path)?.into_bytes() } else { Vec::new() };
+        let secret = if path.exists() { read_secret(&path)?.reveal().as_bytes().to_vec() } else { Vec::new() };
         Ok(Some(Self { user: user.to_lowercase(), host: host.to_lowercase(), secret }))
     }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use lettre::message::dkim::{DkimSigningAlgorithm, DkimSigningKey, DkimSigningKeyError};
 use rondo_domain::notice::{Hindrance, Refusal};
 use rondo_runtime::config::{Config, ConfigError, MailSection, MailTransport, read_secret};
+use rondo_runtime::secret::Secret;
 
 use crate::letter::{self, Letter};
 use smtp::Smtp;
@@ -46,7 +47,7 @@ pub struct Signer {
     pub selector: String,
     /// The signing domain.
     pub domain: String,
-    key: String,
+    key: Secret,
 }
 
 impl Signer {
@@ -66,7 +67,7 @@ impl Signer {
     }
 
     pub(crate) fn key(&self) -> Result<DkimSigningKey, DkimSigningKeyError> {
-        DkimSigningKey::new(&self.key, DkimSigningAlgorithm::Rsa)
+        DkimSigningKey::new(self.key.reveal(), DkimSigningAlgorithm::Rsa)
     }
 }
 

@@ -1,5 +1,7 @@
-//! The client's side: the port, spoken over the bus.
+//! The client's side: the port, spoken over the bus. It remembers how much of the log it was shown, and says so with every request:
+//! a ledger that does not have all of it refuses.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::client::{RequestError, RequestErrorKind};
@@ -14,8 +16,8 @@ use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 use tokio::sync::watch;
 
-use crate::frame::{self, PART, PartPlace, ReadRequest, StreamsRequest};
-use crate::subject;
+use crate::frame::{self, KNOWS, Known, PART, PartPlace, ReadRequest, StreamsRequest};
+use crate::{server, subject};
 
 /// How long a reader that waits is kept waiting at most: a nudge that got lost costs no more than this.
 const WAIT: Duration = Duration::from_secs(2);
@@ -24,7 +26,9 @@ const WAIT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct BusLedger {
     client: Client,
-    submit: String,
+    sender: Arc<str>,
+    /// The most that an answer has shown.
+    known: Arc<Mutex<Option<Known>>>,
     grown: watch::Receiver<u64>,
     /// Changes each time a ledger begins to answer.
     begun: watch::Receiver<u64>,
@@ -55,16 +59,42 @@ impl BusLedger {
                 }
             }
         });
-        Ok(Self { client, submit: format!("{}.{sender}", subject::SUBMIT), grown, begun })
+        Ok(Self { client, sender: sender.into(), known: Arc::default(), grown, begun })
     }
 
-    async fn request(&self, subject: &str, body: Bytes) -> Result<Result<Message, Failure>, Fault> {
-        let asked = self.client.request(subject.to_owned(), body);
-        let message = self.answered(async { asked.await.map_err(|e| unreachable(subject, e)) }).await?;
+    async fn request(&self, verb: &str, body: Bytes) -> Result<Result<Message, Failure>, Fault> {
+        self.request_with(verb, HeaderMap::new(), body).await
+    }
+
+    async fn request_with(
+        &self,
+        verb: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Result<Message, Failure>, Fault> {
+        if let Some(known) = &*self.known.lock().unwrap_or_else(PoisonError::into_inner) {
+            headers.insert(KNOWS, known.to_string());
+        }
+        let subject = subject::asks(verb, &self.sender);
+        let asked = self.client.request_with_headers(subject.clone(), headers, body);
+        let message = self.answered(async { asked.await.map_err(|e| unreachable(&subject, e)) }).await?;
         Ok(match frame::failure(message.headers.as_ref()) {
             Some(failure) => Err(failure),
-            None => Ok(message),
+            None => {
+                self.is_shown(server::known(message.headers.as_ref()));
+                Ok(message)
+            }
         })
+    }
+
+    /// Remembers the most that was shown. Answers overtake one another.
+    fn is_shown(&self, shown: Option<Known>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shown) = shown
+            && known.as_ref().is_none_or(|known| known.head.size < shown.head.size)
+        {
+            *known = Some(shown);
+        }
     }
 
     /// Waits for an answer, or until another ledger begins to answer: the one that was asked is then gone with its answer,
@@ -81,8 +111,8 @@ impl BusLedger {
         }
     }
 
-    async fn ask(&self, subject: &str, body: Bytes) -> Result<Message, Fault> {
-        self.request(subject, body).await?.map_err(Fault::from)
+    async fn ask(&self, verb: &str, body: Bytes) -> Result<Message, Fault> {
+        self.request(verb, body).await?.map_err(Fault::from)
     }
 }
 
@@ -99,7 +129,7 @@ fn unreachable(subject: &str, error: RequestError) -> Fault {
 impl Ledger for BusLedger {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
         let body = frame::encode(&command)?;
-        let answer = self.request(&self.submit, body).await?.map_err(SubmitError::from)?;
+        let answer = self.request(subject::SUBMIT, body).await?.map_err(SubmitError::from)?;
         Ok(frame::decode(&answer.payload)?)
     }
 
@@ -153,9 +183,7 @@ impl Ledger for BusLedger {
         let place = String::from_utf8_lossy(&frame::encode(&place)?).into_owned();
         let mut headers = HeaderMap::new();
         headers.insert(PART, place.as_str());
-        let sent = self.client.request_with_headers(subject::STORE, headers, part.bytes);
-        let answer = self.answered(async { sent.await.map_err(|e| unreachable(subject::STORE, e)) }).await?;
-        frame::failure(answer.headers.as_ref()).map_or(Ok(()), |failure| Err(failure.into()))
+        self.request_with(subject::STORE, headers, part.bytes).await?.map_err(Fault::from).map(|_| ())
     }
 
     async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {

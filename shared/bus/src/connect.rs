@@ -1,8 +1,11 @@
-//! Connecting to the broker, with a name, an inbox prefix of one's own, and reconnection without end.
+//! Connecting to the broker, with a name, an inbox prefix of one's own, and reconnection without end; and hearing when the broker
+//! denies something.
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectOptions, Event, ServerError};
+use rondo_runtime::secret::{Address, Secret};
+use tokio::sync::watch;
 
 use crate::subject::prefix;
 
@@ -19,7 +22,7 @@ pub struct Credentials {
     /// The user name.
     pub user: String,
     /// The password.
-    pub password: String,
+    pub password: Secret,
 }
 
 /// The broker cannot be reached.
@@ -28,16 +31,39 @@ pub struct Credentials {
     "the broker {url} cannot be reached as `{client}`. Nothing was lost: start nats-server there, mend the user and password, or name another with --nats"
 )]
 pub struct ConnectError {
-    url: String,
+    url: Address,
     client: String,
     source: async_nats::ConnectError,
 }
 
-/// An address as it may be shown: without a user and password written into it.
-fn shown(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
-        None => url.to_owned(),
+/// The broker denies what a client needs.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the broker denies `{client}` what it needs ({what}). Give that user what deploy/nats.conf gives it, and start this role again"
+)]
+pub struct DeniedError {
+    client: String,
+    what: String,
+}
+
+/// Hears when the broker denies a client something.
+#[derive(Debug)]
+pub struct Denied {
+    client: String,
+    told: watch::Receiver<Option<String>>,
+}
+
+impl Denied {
+    /// Returns once the broker has denied something.
+    pub async fn happens(mut self) -> DeniedError {
+        if let Ok(told) = self.told.wait_for(Option::is_some).await {
+            let what = told.clone().unwrap_or_default();
+            let denied = DeniedError { client: self.client, what };
+            tracing::error!("{denied}");
+            return denied;
+        }
+        // A connection that is gone denies nothing more.
+        std::future::pending().await
     }
 }
 
@@ -45,7 +71,21 @@ fn shown(url: &str) -> String {
 ///
 /// # Errors
 /// When the broker cannot be reached the first time; later it is waited for.
-pub async fn connect(url: &str, client: &str, credentials: Option<Credentials>) -> Result<Client, ConnectError> {
+pub async fn connect(url: &Address, client: &str, credentials: Option<Credentials>) -> Result<Client, ConnectError> {
+    Ok(join(url, client, credentials).await?.0)
+}
+
+/// Connects a client that does not go on where the broker denies it something.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn join(
+    url: &Address,
+    client: &str,
+    credentials: Option<Credentials>,
+) -> Result<(Client, Denied), ConnectError> {
+    let (tell, told) = watch::channel(None);
+    let denied = Denied { client: client.to_owned(), told };
     let mut options = ConnectOptions::new()
         .name(format!("rondo {client}"))
         .custom_inbox_prefix(prefix(client))
@@ -57,10 +97,22 @@ pub async fn connect(url: &str, client: &str, credentials: Option<Credentials>) 
             let doubled = Duration::from_millis(20).saturating_mul(1 << attempt.min(10));
             doubled.min(CEILING)
         })
-        .event_callback(|event| async move { tracing::debug!("the bus: {event}") });
-    if let Some(credentials) = credentials {
-        options = options.user_and_password(credentials.user, credentials.password);
-    }
-    let failed = |source| ConnectError { url: shown(url), client: client.to_owned(), source };
-    options.connect(url).await.map_err(failed)
+        .event_callback(move |event| {
+            if let Event::ServerError(ServerError::Other(what)) = &event
+                && what.to_lowercase().contains("permissions violation")
+            {
+                tell.send_replace(Some(what.clone()));
+            }
+            tracing::debug!("the bus: {event}");
+            std::future::ready(())
+        });
+    // What is written into the address is handed over apart from it, so that the library cannot log it.
+    let written = || url.written();
+    options = match credentials.map(|given| (Some(given.user), given.password)).or_else(written) {
+        Some((Some(user), password)) => options.user_and_password(user, password.reveal().to_owned()),
+        Some((None, token)) => options.token(token.reveal().to_owned()),
+        None => options,
+    };
+    let failed = |source| ConnectError { url: url.clone(), client: client.to_owned(), source };
+    Ok((options.connect(url.bare()).await.map_err(failed)?, denied))
 }

@@ -2,14 +2,45 @@
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use rondo_eventlog::Fault;
 use rondo_eventlog::wire::Failure;
+use rondo_eventlog::{Fault, Head};
 use serde::{Deserialize, Serialize};
 
 /// The header of a failure.
 pub(crate) const FAILURE: &str = "Rondo-Failure";
 /// The header of a file part's place.
 pub(crate) const PART: &str = "Rondo-Part";
+
+/// The header of an answer: the ledger's instance, and how far its log has grown.
+pub(crate) const LEDGER: &str = "Rondo-Ledger";
+/// The header of a request: how much of the log the asker knows.
+pub(crate) const KNOWS: &str = "Rondo-Knows";
+
+/// What somebody knows of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The log's name.
+    pub(crate) origin: String,
+    pub(crate) head: Head,
+}
+
+impl std::fmt::Display for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.head.size, hex::encode(self.head.root), self.origin)
+    }
+}
+
+impl std::str::FromStr for Known {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.splitn(3, ' ');
+        let size = parts.next().and_then(|size| size.parse().ok()).ok_or(())?;
+        let mut root = [0; 32];
+        hex::decode_to_slice(parts.next().ok_or(())?, &mut root).map_err(|_| ())?;
+        Ok(Self { origin: parts.next().ok_or(())?.to_owned(), head: Head { size, root } })
+    }
+}
 
 /// Which records are wanted.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,37 +1,34 @@
-//! The ledger's side: answers requests as a NATS micro service, so that the ordinary `nats` tool can list and time them.
+//! The ledger's side: takes requests for as long as this ledger has the log, and answers into the sender's own inbox alone.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_nats::service::{Request, ServiceExt};
-use async_nats::{Client, HeaderMap};
+use async_nats::{Client, HeaderMap, Message};
 use bytes::Bytes;
 use futures::StreamExt;
-use rondo_domain::Command;
-use rondo_eventlog::files::FilePart;
-use rondo_eventlog::merkle::Tile;
-use rondo_eventlog::wire::{self, Failure};
-use rondo_eventlog::{Fault, Ledger, SubmitError};
+use rondo_eventlog::wire::Failure;
+use rondo_eventlog::{Fault, Head, History};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::frame::{self, FAILURE, PART, PartPlace, ReadRequest, StreamsRequest};
+use crate::answer::{Asked, answer};
+use crate::frame::{self, FAILURE, KNOWS, Known, LEDGER};
+use crate::leading::{LeadError, Leadership};
 use crate::subject;
 
 /// Requests worked on at once; more wait in the broker's and the client's queues.
 const AT_ONCE: usize = 2_048;
+/// Ledgers on one broker take each request once, should there be two for a moment.
+const QUEUE: &str = "ledger";
 
 /// Serving ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The service cannot be announced.
-    #[error("the ledger cannot be announced on the bus: {0}")]
-    Announce(String),
-    /// Another ledger has this broker.
-    #[error(
-        "another ledger answers on this broker; nothing was announced. One broker carries one log: stop that one, or name another broker with --nats"
-    )]
-    Another,
+    /// The requests cannot be listened to.
+    #[error("the requests on the bus cannot be listened to: {0}")]
+    Listen(String),
+    /// This ledger does not have the log, or has it no longer.
+    #[error(transparent)]
+    Lead(#[from] LeadError),
     /// The connection is gone for good.
     #[error("the connection to the bus is gone")]
     Gone,
@@ -40,177 +37,136 @@ pub enum ServeError {
     Ledger(#[from] Fault),
 }
 
-#[derive(Clone, Copy)]
-enum Asked {
-    Submit,
-    Read,
-    Streams,
-    Head,
-    Probe,
-    Checkpoint,
-    Key,
-    Tile,
-    Store,
-    Fetch,
+/// What every request is answered with.
+#[derive(Clone)]
+struct Desk {
+    client: Client,
+    ledger: Arc<dyn History>,
+    leadership: Leadership,
+    room: Arc<Semaphore>,
 }
 
-type Answer = Result<(Bytes, HeaderMap), Failure>;
-
-/// Answers for the ledger and nudges whenever the log has grown, until the connection or the ledger ends.
+/// Answers for the ledger while it has the log, and nudges whenever the log has grown, until the connection or the ledger ends
+/// or another has the log.
 ///
 /// # Errors
 /// Why it ended.
-pub async fn serve(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeError> {
-    alone(&client).await?;
-    let announce = |e: async_nats::Error| ServeError::Announce(e.to_string());
-    let service = client
-        .service_builder()
-        .description("The one writer of Rondo's log")
-        .start("rondo-ledger", env!("CARGO_PKG_VERSION"))
-        .await
-        .map_err(announce)?;
-    let submit = format!("{}.*", subject::SUBMIT);
-    let endpoints = [
-        ("submit", submit.as_str(), Asked::Submit),
-        ("read", subject::READ, Asked::Read),
-        ("streams", subject::STREAMS, Asked::Streams),
-        ("head", subject::HEAD, Asked::Head),
-        ("probe", subject::PROBE, Asked::Probe),
-        ("checkpoint", subject::CHECKPOINT, Asked::Checkpoint),
-        ("key", subject::KEY, Asked::Key),
-        ("tile", subject::TILE, Asked::Tile),
-        ("store", subject::STORE, Asked::Store),
-        ("fetch", subject::FETCH, Asked::Fetch),
-    ];
-    let room = Arc::new(Semaphore::new(AT_ONCE));
-    let mut tasks = JoinSet::new();
-    for (name, subject, asked) in endpoints {
-        let mut endpoint = service.endpoint_builder().name(name).add(subject).await.map_err(announce)?;
-        let (ledger, room) = (Arc::clone(&ledger), Arc::clone(&room));
-        tasks.spawn(async move {
-            while let Some(request) = endpoint.next().await {
-                let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
-                let ledger = Arc::clone(&ledger);
-                tokio::spawn(async move {
-                    let answer = answer(&*ledger, asked, &request).await;
-                    reply(&request, answer).await;
-                    drop(permit);
-                });
-            }
-            Err(ServeError::Gone)
-        });
-    }
-    tasks.spawn(nudge(client, ledger));
-    tasks.join_next().await.map_or(Err(ServeError::Gone), |ended| ended.unwrap_or(Err(ServeError::Gone)))
-}
-
-/// How long another ledger is listened for.
-const ANOTHER: Duration = Duration::from_secs(1);
-
-/// Makes sure that no other ledger answers on this broker: two would share the commands, and make two histories of one log.
-async fn alone(client: &Client) -> Result<(), ServeError> {
-    match tokio::time::timeout(ANOTHER, client.request(subject::HEAD, Bytes::new())).await {
-        Ok(Ok(_)) => Err(ServeError::Another),
-        // Nobody answers, or one that is gone and whom the broker has not missed yet.
-        Ok(Err(_)) | Err(_) => Ok(()),
-    }
-}
-
-async fn nudge(client: Client, ledger: Arc<dyn Ledger>) -> Result<(), ServeError> {
-    if client.publish(subject::BEGUN, Bytes::new()).await.is_err() {
-        return Err(ServeError::Gone);
-    }
-    let mut size = 0;
+pub async fn serve(client: Client, ledger: Arc<dyn History>, leadership: Leadership) -> Result<(), ServeError> {
+    let desk = Desk { client, ledger, leadership, room: Arc::new(Semaphore::new(AT_ONCE)) };
     loop {
-        let head = ledger.wait(size).await?;
-        size = head.size;
-        if client.publish(subject::GROWN, Bytes::from(size.to_string())).await.is_err() {
+        desk.leadership.gained().await?;
+        // What waited to be answered is let go with its subscription once the log may be another's.
+        let mut tasks = JoinSet::new();
+        for (verb, asked) in Asked::ALL {
+            tasks.spawn(desk.clone().takes(verb, asked));
+        }
+        tasks.spawn(desk.clone().nudges());
+        tokio::select! {
+            lost = desk.leadership.lost() => lost?,
+            ended = tasks.join_next() => match ended {
+                Some(Ok(Err(error))) => return Err(error),
+                _ => return Err(ServeError::Gone),
+            },
+        }
+    }
+}
+
+impl Desk {
+    async fn takes(self, verb: &'static str, asked: Asked) -> Result<(), ServeError> {
+        let listened = self.client.queue_subscribe(subject::asks(verb, "*"), QUEUE.to_owned()).await;
+        let mut requests = listened.map_err(|e| ServeError::Listen(e.to_string()))?;
+        while let Some(request) = requests.next().await {
+            let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else { break };
+            // One that waited while this process stood still may have been answered by another.
+            if !self.leadership.has() {
+                continue;
+            }
+            let desk = self.clone();
+            tokio::spawn(async move {
+                desk.answers(asked, &request).await;
+                drop(permit);
+            });
+        }
+        Err(ServeError::Gone)
+    }
+
+    async fn answers(&self, asked: Asked, request: &Message) {
+        let sender = subject::sender(&request.subject);
+        let Some(reply) = request.reply.clone().filter(|reply| subject::is_inbox_of(sender, reply)) else {
+            tracing::warn!("a request of `{sender}` is not answered: it asked for the answer outside its own inbox");
+            return;
+        };
+        let answered = match self.extends(request.headers.as_ref()).await {
+            Ok(()) => answer(&*self.ledger, asked, request).await,
+            Err(failure) => Err(failure),
+        };
+        let (body, mut headers) = match answered {
+            Ok(answered) => answered,
+            Err(failure) => {
+                let mut headers = HeaderMap::new();
+                // A header holds one line; JSON escapes every line end inside its strings.
+                headers.insert(FAILURE, serde_json::to_string(&failure).unwrap_or_default());
+                (Bytes::new(), headers)
+            }
+        };
+        if let Ok(head) = self.ledger.head().await {
+            let known = Known { origin: self.leadership.origin().to_owned(), head };
+            headers.insert(LEDGER, format!("{} {known}", self.leadership.instance()));
+        }
+        // Whoever is not answered asks again, and another ledger may have the log by then.
+        if !self.leadership.has() {
+            return;
+        }
+        if let Err(error) = self.client.publish_with_headers(reply, headers, body).await {
+            tracing::warn!("an answer could not be given; the asker asks again: {error}");
+        }
+    }
+
+    /// Refuses whoever knows of this log what is not here: it would go on with a history that lost something.
+    async fn extends(&self, headers: Option<&HeaderMap>) -> Result<(), Failure> {
+        let Some(knows) = headers.and_then(|headers| headers.get(KNOWS)) else { return Ok(()) };
+        let unfit = || Failure::Refused { what: "what the asker knows of the log cannot be read".to_owned() };
+        let known: Known = knows.as_str().parse().map_err(|()| unfit())?;
+        let refused = |what: String| {
+            tracing::error!("a request is refused: {what}");
+            Failure::DoesNotExtend { what }
+        };
+        let Head { size, root } = known.head;
+        if known.origin != self.leadership.origin() {
+            let here = self.leadership.origin();
+            return Err(refused(format!("the asker knows the log {}, and this is {here}", known.origin)));
+        }
+        match self.ledger.root_at(size).await.map_err(|fault| Failure::from(&fault))? {
+            Some(here) if here == root => Ok(()),
+            Some(_) => Err(refused(format!(
+                "the asker knows {size} records of this log, and others stand here: this is another history of it. Nothing was recorded; find out which one is right"
+            ))),
+            None => Err(refused(format!(
+                "the asker knows {size} records of this log, and they are not all here: this is an older copy of it. Nothing was recorded; restore the newest, or start every other role anew if it is lost"
+            ))),
+        }
+    }
+
+    async fn nudges(self) -> Result<(), ServeError> {
+        if self.client.publish(subject::BEGUN, Bytes::new()).await.is_err() {
             return Err(ServeError::Gone);
         }
-    }
-}
-
-async fn answer(ledger: &dyn Ledger, asked: Asked, request: &Request) -> Answer {
-    let body = &request.message.payload;
-    let plain = |bytes: Bytes| Ok((bytes, HeaderMap::new()));
-    let failed = |fault: Fault| Failure::from(&fault);
-    match asked {
-        Asked::Submit => {
-            let command: Command = frame::decode(body).map_err(failed)?;
-            permitted(&request.message.subject, &command)?;
-            let accepted = ledger.submit(command).await.map_err(|e: SubmitError| Failure::from(&e))?;
-            plain(frame::encode(&accepted).map_err(failed)?)
-        }
-        Asked::Read => {
-            let asked: ReadRequest = frame::decode(body).map_err(failed)?;
-            plain(wire::to_lines(&ledger.read(asked.from, asked.limit).await.map_err(failed)?))
-        }
-        Asked::Streams => {
-            let asked: StreamsRequest = frame::decode(body).map_err(failed)?;
-            let after = asked.after.as_ref().map(|(stream, version)| (stream.as_str(), *version));
-            let records = ledger.read_streams(&asked.prefix, after, asked.limit).await.map_err(failed)?;
-            plain(wire::to_lines(&records))
-        }
-        Asked::Head => plain(frame::encode(&ledger.head().await.map_err(failed)?).map_err(failed)?),
-        Asked::Probe => plain(frame::encode(&ledger.probe().await.map_err(failed)?).map_err(failed)?),
-        Asked::Checkpoint => plain(Bytes::from(ledger.checkpoint().await.map_err(failed)?)),
-        Asked::Key => plain(Bytes::from(ledger.key().await.map_err(failed)?)),
-        Asked::Tile => {
-            let unknown = || Failure::Refused { what: "this is not the path of a tile".to_owned() };
-            let tile = std::str::from_utf8(body).ok().and_then(Tile::from_path).ok_or_else(unknown)?;
-            plain(wire::to_bytes(&ledger.tile(tile).await.map_err(failed)?))
-        }
-        Asked::Store => {
-            let place = request.message.headers.as_ref().and_then(|headers| headers.get(PART));
-            let place = place.ok_or_else(|| Failure::Refused { what: "a part without its place".to_owned() })?;
-            let place: PartPlace = frame::decode(place.as_str().as_bytes()).map_err(failed)?;
-            let part = FilePart { hash: place.hash, total: place.total, offset: place.offset, bytes: body.clone() };
-            ledger.store_part(part).await.map_err(failed)?;
-            plain(Bytes::new())
-        }
-        Asked::Fetch => {
-            let asked: PartPlace = frame::decode(body).map_err(failed)?;
-            let part = ledger.fetch_part(&asked.hash, asked.offset).await.map_err(failed)?;
-            let place = PartPlace { hash: part.hash, offset: part.offset, total: part.total };
-            let place = frame::encode(&place).map_err(failed)?;
-            let mut headers = HeaderMap::new();
-            headers.insert(PART, String::from_utf8_lossy(&place).as_ref());
-            Ok((part.bytes, headers))
+        let mut size = 0;
+        loop {
+            let head = self.ledger.wait(size).await?;
+            size = head.size;
+            if !self.leadership.has() {
+                self.leadership.gained().await?;
+            }
+            if self.client.publish(subject::GROWN, Bytes::from(size.to_string())).await.is_err() {
+                return Err(ServeError::Gone);
+            }
         }
     }
 }
 
-/// A service may act as itself; the validator records figures for whoever sent them; only the gateway and the operator
-/// bring people's own acts.
-fn permitted(subject: &str, command: &Command) -> Result<(), Failure> {
-    let sender = subject.rsplit('.').next().unwrap_or_default();
-    let as_itself = command.actor.as_str() == sender;
-    let is_service = rondo_domain::Actor::is_service(&command.actor);
-    let figures = matches!(command.wish, rondo_domain::Wish::Figures { .. });
-    let for_person = !is_service
-        && sender == "validator"
-        && figures
-        && command.via.as_ref().is_some_and(|via| via.as_str() == sender);
-    let for_people = matches!(sender, "gateway" | "operator") && (!is_service || command.actor.as_str() == "operator");
-    if as_itself || for_person || for_people {
-        Ok(())
-    } else {
-        Err(Failure::Refused { what: format!("`{sender}` may not act as `{}`", command.actor) })
-    }
-}
-
-async fn reply(request: &Request, answer: Answer) {
-    let (body, headers) = match answer {
-        Ok(answered) => answered,
-        Err(failure) => {
-            let text = serde_json::to_string(&failure).unwrap_or_default();
-            let mut headers = HeaderMap::new();
-            // A header holds one line; JSON escapes every line end inside its strings.
-            headers.insert(FAILURE, text.as_str());
-            (Bytes::new(), headers)
-        }
-    };
-    if let Err(error) = request.respond_with_headers(Ok(body), headers).await {
-        tracing::warn!("an answer could not be given; the asker asks again: {error}");
-    }
+/// What somebody knows of a log, from a header.
+pub(crate) fn known(headers: Option<&HeaderMap>) -> Option<Known> {
+    let (_, known) = headers?.get(frame::LEDGER)?.as_str().split_once(' ')?;
+    known.parse().ok()
 }

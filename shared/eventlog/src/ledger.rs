@@ -58,7 +58,7 @@ pub struct Head {
 /// Something broke; the sender cannot mend it by another wish.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// The ledger cannot be reached.
+    /// The ledger cannot be reached, or was lost before it answered: nobody knows whether it acted on the request.
     #[error("the ledger cannot be reached: {what}")]
     Unreachable {
         /// What was tried.
@@ -67,9 +67,12 @@ pub enum Fault {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// The ledger is stopping or has stopped.
+    /// The ledger is stopping or has stopped, and did not take the request.
     #[error("the ledger has stopped; nothing was recorded by this request")]
     Stopped,
+    /// The ledger does not have what the asker knows of this log: it is an older copy, or another history or log.
+    #[error("{0}")]
+    DoesNotExtend(String),
     /// The ledger takes nothing for now; the same request may be taken later.
     #[error("{0}")]
     NotNow(String),
@@ -102,9 +105,30 @@ impl Fault {
         Self::Storage { what: what.into(), source: source.into() }
     }
 
+    /// The ledger was lost before it answered.
+    pub fn unreachable(what: impl Into<String>) -> Self {
+        Self::Unreachable { what: what.into(), source: None }
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Stopped | Self::NotNow(_))
+        matches!(self, Self::Unreachable { .. } | Self::Stopped | Self::NotNow(_) | Self::DoesNotExtend(_))
+    }
+
+    /// Whether nobody knows if the request was acted on. The same request again, with the same id, is safe.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
+    /// The stable code of a fault that its sender can act on.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { .. } => Some("ledger.unreachable"),
+            Self::Stopped => Some("ledger.stopped"),
+            Self::NotNow(_) => Some("ledger.not-now"),
+            Self::DoesNotExtend(_) => Some("ledger.does-not-extend"),
+            _ => None,
+        }
     }
 }
 

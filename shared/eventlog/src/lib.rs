@@ -3,6 +3,7 @@
 //! There is no runtime here: who orders, stores and carries records stands behind [`ledger::Ledger`].
 
 pub mod codec;
+pub mod commit;
 pub mod files;
 pub mod ledger;
 pub mod life;
@@ -13,5 +14,6 @@ pub mod upcaster;
 pub mod vintage;
 pub mod wire;
 
+pub use commit::{CommitPoint, History};
 pub use ledger::{Accepted, Fault, Head, Ledger, SubmitError};
 pub use record::Record;

@@ -18,8 +18,18 @@ pub enum Failure {
         /// Why.
         rejection: Rejection,
     },
-    /// The ledger has stopped.
+    /// The ledger has stopped and did not take the request.
     Stopped,
+    /// The ledger was lost before it answered: nobody knows whether it acted on the request.
+    Unreachable {
+        /// What was tried.
+        what: String,
+    },
+    /// The ledger does not have what the asker knows of this log.
+    DoesNotExtend {
+        /// What is missing.
+        what: String,
+    },
     /// The ledger takes nothing for now.
     NotNow {
         /// Why.
@@ -45,7 +55,9 @@ pub enum Failure {
 impl From<&Fault> for Failure {
     fn from(fault: &Fault) -> Self {
         match fault {
-            Fault::Stopped | Fault::Unreachable { .. } => Self::Stopped,
+            Fault::Stopped => Self::Stopped,
+            Fault::Unreachable { what, .. } => Self::Unreachable { what: what.clone() },
+            Fault::DoesNotExtend(what) => Self::DoesNotExtend { what: what.clone() },
             Fault::NotNow(what) => Self::NotNow { what: what.clone() },
             Fault::NotFound(what) => Self::NotFound { what: what.clone() },
             Fault::Refused(what) => Self::Refused { what: what.clone() },
@@ -67,6 +79,8 @@ impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Stopped => Self::Stopped,
+            Failure::Unreachable { what } => Self::unreachable(what),
+            Failure::DoesNotExtend { what } => Self::DoesNotExtend(what),
             Failure::NotNow { what } => Self::NotNow(what),
             Failure::NotFound { what } => Self::NotFound(what),
             Failure::Refused { what } => Self::Refused(what),

@@ -142,21 +142,26 @@ impl JumpGuard {
     }
 }
 
-/// Measures how long something took, for telemetry and progress alone.
+/// Measures how long something took, the time that the machine slept or the process stood still included.
 #[derive(Debug, Clone, Copy)]
-pub struct Stopwatch(std::time::Instant);
+pub struct Stopwatch(Duration);
 
 impl Stopwatch {
     /// Starts.
-    #[allow(clippy::disallowed_methods, reason = "the one place where durations are measured")]
     pub fn start() -> Self {
-        Self(std::time::Instant::now())
+        Self(since_start())
     }
 
     /// What has passed.
     pub fn elapsed(&self) -> Duration {
-        self.0.elapsed()
+        since_start().saturating_sub(self.0)
     }
+}
+
+/// How long the machine has run, asleep or awake (`CLOCK_BOOTTIME`).
+fn since_start() -> Duration {
+    let passed = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(passed).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rondo_domain::workflow::{Problem, parse_toml};
 use serde::{Deserialize, Serialize};
 
+use crate::secret::{Address, Secret};
 use crate::telemetry::LogFormat;
 
 /// The whole page.
@@ -48,7 +49,7 @@ impl Default for LedgerSection {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct BusSection {
     /// The broker's address.
-    pub url: String,
+    pub url: Address,
     /// The user name of this process.
     pub user: Option<String>,
     /// A file that holds the password and nothing else.
@@ -59,7 +60,7 @@ pub struct BusSection {
 
 impl Default for BusSection {
     fn default() -> Self {
-        Self { url: "nats://127.0.0.1:4222".to_owned(), user: None, password_file: None, paced_clock: false }
+        Self { url: Address::new("nats://127.0.0.1:4222"), user: None, password_file: None, paced_clock: false }
     }
 }
 
@@ -262,6 +263,19 @@ impl Config {
         Ok(parse_toml(&path.display().to_string(), &text)?)
     }
 
+    /// Takes the secrets whose file is named without a folder from this one, if they are there: systemd hands them over so
+    /// (`LoadCredential=`), to each service its own.
+    pub fn take_credentials(&mut self, folder: &Path) {
+        let dkim = self.mail.dkim.as_mut().map(|dkim| &mut dkim.key_file);
+        let named = [self.bus.password_file.as_mut(), self.mail.password_file.as_mut(), dkim];
+        for path in named.into_iter().flatten() {
+            let handed = folder.join(&*path);
+            if path.file_name().is_some_and(|name| name == path.as_os_str()) && handed.exists() {
+                *path = handed;
+            }
+        }
+    }
+
     /// A path of the page: as it stands when absolute, inside the data directory otherwise.
     pub fn in_data(&self, path: &Path) -> PathBuf {
         self.ledger.data.join(path)
@@ -272,10 +286,31 @@ impl Config {
 ///
 /// # Errors
 /// When the file cannot be read or is empty.
-pub fn read_secret(path: &Path) -> Result<String, ConfigError> {
+pub fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
     match text.trim_end() {
         "" => Err(ConfigError::Value(format!("{} is empty and should hold a secret", path.display()))),
-        secret => Ok(secret.to_owned()),
+        secret => Ok(Secret::new(secret)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_named_without_a_folder_is_the_one_that_was_handed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("bus"), "of the bus\n").unwrap();
+        let mut config = Config::default();
+        config.bus.password_file = Some("bus".into());
+        config.mail.password_file = Some("mail".into());
+        let key_file = PathBuf::from("/etc/rondo/bus");
+        config.mail.dkim = Some(DkimSection { key_file: key_file.clone(), ..DkimSection::default() });
+        config.take_credentials(folder.path());
+        let handed = config.bus.password_file.unwrap();
+        assert_eq!(read_secret(&handed).unwrap().reveal(), "of the bus");
+        assert_eq!(config.mail.password_file, Some("mail".into()), "there is none of that name");
+        assert_eq!(config.mail.dkim.unwrap().key_file, key_file);
     }
 }

@@ -11,6 +11,7 @@ pub mod patient;
 pub mod people;
 pub mod progress;
 pub mod savepoint;
+pub mod secret;
 mod service;
 pub mod subscription;
 mod synchronised;

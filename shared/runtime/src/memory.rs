@@ -12,7 +12,7 @@ use rondo_domain::event::Aggregate;
 use rondo_domain::{Command, CommandId, FileHash, Rejection, StreamId};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::merkle::{Frontier, Hash, Tile, leaf_hash};
-use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, codec};
+use rondo_eventlog::{Accepted, Fault, Head, History, Ledger, Record, SubmitError, codec};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -217,5 +217,20 @@ impl Ledger for MemoryLedger {
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(file.len());
         let bytes = Bytes::copy_from_slice(&file[from..]);
         Ok(FilePart { hash: hash.clone(), total: file.len() as u64, offset, bytes })
+    }
+}
+
+#[async_trait]
+impl History for MemoryLedger {
+    async fn root_at(&self, size: u64) -> Result<Option<Hash>, Fault> {
+        let state = self.state();
+        if size > state.frontier.size() {
+            return Ok(None);
+        }
+        let mut frontier = Frontier::default();
+        for record in state.records.iter().take(size as usize) {
+            frontier.push(leaf_hash(&record.bytes));
+        }
+        Ok(Some(frontier.root()))
     }
 }

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rondo_runtime::secret::Address;
+
 /// A process that ends when this is dropped.
 pub struct Running {
     child: Child,
@@ -85,6 +87,11 @@ pub struct Broker {
 }
 
 impl Broker {
+    /// Its address, for a client.
+    pub fn address(&self) -> Address {
+        Address::new(self.url.clone())
+    }
+
     /// The password of each user of `deploy/nats.conf` in tests.
     pub fn password(user: &str) -> String {
         format!("a password of {user}")
@@ -97,10 +104,30 @@ impl Broker {
 
     /// Starts one on this port.
     pub fn start_at(port: u16, config: Option<&Path>) -> Self {
+        Self::start_with(port, config, &[])
+    }
+
+    /// Starts one on this port that keeps streams in this folder.
+    pub fn with_store(port: u16, store: &Path) -> Self {
+        let broker = Self::start_with(port, None, &["-js", "-sd", &store.display().to_string()]);
+        for _ in 0..200 {
+            if store.exists() {
+                break;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        broker
+    }
+
+    fn start_with(port: u16, config: Option<&Path>, more: &[&str]) -> Self {
         let server = tools().join("nats-server");
         assert!(server.exists(), "{} is missing; run tests/run, which fetches it", server.display());
         let mut command = Command::new(server);
-        command.args(["-a", "127.0.0.1", "-p", &port.to_string()]).stderr(Stdio::null()).stdout(Stdio::null());
+        command
+            .args(["-a", "127.0.0.1", "-p", &port.to_string()])
+            .args(more)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null());
         if let Some(config) = config {
             command.arg("-c").arg(config);
             for user in ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway", "operator"] {

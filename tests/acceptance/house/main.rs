@@ -1,5 +1,6 @@
 //! The services in one process, on a clock that the test moves: what people do, and what comes of it.
 
+mod answers;
 mod clocks;
 mod copies;
 mod fixture;

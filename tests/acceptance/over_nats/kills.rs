@@ -12,6 +12,7 @@ use rondo_bus::{BusLedger, Credentials};
 use rondo_domain::event::Event;
 use rondo_domain::notice::NoticeEvent;
 use rondo_eventlog::Ledger;
+use rondo_runtime::secret::Secret;
 use rondo_testkit::process::Broker;
 use rondo_tests::{events, history};
 
@@ -47,8 +48,9 @@ fn under_fire(victim: &'static str, expected: &Expected) {
     let mut round = Round::start();
     let mut conductor = round.conductor();
     let watcher = runtime.block_on(async {
-        let credentials = Some(Credentials { user: "operator".to_owned(), password: Broker::password("operator") });
-        let client = rondo_bus::connect(&round.broker.url, "operator", credentials).await.unwrap();
+        let credentials =
+            Some(Credentials { user: "operator".to_owned(), password: Secret::new(Broker::password("operator")) });
+        let client = rondo_bus::connect(&round.broker.address(), "operator", credentials).await.unwrap();
         BusLedger::new(client, "operator").await.unwrap()
     });
     let mut places: Vec<u64> = Vec::new();

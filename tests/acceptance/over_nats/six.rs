@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rondo_bus::{BusLedger, Credentials};
+use rondo_eventlog::Ledger;
+use rondo_runtime::secret::Secret;
 use rondo_testkit::process::{Broker, MailServer, Running};
 use rondo_tests::program;
 
@@ -14,14 +17,13 @@ pub struct Round {
     pub broker: Broker,
     pub mail: MailServer,
     roles: BTreeMap<&'static str, Running>,
+    /// Whether a conductor moves the clock.
+    paced: bool,
 }
 
 impl Round {
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let broker = Broker::start(Some(&rondo_tests::root().join("deploy/nats.conf")));
-        let mail = MailServer::start(folder.path());
-        let mut round = Self { folder, broker, mail, roles: BTreeMap::new() };
+        let mut round = Self::on(&rondo_tests::root().join("deploy/nats.conf"), true);
         round.write_config("operator");
         for role in ROLES {
             round.write_config(role);
@@ -30,27 +32,68 @@ impl Round {
         round
     }
 
+    /// The same, with somebody on the broker who hears everything and is called `watcher`.
+    pub fn watched() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = std::fs::read_to_string(rondo_tests::root().join("deploy/nats.conf")).unwrap();
+        let watcher = format!("users = [\n    {{ user: watcher, password: {:?} }}", Broker::password("watcher"));
+        assert!(config.contains("users = ["));
+        let path = folder.path().join("nats.conf");
+        std::fs::write(&path, config.replace("users = [", &watcher)).unwrap();
+        let mut round = Self::on(&path, true);
+        round.write_config("operator");
+        for role in ROLES {
+            round.write_config(role);
+            round.start_role(role);
+        }
+        round
+    }
+
+    /// These roles alone, by the system's clock.
+    pub fn of(roles: &[&'static str]) -> Self {
+        let mut round = Self::on(&rondo_tests::root().join("deploy/nats.conf"), false);
+        for role in roles {
+            round.write_config(role);
+            round.start_role(role);
+        }
+        round
+    }
+
+    fn on(broker: &Path, paced: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Broker::start(Some(broker));
+        let mail = MailServer::start(folder.path());
+        Self { folder, broker, mail, roles: BTreeMap::new(), paced }
+    }
+
     fn config(&self, role: &str) -> PathBuf {
         self.folder.path().join(format!("{role}.toml"))
     }
 
     /// The ledger's data directory; the other roles, which may run on other machines, have one of their own.
     pub fn data(&self, role: &str) -> PathBuf {
-        self.folder.path().join(if role == "ledger" { "ledger" } else { "others" })
+        self.folder.path().join(if ["ledger", "second"].contains(&role) { role } else { "others" })
     }
 
     fn write_config(&self, role: &str) {
+        self.write_config_as(role, role);
+    }
+
+    /// The configuration of a role that goes to the broker as this user.
+    pub fn write_config_as(&self, role: &str, user: &str) {
         let password = self.folder.path().join("password");
         std::fs::write(&password, MailServer::PASSWORD).unwrap();
         let broker_password = self.folder.path().join(format!("{role}.password"));
-        std::fs::write(&broker_password, Broker::password(role)).unwrap();
+        std::fs::write(&broker_password, Broker::password(user)).unwrap();
         let people = self.folder.path().join("people.toml");
         std::fs::write(&people, people_of_the_cast()).unwrap();
         let text = format!(
-            "[ledger]\ndata = {data:?}\n[bus]\nurl = {url:?}\npaced-clock = true\nuser = {role:?}\npassword-file = {broker_password:?}\n[mail]\ntransport = \"smtp\"\nhost = \
+            "[ledger]\ndata = {data:?}\n[bus]\nurl = {url:?}\npaced-clock = {paced}\nuser = {broker_user:?}\npassword-file = {broker_password:?}\n[mail]\ntransport = \"smtp\"\nhost = \
              \"localhost\"\nport = {port}\nuser = {user:?}\npassword-file = {password:?}\nca-file = {ca:?}\npeople = \
              {people:?}\n[gateway]\nlisten = \"127.0.0.1:0\"\n",
             data = self.data(role),
+            paced = self.paced,
+            broker_user = user,
             url = self.broker.url,
             port = self.mail.port,
             user = MailServer::USER,
@@ -62,8 +105,54 @@ impl Round {
     pub fn start_role(&mut self, role: &'static str) {
         let mut command = Command::new(program());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log(role)).unwrap();
-        command.args(["run", role, "--config"]).arg(self.config(role)).stderr(log);
+        let runs = if role == "second" { "ledger" } else { role };
+        command.args(["run", runs, "--config"]).arg(self.config(role)).stderr(log);
         self.roles.insert(role, Running::start(role, &mut command));
+    }
+
+    /// Sends a signal to a role.
+    pub fn signal(&self, role: &str, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.roles[role].id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Starts a second ledger on a copy of the first one's directory.
+    pub fn start_second_ledger(&mut self) {
+        let copied = Command::new("cp").arg("-a").args([self.data("ledger"), self.data("second")]).status().unwrap();
+        assert!(copied.success());
+        self.write_config_as("second", "ledger");
+        self.start_role("second");
+    }
+
+    /// Waits until a role ends by itself, and lets go of it.
+    pub fn ended(&mut self, role: &str, seconds: u64) -> std::process::ExitStatus {
+        let mut running = self.roles.remove(role).unwrap();
+        for _ in 0..seconds * 20 {
+            if !running.runs() {
+                return running.wait(1);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the {role} does not end:\n{}", self.last_words());
+    }
+
+    /// Waits until a ledger answers.
+    pub fn answers(&self) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let answers = runtime.block_on(async {
+            let credentials =
+                Some(Credentials { user: "operator".to_owned(), password: Secret::new(Broker::password("operator")) });
+            let client = rondo_bus::connect(&self.broker.address(), "operator", credentials).await.unwrap();
+            let port = BusLedger::new(client, "operator").await.unwrap();
+            for _ in 0..600 {
+                if port.head().await.is_ok() {
+                    return true;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            false
+        });
+        assert!(answers, "no ledger answers:\n{}", self.last_words());
     }
 
     pub fn conductor(&self) -> Running {
@@ -84,7 +173,7 @@ impl Round {
             let lines: Vec<&str> = text.lines().collect();
             format!("{role}:\n  {}\n", lines[lines.len().saturating_sub(8)..].join("\n  "))
         };
-        ROLES.iter().chain(&["conductor"]).map(words).collect()
+        ROLES.iter().chain(&["second", "conductor"]).map(words).collect()
     }
 
     /// Kills a role at once, as a power cut would, and starts it again.
@@ -97,9 +186,8 @@ impl Round {
     pub fn stop(&mut self) {
         // One that was just started has to have come so far that it listens.
         std::thread::sleep(std::time::Duration::from_millis(500));
-        for role in self.roles.values_mut() {
-            let asked = Command::new("kill").args(["-TERM", &role.id().to_string()]).status().unwrap();
-            assert!(asked.success());
+        for role in self.roles.keys() {
+            self.signal(role, "-TERM");
         }
         for role in self.roles.values_mut() {
             let ended = role.wait(30);

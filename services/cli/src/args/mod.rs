@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use rondo_domain::calendar::Offset;
 use rondo_domain::reason::text_is_well_formed;
 use rondo_domain::{Country, PersonId, Reason, Role, RoundId, Source};
+use rondo_runtime::secret::Address;
 
 use crate::output::Form;
 pub(crate) use audit::*;
@@ -30,7 +31,11 @@ pub(crate) struct Cli {
     pub(crate) data: Option<PathBuf>,
     /// The address of a running server; without it, the one announced in the data directory.
     #[arg(long, global = true, value_name = "URL")]
-    pub(crate) server: Option<String>,
+    pub(crate) server: Option<Address>,
+    /// A file that holds the token for --server and nothing else; without it, the token is sent only to the address announced in
+    /// the data directory.
+    #[arg(long, global = true, value_name = "FILE", requires = "server")]
+    pub(crate) token_file: Option<PathBuf>,
     /// The configuration page.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -43,12 +48,20 @@ pub(crate) struct Cli {
     /// The role in which the person acts; without it, the first one held.
     #[arg(long, global = true, value_name = "ROLE", value_parser = role)]
     pub(crate) role: Option<Role>,
+    /// Send the same command again, of which nobody knows whether it was recorded: what was printed then. It acts once.
+    #[arg(long, global = true, value_name = "ID", value_parser = occasion)]
+    pub(crate) again: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 fn role(text: &str) -> Result<Role, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
+}
+
+fn occasion(text: &str) -> Result<String, String> {
+    let is_one = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_one { Ok(text.to_ascii_lowercase()) } else { Err("32 hexadecimal digits, as they were printed".to_owned()) }
 }
 
 /// An instant, or the beginning of a day in UTC.
@@ -202,7 +215,7 @@ pub(crate) struct RunArgs {
     pub(crate) roles: Vec<String>,
     /// The broker's address.
     #[arg(long, value_name = "URL")]
-    pub(crate) nats: Option<String>,
+    pub(crate) nats: Option<Address>,
     /// With the ledger: pause every round before anything in it acts, as after a restore.
     #[arg(long)]
     pub(crate) paused: bool,
@@ -212,7 +225,7 @@ pub(crate) struct RunArgs {
 pub(crate) struct ConductArgs {
     /// The broker's address.
     #[arg(long, value_name = "URL")]
-    pub(crate) nats: Option<String>,
+    pub(crate) nats: Option<Address>,
     /// Seconds that the demonstration takes at the least.
     #[arg(long, default_value_t = 0)]
     pub(crate) pace: u64,

@@ -96,7 +96,7 @@ pub(crate) fn create(out: &Path) -> Result<(), Failure> {
 
 /// Changes the key: recorded and signed with the old one, then signed with the new one.
 pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<&Path>) -> Result<(), Failure> {
-    let reached = Reached::new(config, cli.server.as_deref()).await?;
+    let reached = Reached::new(config, cli.server.as_ref(), cli.token_file.as_deref()).await?;
     if reached.served {
         return Err(Failure::try_later(
             "a server runs on this log and signs it; nothing was changed. Stop it, change the key, and start it again",
@@ -115,7 +115,7 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
     }
     let is = rotation.is.clone();
     let kept = rotation.finish()?;
-    Reached::new(config, None).await?.close().await?;
+    Reached::new(config, None, None).await?.close().await?;
     said(&format!("The log is signed by {is} from now on."))?;
     if finishing {
         hint(

@@ -38,21 +38,22 @@ use crate::reach::Reached;
 
 /// Runs a verb that needs the log.
 pub(crate) async fn with_log(cli: &Cli, config: &Config) -> Result<(), Failure> {
-    let reached = Reached::new(config, cli.server.as_deref()).await?;
-    let mut occasion = [0; 16];
-    SystemChance.fill(&mut occasion).map_err(|e| Failure::of(&e))?;
+    let reached = Reached::new(config, cli.server.as_ref(), cli.token_file.as_deref()).await?;
+    let mut drawn = [0; 16];
+    SystemChance.fill(&mut drawn).map_err(|e| Failure::of(&e))?;
+    let occasion = cli.again.clone().unwrap_or_else(|| hex::encode(drawn));
     let desk = Desk {
         ledger: Arc::clone(&reached.ledger),
         person: cli.person.clone(),
         role: cli.role,
-        occasion: hex::encode(occasion),
+        occasion: occasion.clone(),
         clock: reached.now,
     };
     let served = reached.served;
     let done = verb(cli, config, &desk, served).await;
     drop(desk);
     let closed = reached.close().await;
-    done.and(closed)
+    done.and(closed).map_err(|failure| failure.of_occasion(&occasion))
 }
 
 async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(), Failure> {

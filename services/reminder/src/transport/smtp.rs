@@ -87,7 +87,7 @@ impl Smtp {
                         "mail.user is set, so mail.password-file is needed: a file that holds the password".to_owned(),
                     )
                 })?;
-                Some(Credentials::new(user.clone(), read_secret(path)?))
+                Some(Credentials::new(user.clone(), read_secret(path)?.reveal().to_owned()))
             }
         };
         let server = Server {
