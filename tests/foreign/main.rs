@@ -1,6 +1,8 @@
 //! The demonstration's log, checked by tools that nobody here wrote: OpenSSL, aics-tlog and dnsid. Each has to accept what is
 //! true and to refuse an altered twin of it.
 
+mod https;
+mod tls;
 mod witness;
 mod witnesses;
 

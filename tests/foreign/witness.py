@@ -1,9 +1,12 @@
-"""A witness (C2SP tlog-witness) out of aics-tlog's parts, for one log: witness.py LOG_VKEY_FILE
+"""A witness (C2SP tlog-witness) out of aics-tlog's parts, for one log: witness.py LOG_VKEY_FILE [CERTIFICATE KEY]
 
-Prints its address and its vkey on one line, then answers until it is ended. It remembers in memory.
+Prints its address and its vkey on one line, then answers until it is ended, over TLS if it is given a certificate. It remembers in
+memory.
 """
 
 import base64
+import hashlib
+import ssl
 import sys
 import threading
 import time
@@ -26,7 +29,7 @@ NAME = "witness.example.org/one"
 LOG = parse_vkey(Path(sys.argv[1]).read_text().strip())
 KEY = Ed25519PrivateKey.generate()
 LOCK = threading.Lock()
-SEEN = {"size": 0, "root": None}
+SEEN = {"size": 0, "root": None, "note": ""}
 
 
 def judge(body):
@@ -46,7 +49,7 @@ def judge(body):
         return 409, f"{SEEN['size']}\n"
     if old and not verify_consistency(old, checkpoint.size, SEEN["root"], checkpoint.root, proof):
         return 422, ""
-    SEEN.update(size=checkpoint.size, root=checkpoint.root)
+    SEEN.update(size=checkpoint.size, root=checkpoint.root, note=note_text)
     _, line = sign_cosignature(KEY, NAME, int(time.time()), checkpoint.origin, checkpoint.size, checkpoint.root)
     signature = base64.b64encode(line.key_id + line.signature).decode()
     return 200, f"\u2014 {line.name} {signature}\n"
@@ -64,10 +67,24 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
+    def do_GET(self):
+        of_log = f"/{hashlib.sha256(LOG.name.encode()).hexdigest()}/checkpoint"
+        shown = SEEN["note"].encode() if self.path == of_log else b""
+        self.send_response(200 if shown else 404)
+        self.send_header("Content-Length", str(len(shown)))
+        self.end_headers()
+        self.wfile.write(shown)
+
     def log_message(self, *args):
         pass
 
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(f"http://127.0.0.1:{server.server_port} {format_vkey(cosignature_vkey(NAME, KEY.public_key()))}", flush=True)
+scheme = "http"
+if len(sys.argv) > 2:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    scheme = "https"
+print(f"{scheme}://127.0.0.1:{server.server_port} {format_vkey(cosignature_vkey(NAME, KEY.public_key()))}", flush=True)
 server.serve_forever()

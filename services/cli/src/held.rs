@@ -31,6 +31,11 @@ pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
         .map_err(|e| Failure::failed(format!("cannot write {}: {e}", path.display())))
 }
 
+/// Whether a log was restored and has not been started since.
+pub(crate) fn is_restored(data: &Path) -> bool {
+    mark_of(data).exists()
+}
+
 /// Pauses every round of a log, where it was restored or that is asked for, before anything in it acts.
 pub(crate) async fn hold(ledger: &Arc<dyn Ledger>, data: &Path, asked: bool) -> Result<(), Failure> {
     let mark = mark_of(data);

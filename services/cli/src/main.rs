@@ -6,6 +6,7 @@ mod demo;
 mod desk;
 mod failure;
 mod held;
+mod https;
 mod lead;
 mod nouns;
 mod output;

@@ -15,7 +15,9 @@ use rondo_runtime::secret::{Address, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::held;
 use crate::remote::Remote;
+use crate::witness::Witnesses;
 
 /// What a running server leaves in its data directory, readable by the directory's owner alone.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +52,7 @@ impl Reached {
         token_file: Option<&Path>,
     ) -> Result<Self, Failure> {
         let data = &config.ledger.data;
+        let ca_file = config.gateway.ca_file.as_ref().map(|path| config.in_data(path));
         let announced = announcement(data)?;
         if let Some(url) = server {
             // The announced token is for whoever announced it, and for nobody else who is named.
@@ -58,12 +61,13 @@ impl Reached {
                 Some(path) => Some(read_secret(path)?),
                 None => announced.map(|announced| announced.token),
             };
-            let ledger = Arc::new(Remote::new(url, token)?);
+            let ledger = Arc::new(Remote::new(url, token, ca_file.as_deref())?);
             ledger.head().await?;
             return Ok(Self::served_by(ledger).await);
         }
         if let Some(announced) = announced {
-            let ledger = Arc::new(Remote::new(&Address::new(announced.url), Some(announced.token))?);
+            let ledger =
+                Arc::new(Remote::new(&Address::new(announced.url), Some(announced.token), ca_file.as_deref())?);
             if ledger.head().await.is_ok() {
                 return Ok(Self::served_by(ledger).await);
             }
@@ -81,6 +85,12 @@ impl Reached {
         }
         // A server reads this in the background; a command that is gone in a moment has to do it first.
         opened.scrub()?;
+        // What was restored may be an older copy, and even one command is signed. A server asks at each start.
+        if held::is_restored(data)
+            && let Some(witnesses) = Witnesses::from_config(config)?
+        {
+            witnesses.before_signing(&opened.handle).await?;
+        }
         let ledger = Arc::new(opened.handle.clone());
         Ok(Self { ledger, served: false, now: None, opened: Some((Lifecycle::default(), opened)) })
     }

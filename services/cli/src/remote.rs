@@ -1,11 +1,11 @@
 //! The port over HTTP: how the command line reaches a server that runs already.
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
@@ -14,6 +14,9 @@ use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 use rondo_runtime::backoff::Backoff;
 use rondo_runtime::secret::{Address, Secret};
+
+use crate::failure::Failure as Failed;
+use crate::https;
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -31,14 +34,14 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    pub(crate) fn new(url: &Address, token: Option<Secret>) -> Result<Self, Fault> {
+    pub(crate) fn new(url: &Address, token: Option<Secret>, ca_file: Option<&Path>) -> Result<Self, Failed> {
         let bare = url.bare();
         if !bare.starts_with("http://") && !bare.starts_with("https://") {
-            return Err(Fault::Refused(format!("`{url}` is not a server's address; write http://127.0.0.1:8080")));
+            let told = format!("`{url}` is not a server's address; write http://127.0.0.1:8080");
+            return Err(Fault::Refused(told).into());
         }
-        // Whoever answers may not send the token on to somebody else.
-        let built = Client::builder().timeout(TIMEOUT).no_proxy().redirect(Policy::none()).build();
-        let client = built.map_err(|e| unreachable(&bare, e))?;
+        // Whoever answers may not send the token on to somebody else: no redirect is followed.
+        let client = https::client(TIMEOUT, ca_file)?;
         Ok(Self { client, url: bare.trim_end_matches('/').to_owned(), token })
     }
 

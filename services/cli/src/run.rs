@@ -21,6 +21,7 @@ use rondo_runtime::savepoint::Savepoints;
 use crate::args::{ConductArgs, RunArgs};
 use crate::failure::Failure;
 use crate::output::hint;
+use crate::witness::Witnesses;
 use crate::{demo, up};
 
 /// Starts one of the four roles that act on the log.
@@ -143,6 +144,7 @@ async fn start_ledger(
     clock: Arc<dyn Clock>,
     paused: bool,
 ) -> Result<bool, Failure> {
+    let witnesses = Witnesses::from_config(config)?;
     let opened = rondo_ledger::open(&LedgerConfig {
         data: config.ledger.data.clone(),
         origin: config.ledger.origin.clone(),
@@ -157,12 +159,18 @@ async fn start_ledger(
     let claimed = crate::lead::claim(claims, &opened, &config.ledger.data);
     let Some(leadership) = lifecycle.unless_asked(claimed).await else { return Ok(false) };
     let leadership = leadership?;
-    let history = Arc::new(opened.handle.clone());
+    let handle = opened.handle.clone();
+    let history = Arc::new(handle.clone());
     let ledger: Arc<dyn Ledger> = history.clone();
+    if let Some(witnesses) = &witnesses {
+        witnesses.before_signing(&*ledger).await?;
+    }
     rondo_bus::tell(client.clone(), opened.handle.board().clone()).await?;
     lifecycle.heed(opened.handle.board());
     lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(config), lifecycle.stop()));
-    crate::witness::start(lifecycle, config, Arc::clone(&ledger))?;
+    if let Some(witnesses) = witnesses {
+        witnesses.start(lifecycle, handle);
+    }
     let stop = lifecycle.stop();
     lifecycle.spawn("ledger", opened.run(stop));
     crate::held::hold(&ledger, &config.ledger.data, paused).await?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rondo_eventlog::Ledger;
-use rondo_ledger::{LedgerConfig, upkeep};
+use rondo_ledger::{LedgerConfig, Opened, upkeep};
 use rondo_runtime::chance::{Chance, SystemChance};
 use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::config::{Config, MailSection, MailTransport};
@@ -20,6 +20,7 @@ use crate::demo;
 use crate::failure::Failure;
 use crate::output::hint;
 use crate::reach::{ANNOUNCEMENT, Announcement};
+use crate::witness::Witnesses;
 
 /// Runs until a signal comes, or, with `--until-done`, until the demonstration's round is published and the log verified.
 pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure> {
@@ -46,27 +47,18 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
         Some(paced) => Arc::new(paced.clone()),
         None => demo::clock_of(&config.ledger.data),
     };
-    let opened = rondo_ledger::open(&LedgerConfig {
-        data: config.ledger.data.clone(),
-        origin: config.ledger.origin.clone(),
-        clock: Arc::clone(&clock),
-        chance: Arc::new(SystemChance),
-    })?;
-    for note in &opened.notes {
-        hint(note);
-    }
-    if let Some(cast) = &cast {
-        demo::mark(&config.ledger.data)?;
-        cast.write_people(&config.in_data(&config.mail.people))?;
-    }
-    let (ledger, board) = (Arc::new(opened.handle.clone()) as Arc<dyn Ledger>, opened.handle.board().clone());
+    let (opened, witnesses) = open(&config, &clock, cast.as_ref()).await?;
+    let handle = opened.handle.clone();
+    let (ledger, board) = (Arc::new(handle.clone()) as Arc<dyn Ledger>, handle.board().clone());
     lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(&config), lifecycle.stop()));
     lifecycle.spawn("ledger", opened.run(lifecycle.stop()));
     crate::held::hold(&ledger, &config.ledger.data, args.paused).await?;
     let token = token()?;
     let announced = Announced::write(&config.ledger.data, &bound.address.to_string(), &token)?;
     let address = bound.address;
-    crate::witness::start(&mut lifecycle, &config, Arc::clone(&ledger))?;
+    if let Some(witnesses) = witnesses {
+        witnesses.start(&mut lifecycle, handle);
+    }
     start_roles(&mut lifecycle, &config, &ledger, &clock, &board)?;
     let parts = rondo_gateway::Parts {
         ledger: Arc::clone(&ledger),
@@ -91,6 +83,32 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     } else {
         Ok(())
     }
+}
+
+/// Opens the log. A demonstration's is marked as one, and the witnesses are asked before anything in it is signed.
+async fn open(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    cast: Option<&demo::Cast>,
+) -> Result<(Opened, Option<Witnesses>), Failure> {
+    let witnesses = Witnesses::from_config(config)?;
+    let opened = rondo_ledger::open(&LedgerConfig {
+        data: config.ledger.data.clone(),
+        origin: config.ledger.origin.clone(),
+        clock: Arc::clone(clock),
+        chance: Arc::new(SystemChance),
+    })?;
+    for note in &opened.notes {
+        hint(note);
+    }
+    if let Some(cast) = cast {
+        demo::mark(&config.ledger.data)?;
+        cast.write_people(&config.in_data(&config.mail.people))?;
+    }
+    if let Some(witnesses) = &witnesses {
+        witnesses.before_signing(&opened.handle).await?;
+    }
+    Ok((opened, witnesses))
 }
 
 /// Lets links in mails lead to the address that is served, unless the configuration names another.

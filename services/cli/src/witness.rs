@@ -1,25 +1,33 @@
 //! Witnesses (C2SP tlog-witness): asked to cosign the newest checkpoint, each with the proof that it extends what it saw last.
+//! One that says that this log is an older copy or another history is believed: nothing more is signed.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
-use rondo_eventlog::merkle::{Cosigner, Policy};
+use rondo_eventlog::merkle::checkpoint::decimal;
+use rondo_eventlog::merkle::{Checkpoint, Cosigner, Policy, Verifier};
 use rondo_eventlog::{Fault, Head, Ledger};
 use rondo_ledger::upkeep::COSIGNED;
+use rondo_ledger::{LedgerHandle, upkeep};
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::config::Config;
 use rondo_runtime::lifecycle::Lifecycle;
+use rondo_runtime::progress::Progress as _;
+use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
-use crate::receipts;
+use crate::{held, https, receipts};
 
 /// How long one witness may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest answer taken of a witness, in bytes.
 const MAX_ANSWER: usize = 16 * 1024;
+
+/// The file of a checkpoint by this log's key that this log does not extend, in the data directory.
+const CONTRADICTION: &str = "contradiction";
 
 /// After how long without cosignatures an operator is told; nothing where no witness is asked.
 pub(crate) fn late(config: &Config) -> Option<Duration> {
@@ -31,7 +39,41 @@ pub(crate) fn late(config: &Config) -> Option<Duration> {
 pub(crate) struct Asked {
     pub(crate) name: String,
     /// Its signature line, or why there is none.
-    pub(crate) outcome: Result<String, String>,
+    pub(crate) outcome: Result<String, Refusal>,
+}
+
+/// Why a witness did not cosign.
+pub(crate) enum Refusal {
+    /// It could not be asked, or what it answered is of no use.
+    Away(String),
+    /// It cosigned what this log does not extend.
+    Contradicts(String),
+}
+
+impl Refusal {
+    /// In words.
+    pub(crate) fn sentence(&self) -> &str {
+        match self {
+            Self::Away(why) | Self::Contradicts(why) => why,
+        }
+    }
+}
+
+/// What came of asking all of them.
+pub(crate) struct Renewed {
+    pub(crate) asked: Vec<Asked>,
+    /// How many records are cosigned by as many as the policy asks; that checkpoint was kept.
+    pub(crate) size: Option<u64>,
+}
+
+impl Renewed {
+    /// The first that says that this log is an older copy or another history.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        self.asked.iter().find_map(|asked| match &asked.outcome {
+            Err(Refusal::Contradicts(why)) => Some(format!("the witness {} says: {why}", asked.name)),
+            _ => None,
+        })
+    }
 }
 
 /// Reads a policy (C2SP tlog-policy).
@@ -41,114 +83,232 @@ pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
     Policy::read(&text).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
 }
 
-/// Asks the witnesses, and keeps the checkpoint with their cosignatures in the data directory, if they are as many as the
-/// policy asks; says then how many records it signs.
-pub(crate) async fn renew(
-    ledger: &dyn Ledger,
-    policy: &Policy,
-    data: &Path,
-) -> Result<(Vec<Asked>, Option<u64>), Failure> {
-    let (note, asked) = ask(ledger, policy).await?;
-    let judged = policy.judge(&note, jiff::Timestamp::MIN).map_err(|e| Failure::of(&e))?;
-    if !judged.quorum || judged.witnesses.is_empty() {
-        return Ok((asked, None));
+/// The witnesses of a log.
+pub(crate) struct Witnesses {
+    policy: Policy,
+    client: Client,
+    data: PathBuf,
+    every: Duration,
+}
+
+impl Witnesses {
+    /// Those of a policy.
+    pub(crate) fn new(policy: Policy, config: &Config) -> Result<Self, Failure> {
+        let ca_file = config.witness.ca_file.as_ref().map(|path| config.in_data(path));
+        let client = https::client(TIMEOUT, ca_file.as_deref())?;
+        let every = Duration::from_secs(config.witness.every_seconds.max(1));
+        Ok(Self { policy, client, data: config.ledger.data.clone(), every })
     }
-    keep(&data.join(COSIGNED), &note)?;
-    Ok((asked, Some(judged.checkpoint.head.size)))
-}
 
-/// Asks the witnesses that the configuration names, now and then, until asked to stop.
-pub(crate) fn start(lifecycle: &mut Lifecycle, config: &Config, ledger: Arc<dyn Ledger>) -> Result<(), Failure> {
-    let Some(path) = &config.witness.policy else { return Ok(()) };
-    let policy = read_policy(&config.in_data(path))?;
-    let every = Duration::from_secs(config.witness.every_seconds.max(1));
-    let (data, mut stop) = (config.ledger.data.clone(), lifecycle.stop());
-    lifecycle.spawn("witness", async move {
-        while !stop.is_asked() {
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                () = stop.wait() => break,
-            }
-            tell(renew(&*ledger, &policy, &data).await);
+    /// Those that the configuration names; nobody is asked where it names none.
+    pub(crate) fn from_config(config: &Config) -> Result<Option<Self>, Failure> {
+        let Some(path) = &config.witness.policy else { return Ok(None) };
+        let policy = read_policy(&config.in_data(path))?;
+        if policy.to_be_asked().next().is_none() {
+            return Ok(None);
         }
-        Ok::<(), Fault>(())
-    });
-    Ok(())
-}
-
-/// A witness that is away is asked again; that is said, and stops nothing.
-fn tell(outcome: Result<(Vec<Asked>, Option<u64>), Failure>) {
-    match outcome {
-        Ok((_, Some(size))) => tracing::info!(size, "the log is witnessed"),
-        Ok((asked, None)) => {
-            for Asked { name, outcome } in asked {
-                let why = outcome.err().unwrap_or_else(|| "cosigned".to_owned());
-                tracing::warn!("not as many witnesses cosigned as the policy asks; {name}: {why}");
-            }
-        }
-        Err(failure) => tracing::warn!("the witnesses could not be asked: {}", failure.sentence),
+        Self::new(policy, config).map(Some)
     }
-}
 
-/// Asks every witness of a policy that has an address, and gives the checkpoint with their cosignatures.
-async fn ask(ledger: &dyn Ledger, policy: &Policy) -> Result<(String, Vec<Asked>), Failure> {
-    let head = ledger.head().await?;
-    let (note, checkpoint) = receipts::checkpoint(ledger, head.size).await?;
-    let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(|e| Failure::of(&e))?;
-    let mut cosigned = note.clone();
-    let mut asked = Vec::new();
-    for (name, cosigner, url) in policy.to_be_asked() {
-        let outcome = one(ledger, &client, (url, cosigner), (&note, &checkpoint.head)).await?;
-        if let Ok(line) = &outcome {
-            cosigned.push_str(line);
+    /// Asks about the checkpoint as it was left, before this start signs anything. A witness that is away stops nothing, but
+    /// after a restore as many have to answer as the policy asks: without them nobody knows how old the copy is.
+    ///
+    /// # Errors
+    /// When one says that this is an older copy or another history; after a restore also when too few answer.
+    pub(crate) async fn before_signing(&self, ledger: &dyn Ledger) -> Result<(), Failure> {
+        if let Err(Fault::NotFound(_)) = ledger.checkpoint().await {
+            return Ok(());
         }
-        asked.push(Asked { name: name.to_owned(), outcome });
-    }
-    Ok((cosigned, asked))
-}
-
-/// Asks one witness: from the beginning, and once more from where it says that it stands.
-async fn one(
-    ledger: &dyn Ledger,
-    client: &Client,
-    (url, cosigner): (&str, &Cosigner),
-    (note, head): (&str, &Head),
-) -> Result<Result<String, String>, Failure> {
-    let (mut old, size) = (0, head.size);
-    for _ in 0..2 {
-        let proof = receipts::consistency_up_to(ledger, old, head).await?;
-        let lines: String = proof.iter().map(|hash| format!("{}\n", STANDARD.encode(hash))).collect();
-        let body = format!("old {old}\n{lines}\n{note}");
-        let address = format!("{}/add-checkpoint", url.trim_end_matches('/'));
-        let answer = match client.post(address).body(body).send().await {
-            Ok(answer) => answer,
-            Err(error) => return Ok(Err(format!("it does not answer: {error}"))),
+        let restored = held::is_restored(&self.data);
+        let renewed = match receipts::checkpoint(ledger, 0).await {
+            Ok(signed) => self.renewed(ledger, signed).await,
+            Err(failure) => Err(failure),
         };
-        let status = answer.status();
-        let text = match text_of(answer).await {
-            Ok(text) => text,
-            Err(why) => return Ok(Err(why)),
-        };
-        match status {
-            StatusCode::OK => return Ok(line_of(cosigner, note, &text)),
-            StatusCode::CONFLICT => match text.trim_end().parse::<u64>() {
-                Ok(seen) if seen != old && seen <= size => old = seen,
-                Ok(seen) if seen > size => {
-                    return Ok(Err(format!(
-                        "it has seen {seen} records, and this log has {size}: this is an older copy"
-                    )));
+        let why = match renewed {
+            Ok(renewed) => {
+                if let Some(why) = renewed.contradiction() {
+                    return Err(Failure::findings(refused(&why)));
                 }
-                _ => return Ok(Err("it has cosigned another history of this log".to_owned())),
-            },
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                return Ok(Err("this log does not extend what it has cosigned".to_owned()));
+                if renewed.size.is_some() {
+                    return Ok(());
+                }
+                let whys = renewed
+                    .asked
+                    .iter()
+                    .filter_map(|asked| Some(format!("{}: {}", asked.name, asked.outcome.as_ref().err()?.sentence())));
+                whys.collect::<Vec<_>>().join("; ")
             }
-            StatusCode::NOT_FOUND => return Ok(Err("it does not know this log".to_owned())),
-            StatusCode::FORBIDDEN => return Ok(Err("it does not trust the key of this log".to_owned())),
-            other => return Ok(Err(format!("it answered {other}"))),
+            Err(failure) => failure.sentence,
+        };
+        if restored {
+            return Err(Failure::try_later(format!(
+                "this log was restored, and too few of its witnesses say that it is the newest ({why}); nothing is signed before they do. Start it again when they can be reached"
+            )));
+        }
+        tracing::warn!(
+            code = AlarmCode::WitnessLate.as_str(),
+            "too few witnesses answered before this start signs: {why}"
+        );
+        Ok(())
+    }
+
+    /// Asks the witnesses about the newest checkpoint, and keeps it with their cosignatures in the data directory, if they
+    /// are as many as the policy asks.
+    pub(crate) async fn renew(&self, ledger: &dyn Ledger) -> Result<Renewed, Failure> {
+        let head = ledger.head().await?;
+        let signed = receipts::checkpoint(ledger, head.size).await?;
+        self.renewed(ledger, signed).await
+    }
+
+    /// Asks them now and then, until asked to stop. Once one contradicts, nothing is signed or taken any more.
+    pub(crate) fn start(self, lifecycle: &mut Lifecycle, ledger: LedgerHandle) {
+        let mut stop = lifecycle.stop();
+        lifecycle.spawn("witness", async move {
+            let mut enough = true;
+            loop {
+                let renewed = tokio::select! {
+                    renewed = self.renew(&ledger) => renewed,
+                    () = stop.wait() => return Ok::<(), Fault>(()),
+                };
+                if let Some(why) = renewed.as_ref().ok().and_then(Renewed::contradiction) {
+                    let told = refused(&why);
+                    ledger.sign_no_more(&told);
+                    ledger.board().alarm(upkeep::ROLE, AlarmCode::Fork, Some(&told));
+                    tracing::error!(code = AlarmCode::Fork.as_str(), "{told}");
+                    stop.wait().await;
+                    return Ok(());
+                }
+                enough = tell(renewed, enough);
+                tokio::select! {
+                    () = tokio::time::sleep(self.every) => {}
+                    () = stop.wait() => return Ok(()),
+                }
+            }
+        });
+    }
+
+    async fn renewed(&self, ledger: &dyn Ledger, (note, checkpoint): (String, Checkpoint)) -> Result<Renewed, Failure> {
+        let mut cosigned = note.clone();
+        let mut asked = Vec::new();
+        for (name, cosigner, url) in self.policy.to_be_asked() {
+            let outcome = self.one(ledger, (url, cosigner), (&note, &checkpoint.head)).await?;
+            if let Ok(line) = &outcome {
+                cosigned.push_str(line);
+            }
+            if matches!(outcome, Err(Refusal::Contradicts(_))) {
+                self.keep_contradiction(ledger, url, &checkpoint.origin).await;
+            }
+            asked.push(Asked { name: name.to_owned(), outcome });
+        }
+        let judged = self.policy.judge(&cosigned, jiff::Timestamp::MIN).map_err(|e| Failure::of(&e))?;
+        let enough = judged.quorum && !judged.witnesses.is_empty();
+        let mut renewed = Renewed { asked, size: None };
+        if enough && renewed.contradiction().is_none() {
+            keep(&self.data.join(COSIGNED), &cosigned)?;
+            renewed.size = Some(judged.checkpoint.head.size);
+        }
+        Ok(renewed)
+    }
+
+    /// Asks one witness: from the beginning, and once more from where it says that it stands.
+    async fn one(
+        &self,
+        ledger: &dyn Ledger,
+        (url, cosigner): (&str, &Cosigner),
+        (note, head): (&str, &Head),
+    ) -> Result<Result<String, Refusal>, Failure> {
+        let away = |why: &str| Ok(Err(Refusal::Away(why.to_owned())));
+        let contradicts = |why: String| Ok(Err(Refusal::Contradicts(why)));
+        let (mut old, size) = (0, head.size);
+        for _ in 0..2 {
+            let proof = receipts::consistency_up_to(ledger, old, head).await?;
+            let lines: String = proof.iter().map(|hash| format!("{}\n", STANDARD.encode(hash))).collect();
+            let body = format!("old {old}\n{lines}\n{note}");
+            let address = format!("{}/add-checkpoint", url.trim_end_matches('/'));
+            let answer = match self.client.post(address).body(body).send().await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let why = rondo_runtime::lifecycle::with_sources(&error.without_url());
+                    return away(&format!("it does not answer: {why}"));
+                }
+            };
+            let status = answer.status();
+            let text = match text_of(answer).await {
+                Ok(text) => text,
+                Err(why) => return away(&why),
+            };
+            match status {
+                StatusCode::OK => return Ok(line_of(cosigner, note, &text).map_err(Refusal::Away)),
+                StatusCode::CONFLICT => match text.strip_suffix('\n').and_then(decimal) {
+                    Some(seen) if seen != old && seen <= size => old = seen,
+                    Some(seen) if seen > size => {
+                        return contradicts(format!(
+                            "it has cosigned {seen} records, and this log has {size}: this is an older copy"
+                        ));
+                    }
+                    Some(_) => return contradicts("it has cosigned another history of this log".to_owned()),
+                    None => return away("it does not say how far it has seen this log"),
+                },
+                StatusCode::UNPROCESSABLE_ENTITY => {
+                    return contradicts("this log does not extend what it has cosigned".to_owned());
+                }
+                StatusCode::NOT_FOUND => return away("it does not know this log"),
+                StatusCode::FORBIDDEN => return away("it does not trust the key of this log"),
+                other if other.is_redirection() => {
+                    return away(&format!("it answered {other}, and nobody is asked in its place"));
+                }
+                other => return away(&format!("it answered {other}")),
+            }
+        }
+        away("it moves on while it is asked")
+    }
+
+    /// Keeps what a witness shows of this log, if this log's own key signed it: whoever looks for what happened begins there.
+    async fn keep_contradiction(&self, ledger: &dyn Ledger, url: &str, origin: &str) {
+        let address =
+            format!("{}/{}/checkpoint", url.trim_end_matches('/'), hex::encode(Sha256::digest(origin.as_bytes())));
+        let Ok(answer) = self.client.get(address).send().await else { return };
+        if answer.status() != StatusCode::OK {
+            return;
+        }
+        let (Ok(text), Ok(vkey)) = (text_of(answer).await, ledger.key().await) else { return };
+        let is_ours = |key: Verifier| Checkpoint::open(&text, &key).is_ok();
+        if Verifier::from_vkey(&vkey).is_ok_and(is_ours)
+            && let Err(failure) = keep(&self.data.join(CONTRADICTION), &text)
+        {
+            tracing::warn!("what the witness shows of this log could not be kept: {}", failure.sentence);
         }
     }
-    Ok(Err("it moves on while it is asked".to_owned()))
+}
+
+/// What is said where a witness contradicts.
+fn refused(why: &str) -> String {
+    format!(
+        "{why}. Nothing is signed or taken any more, so that this log does not contradict what others hold of it: restore the newest journal; the run book says how, under \"Witnesses\""
+    )
+}
+
+/// Says what came of asking, where that changed; returns whether as many cosigned as the policy asks.
+fn tell(renewed: Result<Renewed, Failure>, before: bool) -> bool {
+    let why = match renewed {
+        Ok(Renewed { size: Some(size), .. }) => {
+            if before {
+                tracing::debug!(size, "the log is witnessed");
+            } else {
+                tracing::info!(size, "the log is witnessed again");
+            }
+            return true;
+        }
+        Ok(Renewed { asked, .. }) => {
+            let whys = asked.iter().map(|Asked { name, outcome }| {
+                format!("{name}: {}", outcome.as_ref().map_or_else(Refusal::sentence, |_| "cosigned"))
+            });
+            format!("not as many cosigned as the policy asks ({})", whys.collect::<Vec<_>>().join("; "))
+        }
+        Err(failure) => failure.sentence,
+    };
+    tracing::warn!(code = AlarmCode::WitnessLate.as_str(), "the log is not witnessed: {why}");
+    false
 }
 
 /// The text of an answer, of which no more is taken than one has.
@@ -160,21 +320,20 @@ async fn text_of(mut answer: Response) -> Result<String, String> {
             return Err(format!("its answer has more than {MAX_ANSWER} bytes"));
         }
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    String::from_utf8(bytes).map_err(|_| "its answer is not text".to_owned())
 }
 
 /// The line of the answer that is this witness's cosignature of the note; others in it are not believed.
 fn line_of(cosigner: &Cosigner, note: &str, answer: &str) -> Result<String, String> {
-    for line in answer.lines() {
-        let line = format!("{line}\n");
+    for line in answer.split_inclusive('\n') {
         if matches!(cosigner.cosigned(&format!("{note}{line}")), Ok(Some(_))) {
-            return Ok(line);
+            return Ok(line.to_owned());
         }
     }
     Err("its answer holds no cosignature by its key".to_owned())
 }
 
-/// Keeps a cosigned checkpoint, all or nothing.
+/// Keeps a checkpoint, all or nothing.
 fn keep(path: &Path, note: &str) -> Result<(), Failure> {
     let beside = path.with_extension("new");
     let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));

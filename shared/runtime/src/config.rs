@@ -194,11 +194,14 @@ pub struct GatewaySection {
     pub listen: String,
     /// A sentence under every page, for instance that this is a rehearsal; nothing when empty.
     pub notice: String,
+    /// A file with certificates that the certificate of a server named by `--server https://…` may be signed by, besides the
+    /// system's; inside the data directory when relative.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for GatewaySection {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), notice: String::new() }
+        Self { listen: "127.0.0.1:8080".to_owned(), notice: String::new(), ca_file: None }
     }
 }
 
@@ -210,11 +213,14 @@ pub struct WitnessSection {
     pub policy: Option<PathBuf>,
     /// Seconds between two times of asking.
     pub every_seconds: u64,
+    /// A file with certificates that a witness's may be signed by, besides the system's; inside the data directory when
+    /// relative.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for WitnessSection {
     fn default() -> Self {
-        Self { policy: None, every_seconds: 3_600 }
+        Self { policy: None, every_seconds: 3_600, ca_file: None }
     }
 }
 

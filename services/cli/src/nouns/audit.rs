@@ -20,7 +20,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, document, hint, line, said};
 use crate::receipts;
-use crate::witness;
+use crate::witness::{self, Asked, Refusal, Witnesses};
 
 /// What is said of every log that verifies.
 const LIMITS: &str = "A history that was rewritten and signed again passes 1 and 2; only a checkpoint, receipt or witness kept elsewhere shows it.";
@@ -160,24 +160,29 @@ fn text(path: &Path) -> Result<String, Failure> {
 }
 
 /// Has the witnesses of a policy cosign the newest checkpoint.
-async fn be_witnessed(ledger: &dyn Ledger, policy: &Path, data: &Path) -> Result<(), Failure> {
+async fn be_witnessed(ledger: &dyn Ledger, policy: &Path, config: &Config, form: Form) -> Result<(), Failure> {
     let policy = witness::read_policy(policy)?;
     if policy.to_be_asked().next().is_none() {
         return Err(Failure::usage("the policy names no witness with an address, so that there is nobody to ask"));
     }
-    let (asked, kept) = witness::renew(ledger, &policy, data).await?;
-    for asked in &asked {
-        let outcome = asked.outcome.as_ref().map_or_else(Clone::clone, |_| "cosigned".to_owned());
-        hint(&format!("{}: {outcome}", asked.name));
+    let renewed = Witnesses::new(policy, config)?.renew(ledger).await?;
+    let outcome = |asked: &Asked| asked.outcome.as_ref().map_or_else(Refusal::sentence, |_| "cosigned").to_owned();
+    let mut told: String = renewed.asked.iter().map(|asked| format!("{}: {}\n", asked.name, outcome(asked))).collect();
+    if let Some(size) = renewed.size {
+        let kept = config.ledger.data.join(COSIGNED);
+        told.push_str(&format!("{size} records are cosigned; kept as {}.", kept.display()));
     }
-    let Some(size) = kept else {
-        return Err(Failure::try_later("not as many witnesses cosigned as the policy asks; nothing was kept"));
-    };
-    said(&format!("{size} records are cosigned; kept as {}.", data.join(COSIGNED).display()))
+    let witnesses = renewed.asked.iter().map(|asked| json!({"witness": asked.name, "says": outcome(asked)}));
+    document(form, json!({"records": renewed.size, "witnesses": witnesses.collect::<Vec<_>>()}), &told)?;
+    if renewed.contradiction().is_some() {
+        return Err(Failure::findings("a witness holds what this log does not extend; nothing was kept"));
+    }
+    let few = || Failure::try_later("not as many witnesses cosigned as the policy asks; nothing was kept");
+    renewed.size.map(|_| ()).ok_or_else(few)
 }
 
 /// Runs a verb that reads the log.
-pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) -> Result<(), Failure> {
+pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
     let ledger = &*desk.ledger;
     match verb {
         AuditVerb::Verify { .. } | AuditVerb::Clock { .. } | AuditVerb::Continue { .. } => {
@@ -192,7 +197,7 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, data: &Path, form: Form) 
         AuditVerb::Key(KeyVerb::List { plain }) => super::key::list(ledger, *plain, form).await,
         AuditVerb::Key(_) => Err(Failure::usage("this verb needs no log")),
         AuditVerb::Search(args) => super::search::run(args, desk, form).await,
-        AuditVerb::Witness { policy } => be_witnessed(ledger, policy, data).await,
+        AuditVerb::Witness { policy } => be_witnessed(ledger, policy, config, form).await,
         AuditVerb::Checkpoint => line(ledger.checkpoint().await?.trim_end()),
         AuditVerb::Export { out } => {
             let told = |done: u64, all: u64| {

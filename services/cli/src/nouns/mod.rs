@@ -67,7 +67,7 @@ async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(
         Command::Figure(verb) => figure::run(verb, desk, form).await,
         Command::Reminder(verb) => reminder::run(verb, desk, config, form, served).await,
         Command::Task(verb) => task::run(verb, desk, form, served).await,
-        Command::Audit(verb) => audit::run(verb, desk, &config.ledger.data, form).await,
+        Command::Audit(verb) => audit::run(verb, desk, config, form).await,
         Command::Calendar(verb) => calendar::run(verb, desk, form, served).await,
         Command::Institution(verb) => calendar::institution(verb, desk, form).await,
         Command::Release(verb) => release::run(verb, desk, form).await,
