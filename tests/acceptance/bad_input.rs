@@ -3,6 +3,7 @@
 mod bad_files;
 #[path = "../given/demo.rs"]
 mod demo;
+mod log_lines;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -21,11 +21,12 @@ mod task;
 mod up;
 mod witness;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
 use rondo_runtime::config::Config;
-use rondo_runtime::telemetry;
+use rondo_runtime::telemetry::{self, ALWAYS, LogFormat};
 
 use crate::args::{AuditVerb, CalendarVerb, Cli, Command, KeyVerb};
 use crate::failure::Failure;
@@ -49,7 +50,9 @@ fn main() -> ExitCode {
 }
 
 fn tell(failure: &Failure, form: Form) {
-    if matches!(form, Form::Json | Form::Jsonl) {
+    if output::is_into_the_log() {
+        tracing::error!(target: ALWAYS, code = failure.code, "{}", failure.sentence);
+    } else if matches!(form, Form::Json | Form::Jsonl) {
         let error = serde_json::json!({"version": 1, "error": failure.sentence, "code": failure.code});
         hint(&error.to_string());
     } else {
@@ -68,7 +71,10 @@ fn work(cli: Cli) -> Result<(), Failure> {
     if let Some(handed) = std::env::var_os("CREDENTIALS_DIRECTORY") {
         config.take_credentials(std::path::Path::new(&handed));
     }
-    telemetry::start(config.log.format, &config.log.filter).map_err(Failure::usage)?;
+    telemetry::start(config.log.format, &config.log.filter, &cli.command.process()).map_err(Failure::usage)?;
+    if cli.command.serves() && (config.log.format == LogFormat::Json || !std::io::stderr().is_terminal()) {
+        output::into_the_log();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

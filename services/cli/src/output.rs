@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table, TableComponent};
 use rondo_domain::reason::is_hidden;
+use rondo_runtime::telemetry::ALWAYS;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -59,8 +61,26 @@ pub(crate) fn said(sentence: &str) -> Result<(), Failure> {
     document(FORM.get().copied().unwrap_or_default(), json!({ "said": sentence }), sentence)
 }
 
+/// Whether what is said on standard error is said as lines of the log.
+static INTO_THE_LOG: AtomicBool = AtomicBool::new(false);
+
+/// From here on what is said on standard error has the form of the log: that of a process that serves and that nobody watches
+/// on a terminal.
+pub(crate) fn into_the_log() {
+    INTO_THE_LOG.store(true, Ordering::Relaxed);
+}
+
+/// Whether that is so.
+pub(crate) fn is_into_the_log() -> bool {
+    INTO_THE_LOG.load(Ordering::Relaxed)
+}
+
 /// Prints a hint to standard error.
 pub(crate) fn hint(text: &str) {
+    if is_into_the_log() {
+        tracing::info!(target: ALWAYS, "{}", seen(text));
+        return;
+    }
     // A closed standard error leaves nobody to tell.
     let _ = writeln!(io::stderr(), "{}", seen(text));
 }

@@ -174,7 +174,6 @@ impl Witnesses {
                     let told = refused(&why);
                     ledger.sign_no_more(&told);
                     ledger.board().alarm(upkeep::ROLE, AlarmCode::Fork, Some(&told));
-                    tracing::error!(code = AlarmCode::Fork.as_str(), "{told}");
                     stop.wait().await;
                     return Ok(());
                 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -56,8 +56,7 @@ pub(crate) struct Log {
     ending: AtomicBool,
     /// Whether the store was brought to the device at the end.
     brought: AtomicBool,
-    /// Why nothing more is signed or taken, once that is so.
-    halted: OnceLock<String>,
+    pub(crate) contradicted: crate::contradicted::Contradicted,
 }
 
 impl Log {
@@ -78,7 +77,7 @@ impl Log {
             early: watch::Sender::new(None),
             ending: AtomicBool::new(false),
             brought: AtomicBool::new(false),
-            halted: OnceLock::new(),
+            contradicted: Default::default(),
         }
     }
 
@@ -125,11 +124,6 @@ impl Log {
 
     pub(crate) fn is_brought(&self) -> bool {
         self.brought.load(Ordering::Acquire)
-    }
-
-    /// Why nothing more is signed or taken, once somebody holds what this log does not extend.
-    pub(crate) fn halted(&self) -> Option<&str> {
-        self.halted.get().map(String::as_str)
     }
 
     /// Says why the log takes nothing any more. The first reason is kept: others follow from it.
@@ -311,11 +305,6 @@ pub struct LedgerHandle {
 }
 
 impl LedgerHandle {
-    /// Signs nothing more, not even at the end, and takes no command: somebody holds a checkpoint that this log does not extend.
-    pub fn sign_no_more(&self, why: &str) {
-        let _ = self.log.halted.set(why.to_owned());
-    }
-
     /// Where the ledger says how it is; whoever runs it beside other roles lets them say it there as well.
     pub fn board(&self) -> &Board {
         &self.board
@@ -345,8 +334,10 @@ impl LedgerHandle {
     pub async fn hand_over(&self, command: Command) -> Result<Accepted, SubmitError> {
         self.may_write()?;
         let (reply, answer) = oneshot::channel();
+        let told = crate::telling::of(&command);
         self.requests.send(Request::Submit(Box::new(command), reply)).await.map_err(|_| Fault::Stopped)?;
-        answer.await.map_err(|_| Fault::unreachable("the ledger ended before it answered"))?
+        let ended = |_| Fault::unreachable("the ledger ended before it answered");
+        crate::telling::recorded(told, answer.await.map_err(ended)?)
     }
 
     /// Returns once everything recorded so far is in the store's indexes.

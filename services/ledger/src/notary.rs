@@ -129,7 +129,7 @@ impl Notary {
 
     /// Signs a head after hashing the bytes on disk up to it.
     pub(crate) fn sign(&mut self, head: Head) -> Result<(), NotaryError> {
-        if self.log.halted().is_some() || (head.size <= self.memory.frontier.size() && !self.stale) {
+        if self.log.contradicted.is() || (head.size <= self.memory.frontier.size() && !self.stale) {
             return Ok(());
         }
         self.hash_up_to(head.size)?;

@@ -70,9 +70,7 @@ impl LedgerHandle {
 
     /// Refuses to write where the signing key is not there.
     pub(crate) fn may_write(&self) -> Result<(), Fault> {
-        if let Some(why) = self.log.halted() {
-            return Err(Fault::NotNow(why.to_owned()));
-        }
+        self.log.contradicted.is_not()?;
         if self.reads_only {
             return Err(Fault::Refused(
                 "this copy of the log has no signing key: it can be read, and nothing is recorded in it. Put the folder `keys` back where it is the log itself"

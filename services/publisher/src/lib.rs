@@ -119,7 +119,10 @@ async fn publish(
     let wish = Wish::Release { release: id.clone(), command: ReleaseCommand::Complete { manifest, figures } };
     let command = Command::of_service(ROLE, &["complete"], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
     match ledger.submit(command).await {
-        Ok(accepted) => Ok(accepted.is_progress(seen)),
+        Ok(accepted) => {
+            tracing::info!(release = %id, "a release was published");
+            Ok(accepted.is_progress(seen))
+        }
         Err(SubmitError::Rejected(rejection)) => {
             Err(Fault::Protocol(format!("the release {id} could not be completed: {rejection}")))
         }

@@ -271,7 +271,7 @@ impl Delivery {
         let goes_on = notice.refusals < retries || until <= unsent::of_use_until(texts, notice, one.brief);
         match outcome.clone() {
             Outcome::Accepted => {
-                tracing::info!(notice = %one.key.1, "a mail was sent");
+                tracing::info!(round = %one.key.0, notice = %one.key.1, kind = %one.brief.kind, "a mail was sent");
                 NoticeCommand::ConfirmSent { attempt }
             }
             Outcome::RefusedForNow(refusal) if goes_on => {

@@ -127,7 +127,6 @@ async fn serve(
                 if jump.is_positive() { "forward" } else { "back" },
                 jump.as_mins().abs()
             );
-            tracing::error!("{why}");
             progress.alarm(ROLE, AlarmCode::ClockSet, Some(&format!("The scheduler waits: {why}.")));
             progress.turned(ROLE);
             tokio::select! {
@@ -191,6 +190,9 @@ async fn send(
                 // What an outcome asks for may have been recorded long ago, and is then only made sure.
                 let made_sure = knowledge.taken(command.id);
                 moved |= accepted.is_progress(seen);
+                if accepted.is_progress(seen) {
+                    tell(command);
+                }
                 if !accepted.is_progress(seen) && !made_sure {
                     idle.push(command);
                 }
@@ -217,6 +219,19 @@ async fn send(
         }
     }
     Ok(())
+}
+
+/// Tells what a round does.
+fn tell(command: &rondo_domain::Command) {
+    let Wish::Run { round, country, command } = &command.wish else { return };
+    let (step, what) = match command {
+        RunCommand::Fire { occurrence } => (&occurrence.step, "a step fired"),
+        RunCommand::OpenTask { occurrence, .. } => (&occurrence.step, "a task was opened"),
+        RunCommand::Complete { occurrence, .. } => (&occurrence.step, "a step is done"),
+        _ => return,
+    };
+    let country = country.as_ref().map_or("", |country| country.as_str());
+    tracing::info!(%round, country, %step, "{what}");
 }
 
 /// Whether a refusal of this command passes by itself, so that the same is tried again: the ledger's clock may be a little

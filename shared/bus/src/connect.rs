@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event, ServerError};
 use rondo_runtime::secret::{Address, Secret};
+use rondo_runtime::telemetry::ALWAYS;
 use tokio::sync::watch;
 
 use crate::subject::prefix;
@@ -103,7 +104,11 @@ pub async fn join(
             {
                 tell.send_replace(Some(what.clone()));
             }
-            tracing::debug!("the bus: {event}");
+            match event {
+                Event::Disconnected => tracing::warn!("the broker is gone; it is waited for"),
+                Event::Connected => tracing::info!(target: ALWAYS, "the broker is there"),
+                other => tracing::debug!("the bus: {other}"),
+            }
             std::future::ready(())
         });
     // What is written into the address is handed over apart from it, so that the library cannot log it.

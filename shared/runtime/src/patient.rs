@@ -14,6 +14,7 @@ use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 
 use crate::backoff::Backoff;
 use crate::lifecycle::Stop;
+use crate::telemetry::ALWAYS;
 
 /// The pauses between two tries, from and to.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
@@ -76,8 +77,8 @@ macro_rules! patiently {
             match $asked.await {
                 Err(error) if error.is_passing() && patience.endures(&error).await => {}
                 done => {
-                    if patience.failed > 1 && done.is_ok() {
-                        tracing::info!("the ledger answers again, after {} tries", patience.failed);
+                    if patience.failed > 0 && done.is_ok() {
+                        tracing::info!(target: ALWAYS, "the ledger answers again, after {} tries", patience.failed);
                     }
                     break done;
                 }

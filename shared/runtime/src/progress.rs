@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::alarm::{Alarm, AlarmCode};
 use crate::clock::Stopwatch;
+use crate::telemetry::ALWAYS;
 
 /// A role's place: everything up to `position` was acted on, and nothing is due before `next`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,13 +203,26 @@ impl Progress for Board {
     }
 
     fn alarm(&self, role: &'static str, code: AlarmCode, says: Option<&str>) {
+        let (mut begins, mut ends) = (false, false);
         self.places.send_if_modified(|places| {
             let alarms = &mut places.entry(role).or_insert_with(Place::begun).alarms;
             match says {
-                Some(says) => alarms.insert(code, says.to_owned()).is_none_or(|was| was != says),
-                None => alarms.remove(&code).is_some(),
+                Some(says) => {
+                    let was = alarms.insert(code, says.to_owned());
+                    begins = was.is_none();
+                    was.is_none_or(|was| was != says)
+                }
+                None => {
+                    ends = alarms.remove(&code).is_some();
+                    ends
+                }
             }
         });
+        match says.filter(|_| begins) {
+            Some(says) => tracing::error!(target: ALWAYS, role, code = code.as_str(), "{says}"),
+            None if ends => tracing::info!(target: ALWAYS, role, code = code.as_str(), "this is well again"),
+            None => {}
+        }
     }
 }
 

@@ -281,6 +281,22 @@ pub(crate) struct CheckArgs {
     pub(crate) source: Option<Source>,
 }
 
+impl Command {
+    /// Whether it runs until it is asked to stop.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Run(_))
+    }
+
+    /// In whose name a line of the log is said that no service says itself.
+    pub(crate) fn process(&self) -> String {
+        match self {
+            Self::Up(_) => "up".to_owned(),
+            Self::Run(args) => args.roles.join("+"),
+            _ => "rondo".to_owned(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
