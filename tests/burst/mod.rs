@@ -16,6 +16,7 @@ use rondo_runtime::lifecycle::Lifecycle;
 /// Commands under way at once.
 const TOGETHER: usize = 32;
 
+#[allow(dead_code, reason = "not every test that has a ledger opens it by itself")]
 pub fn open(data: &Path) -> Result<Opened, OpenError> {
     open_at(data, Arc::new(SystemClock), Options::default())
 }

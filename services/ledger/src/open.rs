@@ -185,7 +185,7 @@ pub fn open_to_continue(config: &LedgerConfig, continuation: &Continuation) -> R
         config,
         DataDirectory::open(&config.data)?,
         Options::default(),
-        How::Continues(continuation.verifier()?),
+        How::Continues(Box::new(continuation.verifier()?)),
     )
 }
 
@@ -194,7 +194,7 @@ enum How {
     Signs,
     Reads,
     /// To record a loss, under the key that will sign.
-    Continues(Verifier),
+    Continues(Box<Verifier>),
 }
 
 fn open_as(
@@ -228,7 +228,7 @@ fn open_as(
     let reads_only = matches!(how, How::Reads);
     let (key, notary) = match how {
         How::Reads => (reading(&log, &config.data)?, None),
-        How::Continues(key) => (key, None),
+        How::Continues(key) => (*key, None),
         How::Signs => {
             let (key, notary) = signing(&log, &config.data, directory.origin(), &mut notes)?;
             (key, Some(notary))

@@ -168,7 +168,7 @@ pub(crate) async fn go_on(
     }
     let (told, key) = (continuation.loss(reason).to_string(), continuation.key().to_owned());
     continuation.finish()?;
-    Reached::new(config, None).await?.close().await?;
+    Reached::new(config, None, None).await?.close().await?;
     line(&format!("The log goes on, and says: {told}"))?;
     line(&format!("It is signed by {key} from now on."))?;
     hint(
