@@ -115,6 +115,7 @@ fn the_top_level_is_the_clients() {
         "ARCHITECTURE.md",
         "CHANGELOG.md",
         "LICENSE",
+        ".dockerignore",
         "clippy.toml",
         "deny.toml",
         "rustfmt.toml",

@@ -8,8 +8,8 @@ use rondo_eventlog::{Accepted, Fault, Head, SubmitError};
 use rondo_runtime::lifecycle::with_sources;
 
 use crate::acknowledged::Acknowledged;
-use crate::handle::Log;
 use crate::journal::{JournalWriter, Location};
+use crate::log::Log;
 use crate::sequencer::{GROUP_COMMANDS, Reply};
 use crate::store::Entry;
 

@@ -18,6 +18,7 @@ pub mod inspect;
 pub mod journal;
 mod key;
 mod keyring;
+mod log;
 pub mod loss;
 mod mark;
 mod memory;

@@ -10,9 +10,9 @@ use rondo_eventlog::merkle::{Checkpoint, Frontier, Signer, leaf_hash};
 use rondo_runtime::lifecycle::Stop;
 
 use crate::durable::{FileError, failed, replace};
-use crate::handle::Log;
 use crate::journal::{JournalError, JournalReader};
 use crate::key::KeyError;
+use crate::log::Log;
 use crate::memory::{self, Memory, MemoryError};
 use crate::tree::TreeWriter;
 

@@ -9,8 +9,8 @@ use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_runtime::clock::Stopwatch;
 use rondo_runtime::lifecycle::{Stop, with_sources};
 
-use crate::handle::Log;
 use crate::journal::{JournalError, JournalReader};
+use crate::log::Log;
 
 /// How much the scrub stands back (nice(2)) behind those who are answered.
 const NICE: i32 = 15;

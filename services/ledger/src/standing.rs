@@ -8,7 +8,7 @@ use rondo_domain::StreamId;
 use rondo_domain::event::Aggregate;
 use rondo_eventlog::Fault;
 
-use crate::handle::Log;
+use crate::log::Log;
 
 /// About what a figure takes, and an answer.
 const FIGURE: usize = 200;

@@ -11,8 +11,8 @@ use super::packs::PACK;
 use super::{Entry, Reached, Store};
 use crate::backlog::Indexing;
 use crate::committer::Written;
-use crate::handle::Log;
 use crate::journal::Location;
+use crate::log::Log;
 
 /// Gathers records into packs, and knows from which group on to go on after a restart.
 #[derive(Debug)]
