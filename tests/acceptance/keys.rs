@@ -121,6 +121,7 @@ fn what_the_old_key_signed_stays_good_and_the_log_says_who_changed_it() {
     rondo(&data, &ROTATE);
     let new = fs::read_to_string(data.join("log.vkey")).unwrap();
     assert_ne!(old, new);
+    rondo(&data, &["person", "add", "anna", "--name", "Anna", "--email", "anna@example.org"]);
     rondo(&data, &["person", "grant", "anna", "auditor"]);
     fs::write(path("all.vkeys"), rondo(&data, &["audit", "key", "list", "--plain"])).unwrap();
     assert_eq!(fs::read_to_string(path("all.vkeys")).unwrap(), format!("{old}{new}"));

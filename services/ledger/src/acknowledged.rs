@@ -51,6 +51,15 @@ fn line(size: u64) -> String {
     format!("{digits} {:08x}\n", crc32c::crc32c(digits.as_bytes()))
 }
 
+/// Lets go of what it says: what is lost is recorded elsewhere from now on.
+pub(crate) fn forget(data: &Path) -> Result<(), OpenError> {
+    let path = data.join(NAME);
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &path)(e)),
+        _ => Ok(()),
+    }
+}
+
 /// How many records were acknowledged at least, by this file and by what was signed.
 pub(crate) fn at_least(data: &Path) -> Result<u64, OpenError> {
     Ok(size(data)?.max(memory::signed_size(data)?))

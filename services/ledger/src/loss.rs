@@ -120,7 +120,12 @@ fn read(data: &Path, asked: u64, mut each: impl FnMut(u64, &bytes::Bytes)) -> Re
 pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chance) -> Result<Continuation, OpenError> {
     let held = DataDirectory::open(data)?;
     let origin = held.origin().to_owned();
-    if let Ok(bytes) = fs::read(plan(data)) {
+    let begun = match fs::read(plan(data)) {
+        Ok(bytes) => Some(bytes),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(e) => return Err(io("read", &plan(data))(e)),
+    };
+    if let Some(bytes) = begun {
         let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), what: e.to_string() };
         return Ok(Continuation { data: data.to_owned(), origin, plan: serde_json::from_slice(&bytes).map_err(bad)? });
     }
@@ -145,6 +150,7 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     let bytes = serde_json::to_vec(&begun).map_err(|e| io("write", &plan(data))(e.into()))?;
     // Both follow from the journal, and may be ahead of the one that is there.
     crate::open::distrust(data)?;
+    crate::acknowledged::forget(data)?;
     replace(&plan(data), &bytes)?;
     Ok(Continuation { data: data.to_owned(), origin, plan: begun })
 }
@@ -164,7 +170,11 @@ fn lost(data: &Path, origin: &str, public: &Verifier) -> Result<Lost, OpenError>
         Err(error) => return Err(error.into()),
     };
     let path = data.join("checkpoint");
-    let note = fs::read_to_string(&path).unwrap_or_default();
+    let note = match fs::read(&path) {
+        Ok(note) => String::from_utf8_lossy(&note).into_owned(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(e) => return Err(io("read", &path)(e)),
+    };
     let checkpoint = Checkpoint::open(&note, public).ok().map(|checkpoint| checkpoint.head);
     let found = read(data, memory.map_or(0, |head| head.size), |_, _| ())?;
     let kept = found.frontier.size();
@@ -179,7 +189,8 @@ fn lost(data: &Path, origin: &str, public: &Verifier) -> Result<Lost, OpenError>
     let fits = |head: &Head| head.size == 0 || found.root == Some(head.root);
     let keyed = key::read_key(&key::path(data), origin).is_ok_and(|key| key.verifier().vkey() == public.vkey());
     let remembered = memory.is_some_and(|head| fits(&head) && checkpoint.is_none_or(|shown| shown.size <= head.size));
-    let shown = !keyed || !remembered || signed.is_some_and(|head| head.size > kept);
+    let acknowledged = crate::acknowledged::size(data)? > kept;
+    let shown = !keyed || !remembered || acknowledged || signed.is_some_and(|head| head.size > kept);
     Ok(Lost { kept, signed: signed.filter(|head| head.size > kept), shown })
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rondo_eventlog::{Fault, Ledger};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::Stopwatch;
-use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::lifecycle::{Stop, with_sources};
 use rondo_runtime::progress::{Idle, Progress, Upkeep};
 
 use crate::handle::LedgerHandle;
@@ -22,6 +22,8 @@ pub const COSIGNED: &str = "cosigned";
 const EVERY: Duration = Duration::from_secs(5);
 /// Records that wait longer for their signature, which takes a second, are an alarm.
 const UNSIGNED: Duration = Duration::from_secs(60);
+/// A try to record that takes longer is one that came to nothing.
+const PROBE: Duration = Duration::from_secs(5);
 /// With less than this the disk is nearly full, in bytes: it is left for looking and for moving away.
 const LOW: u64 = 1 << 30;
 
@@ -36,6 +38,15 @@ pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: St
     let mut last_signed = Stopwatch::start();
     loop {
         let head = handle.head().await?;
+        let tried = tokio::time::timeout(PROBE, handle.probe()).await;
+        let says = match tried {
+            Ok(Ok(_)) => None,
+            Ok(Err(fault)) => Some(format!("Nothing can be recorded: {}.", with_sources(&fault))),
+            Err(_) => {
+                Some(format!("Nothing came of a try to record within {} seconds. Look at the disk.", PROBE.as_secs()))
+            }
+        };
+        board.alarm(ROLE, AlarmCode::WritePath, says.as_deref());
         let upkeep = look(&handle.data, handle.log.signed());
         if upkeep.signed_records >= head.size {
             last_signed = Stopwatch::start();
@@ -43,14 +54,15 @@ pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: St
         let late = last_signed.elapsed() > UNSIGNED;
         let says = "Records have been waiting for their signature for more than a minute. Look into the ledger's log.";
         board.alarm(ROLE, AlarmCode::CheckpointLate, late.then_some(says));
-        let low = upkeep.disk_size > 0 && upkeep.disk_free < LOW;
+        // What the disk has left is not known where it does not say.
+        let low = upkeep.disk_free < LOW;
         let says =
             "The disk of the data directory has less than 1 GiB left. Make room: the ledger stops when it is full.";
         board.alarm(ROLE, AlarmCode::DiskLow, low.then_some(says));
         if let Some(most) = witnessed {
             let late = began.elapsed() > most && age(&handle.data.join(COSIGNED)).is_none_or(|age| age > most);
             let says =
-                "The witnesses have not cosigned the log for long. See `rondo audit witness`, and that they answer.";
+                "The witnesses did not cosign the log in time: too few did. See `rondo audit witness`, and ask them.";
             board.alarm(ROLE, AlarmCode::WitnessLate, late.then_some(says));
         }
         tell_clock(&handle)?;

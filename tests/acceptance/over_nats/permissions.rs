@@ -7,14 +7,14 @@ use crate::six::Round;
 use crate::wire::Wire;
 
 const USERS: [&str; 7] = ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway", "operator"];
-const VERBS: [&str; 9] = ["submit", "read", "streams", "head", "checkpoint", "key", "tile", "store", "fetch"];
+const VERBS: [&str; 10] = ["submit", "read", "streams", "head", "probe", "checkpoint", "key", "tile", "store", "fetch"];
 
 /// What each asks of the ledger under its own name.
 fn asks(user: &str) -> &'static [&'static str] {
     match user {
         "ledger" => &[],
         "publisher" => &["submit", "read", "streams", "head", "fetch", "checkpoint"],
-        "gateway" => &["submit", "read", "streams", "head", "fetch", "checkpoint", "key", "tile", "store"],
+        "gateway" => &["submit", "read", "streams", "head", "probe", "fetch", "checkpoint", "key", "tile", "store"],
         "operator" => &["submit", "read", "streams", "head", "fetch", "store"],
         _ => &["submit", "read", "streams", "head", "fetch"],
     }

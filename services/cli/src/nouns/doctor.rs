@@ -102,9 +102,7 @@ fn about_people(config: &Config) -> (Option<String>, Option<String>) {
         .collect();
     let wrong = (!missing.is_empty()).then(|| {
         let who = missing.join(", ");
-        format!(
-            "{who} hold roles and are not in the register of people, so that no mail reaches them: `rondo person add`"
-        )
+        format!("no mail reaches who holds a role and is not in the register of people: {who}. See `rondo person add`")
     });
     (well, wrong)
 }

@@ -74,12 +74,13 @@ pub struct Files {
 /// When the journal or the folder of files cannot be read.
 pub fn files(data: &Path) -> Result<Files, OpenError> {
     let mut named = BTreeSet::new();
+    let acknowledged = acknowledged::at_least(data)?;
     if let Some(mut reader) = JournalReader::open(&data.join("journal"), None, None)? {
         loop {
             let group = match reader.next_group() {
                 Ok(Some(group)) => group,
                 // An end that was never acknowledged speaks of nothing.
-                Err(error) if reader.torn(acknowledged::at_least(data).unwrap_or_default())?.is_none() => {
+                Err(error) if reader.torn(acknowledged)?.is_none() => {
                     return Err(error.into());
                 }
                 Ok(None) | Err(_) => break,
