@@ -118,7 +118,9 @@ fn a_server_whose_disk_fails_ends_and_says_so() {
         let grant = ["person", "grant", who, "auditor"];
         let refused = rondo(&data, &grant, &[]);
         assert!(!refused.status.success(), "{fails}: it was not recorded");
-        assert!(said(&refused).contains("could not be written") || said(&refused).contains("stopped"), "{refused:?}");
+        let answer = said(&refused);
+        let doubtful = ["could not be written", "stopped", "Nobody knows whether it was recorded"];
+        assert!(doubtful.iter().any(|doubt| answer.contains(doubt)), "{refused:?}");
         assert!(!server.wait(20).success(), "{fails}: the server ends");
         let told = fs::read_to_string(&log).unwrap();
         assert!(words.iter().all(|words| told.contains(words)), "{fails}: {told}");
