@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rondo_domain::Command;
-use rondo_eventlog::Ledger;
+use rondo_eventlog::{Fault, Ledger, SubmitError};
 use rondo_ledger::loss::Continuation;
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
@@ -111,10 +111,10 @@ impl Reached {
     }
 
     /// Records that another key signs, on a log that this process holds.
-    pub(crate) async fn hand_over(&self, command: Command) -> Result<(), Failure> {
+    pub(crate) async fn hand_over(&self, command: Command) -> Result<(), SubmitError> {
         match &self.opened {
-            Some((_, opened)) => Ok(opened.handle.hand_over(command).await.map(|_| ())?),
-            None => Err(Failure::try_later("a server has the log")),
+            Some((_, opened)) => opened.handle.hand_over(command).await.map(|_| ()),
+            None => Err(Fault::NotNow("a server has the log".to_owned()).into()),
         }
     }
 

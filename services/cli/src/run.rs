@@ -176,13 +176,13 @@ async fn start_ledger(
     crate::held::hold(&ledger, &config.ledger.data, paused).await?;
     let mut asked = lifecycle.stop();
     lifecycle.spawn("bus", async move {
-        tokio::select! {
+        let served = tokio::select! {
             served = rondo_bus::serve(client, history, leadership.clone()) => served,
-            () = asked.wait() => {
-                leadership.stops();
-                Ok(())
-            }
-        }
+            () = asked.wait() => Ok(()),
+        };
+        // However it ends: nothing waits for a broker that may not come back.
+        leadership.stops();
+        served
     });
     Ok(true)
 }

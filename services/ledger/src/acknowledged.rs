@@ -51,11 +51,32 @@ fn line(size: u64) -> String {
     format!("{digits} {:08x}\n", crc32c::crc32c(digits.as_bytes()))
 }
 
-/// Lets go of what it says: what is lost is recorded elsewhere from now on.
+/// The name it has while a loss is being recorded: until then it may be all that shows the loss.
+const ASIDE: &str = "acknowledged.before";
+
+/// Lays it aside while a loss is being recorded.
+pub(crate) fn lay_aside(data: &Path) -> Result<(), OpenError> {
+    let aside = data.join(ASIDE);
+    if aside.exists() { Ok(()) } else { renamed(&data.join(NAME), &aside) }
+}
+
+/// Puts it back, where the loss was not recorded.
+pub(crate) fn put_back(data: &Path) -> Result<(), OpenError> {
+    renamed(&data.join(ASIDE), &data.join(NAME))
+}
+
+/// Lets go of it, once the loss is recorded.
 pub(crate) fn forget(data: &Path) -> Result<(), OpenError> {
-    let path = data.join(NAME);
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &path)(e)),
+    let aside = data.join(ASIDE);
+    match fs::remove_file(&aside) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &aside)(e)),
+        _ => Ok(()),
+    }
+}
+
+fn renamed(from: &Path, to: &Path) -> Result<(), OpenError> {
+    match fs::rename(from, to) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("rename", from)(e)),
         _ => Ok(()),
     }
 }

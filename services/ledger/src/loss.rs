@@ -127,7 +127,14 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     };
     if let Some(bytes) = begun {
         let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), what: e.to_string() };
-        return Ok(Continuation { data: data.to_owned(), origin, plan: serde_json::from_slice(&bytes).map_err(bad)? });
+        let begun: Plan = serde_json::from_slice(&bytes).map_err(bad)?;
+        let continuation = Continuation { data: data.to_owned(), origin: origin.clone(), plan: begun };
+        if continuation.fits()? {
+            continuation.clears()?;
+            return Ok(continuation);
+        }
+        // Another journal was put in the place of the one that it was begun on, and nothing of it is recorded there.
+        continuation.abandon()?;
     }
     let path = data.join("log.vkey");
     let was = fs::read_to_string(&path).map_err(io("read", &path))?.trim_end().to_owned();
@@ -138,7 +145,9 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
         return Err(OpenError::NothingLost(data.to_owned()));
     }
     fs::create_dir_all(data.join("keys")).map_err(io("create", &data.join("keys")))?;
-    set_aside(data, &rotation::next(data), &format!("begun-at-{}.key", lost.kept))?;
+    let free = |n: &u32| !data.join("keys").join(format!("begun-at-{}-{n}.key", lost.kept)).exists();
+    let n = (0..u32::MAX).find(free).unwrap_or_default();
+    set_aside(data, &rotation::next(data), &format!("begun-at-{}-{n}.key", lost.kept))?;
     match from {
         None => key::create_key(&rotation::next(data), chance)?,
         Some(from) => key::copy_key(from, &rotation::next(data), &origin)?,
@@ -148,11 +157,10 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     let root = lost.signed.map(|head| hex::encode(head.root));
     let begun = Plan { was, is, kept: lost.kept, signed, root };
     let bytes = serde_json::to_vec(&begun).map_err(|e| io("write", &plan(data))(e.into()))?;
-    // Both follow from the journal, and may be ahead of the one that is there.
-    crate::open::distrust(data)?;
-    crate::acknowledged::forget(data)?;
     replace(&plan(data), &bytes)?;
-    Ok(Continuation { data: data.to_owned(), origin, plan: begun })
+    let continuation = Continuation { data: data.to_owned(), origin, plan: begun };
+    continuation.clears()?;
+    Ok(continuation)
 }
 
 struct Lost {
@@ -231,11 +239,30 @@ impl Continuation {
         Verifier::from_vkey(&self.plan.is).map_err(bad)
     }
 
+    /// Takes away what follows from the journal and may be ahead of the one that is there. With the plan on disk no start passes
+    /// over the loss meanwhile.
+    fn clears(&self) -> Result<(), OpenError> {
+        crate::open::distrust(&self.data)?;
+        crate::acknowledged::lay_aside(&self.data)
+    }
+
+    /// Whether the journal is the one that it was begun on: it ends there, or the loss is recorded there.
+    fn fits(&self) -> Result<bool, OpenError> {
+        let mut recorded = None;
+        let found = read(&self.data, 0, |position, bytes| {
+            if position == self.plan.kept {
+                recorded = Loss::in_bytes(bytes);
+            }
+        })?;
+        Ok(found.frontier.size() == self.plan.kept || recorded.is_some_and(|loss| loss.is == self.plan.is))
+    }
+
     /// Lets go of it, where the log refused to record it.
     ///
     /// # Errors
     /// When a file cannot be removed.
     pub fn abandon(self) -> Result<(), OpenError> {
+        crate::acknowledged::put_back(&self.data)?;
         for path in [plan(&self.data), rotation::next(&self.data)] {
             match fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &path)(e)),
@@ -263,7 +290,9 @@ impl Continuation {
         }
         let keys = data.join("keys");
         if rotation::next(&data).exists() {
-            let name = |what: &str| format!("before-{kept}-{what}");
+            // Another loss at the same place goes on under another key: what the one before left keeps its name.
+            let by = is.split('+').nth(1).unwrap_or_default().to_owned();
+            let name = |what: &str| format!("before-{kept}-{by}-{what}");
             set_aside(&data, &keys.join("signed.json"), &name("signed.json"))?;
             set_aside(&data, &data.join("checkpoint"), &name("checkpoint"))?;
             set_aside(&data, &data.join("cosigned"), &name("cosigned"))?;
@@ -274,6 +303,7 @@ impl Continuation {
             fs::rename(&next, key::path(&data)).map_err(io("name", &next))?;
             sync_folder(&keys)?;
         }
+        crate::acknowledged::forget(&data)?;
         directory::write_vkey(&data, &key::read_key(&key::path(&data), &origin)?)?;
         let plan = plan(&data);
         fs::remove_file(&plan).map_err(io("remove", &plan))?;

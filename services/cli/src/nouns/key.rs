@@ -5,7 +5,7 @@ use std::path::Path;
 use rondo_domain::event::Event;
 use rondo_domain::network::{NetworkCommand, NetworkEvent};
 use rondo_domain::{Command, CommandId, Wish};
-use rondo_eventlog::{Ledger, ledger};
+use rondo_eventlog::{Ledger, SubmitError, ledger};
 use rondo_ledger::loss::{self, Loss};
 use rondo_ledger::rotation::{self, Rotation};
 use rondo_runtime::chance::SystemChance;
@@ -109,9 +109,12 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
     let recorded = if finishing { Ok(()) } else { reached.hand_over(handing_over(cli, &rotation, reason)).await };
     // At rest the old key has signed the record that names the new one.
     reached.close().await?;
-    if let Err(refused) = recorded {
-        rotation.abandon()?;
-        return Err(refused);
+    if let Err(error) = recorded {
+        // A fault is no refusal: it may be recorded, and the same command again finishes it.
+        if matches!(error, SubmitError::Rejected(_)) {
+            rotation.abandon()?;
+        }
+        return Err(error.into());
     }
     let is = rotation.is.clone();
     let kept = rotation.finish()?;
@@ -159,12 +162,12 @@ pub(crate) async fn go_on(
     let command = Command { id, actor, role, via: None, on_behalf_of: None, cause: None, wish };
     let recorded = reached.hand_over(command).await;
     reached.close().await?;
-    if let Err(refused) = recorded {
+    if let Err(error) = recorded {
         // A fault is no refusal: the loss may be recorded, and the same command again finishes it.
-        if refused.code.is_some() {
+        if matches!(error, SubmitError::Rejected(_)) {
             continuation.abandon()?;
         }
-        return Err(refused);
+        return Err(error.into());
     }
     let (told, key) = (continuation.loss(reason).to_string(), continuation.key().to_owned());
     continuation.finish()?;
