@@ -229,7 +229,9 @@ fn open_as(
     let found = recover::recover(&config.data, &mut notes)?;
     failed.clear()?;
     let head = found.head();
+    let heads: Vec<Head> = found.heads().collect();
     let log = Arc::new(Log::new(&config.data, found.store, found.packed, found.unpacked, head));
+    heads.into_iter().for_each(|head| log.past.add(head));
     let reads_only = matches!(how, How::Reads);
     let (key, notary) = match how {
         How::Reads => (reading(&log, &config.data)?, None),

@@ -15,6 +15,9 @@ use crate::store::indexer::Packer;
 use crate::store::{Entry, Store};
 use crate::{acknowledged, memory, scrub};
 
+/// Groups before the end whose heads are known after a start, without waiting until they are signed.
+const LATELY: usize = 64;
+
 /// A log as a start found it.
 pub(crate) struct Recovered {
     pub(crate) store: Store,
@@ -27,6 +30,8 @@ pub(crate) struct Recovered {
     /// The first record in no pack of the store, and the records from there on.
     pub(crate) packed: u64,
     pub(crate) unpacked: VecDeque<Bytes>,
+    /// What the log was before each of the groups that were read last: others know it by that.
+    lately: VecDeque<Frontier>,
     read: u64,
 }
 
@@ -34,6 +39,11 @@ impl Recovered {
     /// How far the log goes.
     pub(crate) fn head(&self) -> Head {
         Head { size: self.frontier.size(), root: self.frontier.root() }
+    }
+
+    /// The heads that went by last, oldest first.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = Head> {
+        self.lately.iter().map(|frontier| Head { size: frontier.size(), root: frontier.root() })
     }
 }
 
@@ -117,6 +127,7 @@ fn read_on(data: &Path, told: &mut Told) -> Result<Recovered, OpenError> {
         frontier: reached.as_ref().map_or_else(Frontier::default, |reached| reached.frontier.clone()),
         packed: began,
         unpacked: VecDeque::new(),
+        lately: VecDeque::with_capacity(LATELY),
         read: 0,
     };
     let from = reached.map(|reached| reached.at);
@@ -129,6 +140,10 @@ fn read_on(data: &Path, told: &mut Told) -> Result<Recovered, OpenError> {
 
 fn take(found: &mut Recovered, group: &Group) -> Result<(), OpenError> {
     let before = found.frontier.clone();
+    if found.lately.len() == LATELY {
+        found.lately.pop_front();
+    }
+    found.lately.push_back(before.clone());
     let mut entries = Vec::with_capacity(group.records.len());
     for (bytes, position) in group.records.iter().zip(group.at.position..) {
         let stream = codec::stream_of(bytes).map_err(|source| OpenError::Unreadable { position, source })?;
