@@ -231,7 +231,8 @@ fn open_as(
     let head = found.head();
     let heads: Vec<Head> = found.heads().collect();
     let log = Arc::new(Log::new(&config.data, found.store, found.packed, found.unpacked, head));
-    heads.into_iter().for_each(|head| log.past.add(head));
+    // Others know the log by the head that it had when it went down, and go on knowing it by that once it has grown.
+    heads.into_iter().chain([head]).for_each(|head| log.past.add(head));
     let reads_only = matches!(how, How::Reads);
     let (key, notary) = match how {
         How::Reads => (reading(&log, &config.data)?, None),
