@@ -151,7 +151,9 @@ impl Report {
     pub(crate) fn about(&self, address: &str) -> Verdict {
         let address = address.to_lowercase();
         let theirs: Vec<&Fields> = self.fields.iter().filter(|fields| fields.addresses.contains(&address)).collect();
-        let names_them = !theirs.is_empty() || self.named.contains(&address) || self.words.contains(&address);
+        // Whole addresses: one may stand within another, and who is not in the register has none.
+        let in_words = || address::all(&self.words).contains(&address);
+        let names_them = !theirs.is_empty() || self.named.contains(&address) || in_words();
         let names_others = self.fields.iter().any(|fields| !fields.addresses.is_empty()) || !self.named.is_empty();
         if !names_them && names_others {
             return Verdict::OfOthers;

@@ -194,3 +194,12 @@ fn a_complaint_and_a_receipt_of_reading_are_no_answers() {
     assert_eq!(about_ours(&read), Verdict::Delivered);
     assert_eq!(said_of(&report("unknown-report", "Something: else")), Returned::Unclear);
 }
+
+#[test]
+fn a_report_condemns_nobody_whose_address_only_stands_within_another_or_is_not_known() {
+    let text = "From: MAILER-DAEMON@mx.example.org\r\nTo: bounces+t@example.org\r\nSubject: failure notice\r\n\r\nUnable to deliver to jean@office.example: no such user\r\n";
+    let Returned::Report(report) = said_of(text) else { panic!("it is a report") };
+    assert_eq!(report.about("an@office.example"), Verdict::OfOthers);
+    assert_eq!(report.about(""), Verdict::OfOthers);
+    assert_eq!(report.about("jean@office.example"), failed(Obstacle::Address, ""));
+}
