@@ -21,7 +21,8 @@ pub(super) struct Head {
     pub(super) needed: usize,
 }
 
-/// Finds the line of column names: the first that has all that are needed. Where there is none, the likeliest is judged.
+/// Finds the line of column names: the first that has all that are needed. Where there is none, the likeliest is judged. What stands
+/// above it is a title, or is refused where it reads as figures: nothing that somebody sends is lost without a word.
 pub(super) fn find(lines: &[&str]) -> Result<Head, ReadError> {
     let known = |names: &[String]| COLUMNS.into_iter().filter(|column| names.iter().any(|name| name == column)).count();
     let mut likeliest: Option<(usize, usize, Separator, Vec<String>)> = None;
@@ -30,7 +31,14 @@ pub(super) fn find(lines: &[&str]) -> Result<Head, ReadError> {
             let Ok(found) = fields(line, separator.char()) else { continue };
             let names: Vec<String> = found.iter().map(|name| spelled(name)).collect();
             if NEEDED.iter().all(|needed| names.iter().any(|name| name == needed)) {
-                return columns(index, separator, &names);
+                let head = columns(index, separator, &names)?;
+                return lines[..index].iter().position(|line| is_data(line, &head)).map_or(Ok(head), |above| {
+                    let what = format!(
+                        "this line reads as figures, and stands above the column names in line {}; move it below them",
+                        index + 1
+                    );
+                    Err(ReadError::Row { line: above + 1, what })
+                });
             }
             let count = known(&names);
             if count > likeliest.as_ref().map_or(0, |(count, ..)| *count) {
@@ -49,6 +57,20 @@ pub(super) fn find(lines: &[&str]) -> Result<Head, ReadError> {
     let separator = mark.unwrap_or(Separator::Comma);
     let found = fields(line, separator.char()).map_err(|broken| broken.at(first + 1))?;
     columns(first, separator, &found.iter().map(|name| spelled(name)).collect::<Vec<_>>())
+}
+
+/// Whether a line above the column names reads as figures under them: two of the four fields that every row needs look as theirs do.
+fn is_data(line: &str, head: &Head) -> bool {
+    let Ok(found) = fields(line, head.separator.char()) else { return false };
+    let looks = |column: &str, field: &str| match column {
+        "ref_area" => field.len() == 3 && field.bytes().all(|b| b.is_ascii_uppercase()),
+        "indicator" => field.contains('_') && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+        "time" => field.len() == 4 && field.bytes().all(|b| b.is_ascii_digit()),
+        "obs_value" => field.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.'),
+        _ => false,
+    };
+    let under = head.columns.iter().zip(&found).filter_map(|(column, field)| Some(((*column)?, field.trim())));
+    under.filter(|(column, field)| looks(column, field)).count() >= 2
 }
 
 /// A column's name as we spell it, whatever its letters and the marks between its words.

@@ -302,4 +302,22 @@ mod tests {
         let old = read(&format!("{HEAD}LAO,X,2023,1,S1\n").replace('\n', "\r"));
         assert_eq!(old.extent, Extent { rows: 1, lines: 2 });
     }
+
+    #[test]
+    fn figures_above_the_column_names_are_not_lost_without_a_word() {
+        for (text, line) in [
+            (format!("LAO,MNA_X,2022,1,S1\n{HEAD}LAO,MNA_X,2023,2,S1\n"), 1),
+            (format!("Table 17\n\nLAO,MNA_X,2022,..,\n{HEAD}LAO,MNA_X,2023,2,S1\n"), 3),
+            (format!("a title\n,,2022,-1.5\n{HEAD}LAO,MNA_X,2023,2,S1\n"), 2),
+        ] {
+            let told = told(&text);
+            assert!(told.starts_with(&format!("line {line}: this line reads as figures")), "{told}");
+            assert!(told.contains("move it below"), "{told}");
+        }
+        for title in
+            ["ILMS in ASEAN, 2025", "LAO", "Year 2025, Lao PDR, draft, of 1 October, by hand", "2025;1;2", ",,,,"]
+        {
+            assert_eq!(read(&format!("{title}\n{HEAD}LAO,MNA_X,2023,2,S1\n")).rows.len(), 1, "{title}");
+        }
+    }
 }
