@@ -11,7 +11,7 @@ use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, upkeep};
 use rondo_reminder::transport::Signer;
 use rondo_runtime::chance::SystemChance;
-use rondo_runtime::clock::{Clock, SystemClock};
+use rondo_runtime::clock::{Clock, VouchedClock};
 use rondo_runtime::config::{Config, read_secret};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::patient::{Patient, until_stopped};
@@ -104,8 +104,11 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
 /// A connection of a role's own, and the clock it goes by.
 async fn join(config: &Config, role: &str) -> Result<(rondo_bus::Client, Denied, Arc<dyn Clock>), Failure> {
     let (client, denied) = connect(config, role).await?;
-    let clock: Arc<dyn Clock> =
-        if config.bus.paced_clock { Arc::new(BusClock::new(client.clone()).await?) } else { Arc::new(SystemClock) };
+    let clock: Arc<dyn Clock> = if config.bus.paced_clock {
+        Arc::new(BusClock::new(client.clone()).await?)
+    } else {
+        Arc::new(VouchedClock::new(rondo_ledger::time::path(&config.ledger.data)))
+    };
     Ok((client, denied, clock))
 }
 

@@ -35,7 +35,8 @@ const ELSEWHERE: SignedDuration = SignedDuration::from_hours(36);
 /// How often the clock is held against the steady one, at the most.
 const LOOKED: Duration = Duration::from_secs(1);
 
-fn path(data: &Path) -> PathBuf {
+/// Where it stands when somebody said last that the machine's clock is right: an instant (RFC 3339).
+pub fn path(data: &Path) -> PathBuf {
     data.join("clock-checked")
 }
 

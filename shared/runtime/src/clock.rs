@@ -1,5 +1,6 @@
 //! Time, handed in: the system's, or one that somebody else moves.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,6 +26,11 @@ pub trait Clock: Send + Sync {
     /// Whether the machine says that this clock goes with others' now; nothing of a clock that somebody moves, which shows what it
     /// is meant to show.
     fn is_synchronised(&self) -> Option<bool> {
+        None
+    }
+
+    /// When a person said last, by this clock, that it is right; nothing where nobody did, or nobody can.
+    fn said_right(&self) -> Option<Timestamp> {
         None
     }
 }
@@ -61,6 +67,43 @@ impl Clock for SystemClock {
             }
             tokio::time::sleep(left.min(Duration::from_secs(60))).await;
         }
+    }
+}
+
+/// The system's clock where a person may say that it is right: a file holds the instant at which they did (RFC 3339).
+#[derive(Debug, Clone)]
+pub struct VouchedClock {
+    file: PathBuf,
+}
+
+impl VouchedClock {
+    /// With this file, which need not be there.
+    pub fn new(file: PathBuf) -> Self {
+        Self { file }
+    }
+}
+
+#[async_trait]
+impl Clock for VouchedClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    async fn sleep_until(&self, until: Timestamp) {
+        SystemClock.sleep_until(until).await;
+    }
+
+    fn steady(&self) -> Option<Duration> {
+        SystemClock.steady()
+    }
+
+    fn is_synchronised(&self) -> Option<bool> {
+        SystemClock.is_synchronised()
+    }
+
+    fn said_right(&self) -> Option<Timestamp> {
+        // What cannot be read says nothing.
+        std::fs::read_to_string(&self.file).ok()?.trim().parse().ok()
     }
 }
 
@@ -106,11 +149,16 @@ impl Clock for PacedClock {
 pub struct JumpGuard {
     /// The instant at which the steady clock stood at zero, as it was seen last.
     began: Option<Timestamp>,
+    /// What the clock showed when it was noticed that it was set, while that is so.
+    noticed: Option<Timestamp>,
 }
 
 impl JumpGuard {
     /// More than this is no correction of a drift.
     const MOST: SignedDuration = SignedDuration::from_secs(120);
+
+    /// How long after a clock was set it may be noticed: what a person said of it meanwhile counts.
+    const NOTICED_LATE: SignedDuration = SignedDuration::from_mins(10);
 
     /// By how much the wall clock was set since it was last in step; nothing while it is. Set back in step, it counts again.
     pub fn jump(&mut self, now: Timestamp, steady: Option<Duration>) -> Option<SignedDuration> {
@@ -120,25 +168,31 @@ impl JumpGuard {
             return Some(jump);
         }
         // Small corrections are followed, so that they do not add up over months.
-        self.began = Some(began);
+        (self.began, self.noticed) = (Some(began), None);
         None
     }
 
-    /// By how much a clock was set that nobody vouches for. One that is synchronised was set right, and is gone by from then on.
+    /// By how much a clock was set that nobody vouches for. One that is synchronised was set right, and so was one of which a person
+    /// says so after that; it is gone by from then on.
     pub fn doubt(&mut self, clock: &dyn Clock) -> Option<SignedDuration> {
         let (now, steady) = (clock.now(), clock.steady());
         let jump = self.jump(now, steady)?;
-        if clock.is_synchronised() != Some(true) {
-            return Some(jump);
-        }
-        tracing::warn!("the clock was set by {} seconds and is synchronised now", jump.as_secs());
+        let noticed = self.noticed.map_or(now, |noticed| noticed.min(now));
+        self.noticed = Some(noticed);
+        let is_said = clock.said_right().is_some_and(|said| noticed - Self::NOTICED_LATE <= said && said <= now);
+        let who = match (clock.is_synchronised(), is_said) {
+            (Some(true), _) => "it is synchronised now",
+            (_, true) => "somebody says that it is right",
+            _ => return Some(jump),
+        };
+        tracing::warn!("the clock was set by {} seconds, and {who}", jump.as_secs());
         self.believe();
         self.jump(now, steady)
     }
 
     /// The clock is right as it stands: it is compared anew from now on.
     pub fn believe(&mut self) {
-        self.began = None;
+        (self.began, self.noticed) = (None, None);
     }
 }
 
@@ -184,5 +238,64 @@ mod tests {
         assert_eq!(back, Some(SignedDuration::from_secs(-3_600)));
         assert_eq!(at(399 * 86_401 + 10, 1_010 + 399 * 86_400), None, "set right again");
         assert_eq!(at(600 * 86_401, 1_020 + 399 * 86_400).map(|jump| jump.is_positive()), Some(true));
+    }
+
+    /// A clock that shows what it is told to, on a machine that runs on.
+    struct Told {
+        now: Timestamp,
+        steady: u64,
+        said: Option<Timestamp>,
+    }
+
+    #[async_trait]
+    impl Clock for Told {
+        fn now(&self) -> Timestamp {
+            self.now
+        }
+
+        async fn sleep_until(&self, _: Timestamp) {}
+
+        fn steady(&self) -> Option<Duration> {
+            Some(Duration::from_secs(self.steady))
+        }
+
+        fn is_synchronised(&self) -> Option<bool> {
+            Some(false)
+        }
+
+        fn said_right(&self) -> Option<Timestamp> {
+            self.said
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_gone_by_once_a_person_says_that_it_is_right() {
+        let start: Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
+        let hours = |hours: i64| start + SignedDuration::from_hours(hours);
+        for set_by in [72, -72] {
+            let mut guard = JumpGuard::default();
+            // Somebody said so long before, and then it was set.
+            let mut clock = Told { now: start, steady: 1_000_000, said: Some(hours(-200)) };
+            assert_eq!(guard.doubt(&clock), None);
+            (clock.now, clock.steady) = (hours(set_by), 1_000_010);
+            assert!(guard.doubt(&clock).is_some(), "what was said before says nothing of it");
+            (clock.now, clock.steady) = (hours(set_by + 1), 1_003_610);
+            assert!(guard.doubt(&clock).is_some());
+            clock.said = Some(hours(set_by + 1));
+            assert_eq!(guard.doubt(&clock), None);
+            (clock.now, clock.steady) = (hours(set_by + 2), 1_007_210);
+            assert_eq!(guard.doubt(&clock), None, "it is compared from there on");
+        }
+    }
+
+    #[test]
+    fn what_a_person_said_is_read_where_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = VouchedClock::new(folder.path().join("clock-checked"));
+        assert_eq!(clock.said_right(), None);
+        for (text, said) in [("2026-11-25T00:00:00Z", true), ("soon", false)] {
+            std::fs::write(folder.path().join("clock-checked"), text).unwrap();
+            assert_eq!(clock.said_right().is_some(), said, "{text}");
+        }
     }
 }

@@ -206,6 +206,15 @@ async fn a_log_that_was_off_for_two_weeks_goes_on_by_itself_where_the_clock_is_s
     assert_eq!(refused.status.code(), Some(75), "{}", said(&refused));
     machine.set("2025-11-03T05:01:00Z");
     until("it is no alarm any more", || !machine.alarms().contains("was set forward"));
+    // Set once more, and this time it is right: one word lets every role go on.
+    machine.set("2025-11-04T05:00:00Z");
+    until("it is an alarm of each role", || {
+        ["The clock of the ledger", "The scheduler waits", "The reminder waits"]
+            .iter()
+            .all(|who| machine.alarms().contains(who))
+    });
+    machine.done(&["audit", "clock", "--today", "2025-11-04"]);
+    until("no role waits any more", || !machine.alarms().contains("was set forward"));
     machine.done(&CLOSE);
     end(up);
 }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rondo_eventlog::codec;
 use rondo_ledger::journal::JournalReader;
-use rondo_runtime::clock::{Clock, SystemClock};
+use rondo_runtime::clock::{Clock, SystemClock, VouchedClock};
 use rondo_runtime::config::Config;
 
 use crate::failure::Failure;
@@ -40,7 +40,7 @@ pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
 
 /// The clock of a data directory that nobody moves. A demonstration's dates are invented, so that no clock is doubted by them.
 pub(crate) fn clock_of(data: &Path) -> Arc<dyn Clock> {
-    if is_marked(data) { Arc::new(Played) } else { Arc::new(SystemClock) }
+    if is_marked(data) { Arc::new(Played) } else { Arc::new(VouchedClock::new(rondo_ledger::time::path(data))) }
 }
 
 /// The system's clock beside records of other times.
