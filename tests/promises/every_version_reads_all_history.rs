@@ -40,7 +40,7 @@ fn names() -> BTreeSet<String> {
 
 #[test]
 fn a_stored_record_of_every_event_is_read_as_it_was_written() {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut stood_still) = (BTreeSet::new(), 0);
     for entry in std::fs::read_dir(root().join("tests/compatibility")).unwrap() {
         let path = entry.unwrap().path();
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -54,8 +54,12 @@ fn a_stored_record_of_every_event_is_read_as_it_was_written() {
         let lifted = rondo_eventlog::upcaster::lift(&record.name, record.schema, &text).unwrap();
         let lifted: Value = serde_json::from_str(&lifted).unwrap();
         assert_eq!(serde_json::to_value(&record.event).unwrap(), lifted, "{file} says the same");
+        // What the clock showed stands beside the time in the log where that stood still.
+        assert_eq!(serde_json::to_value(record.clock).unwrap(), stored["clock"], "{file}");
+        stood_still += usize::from(record.clock.is_some());
         seen.insert(record.name);
     }
+    assert!(stood_still > 0, "no stored record in tests/compatibility says what the clock showed");
     let names = names();
     assert!(names.len() > 50, "{names:?}");
     let missing: Vec<&String> = names.difference(&seen).collect();
