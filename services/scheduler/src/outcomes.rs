@@ -41,7 +41,7 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         NoticeState::Sent if brief.kind == INVITATION && !part.invited.contains(&person) => {
             of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
         }
-        // A refusal of ours (a wrong password, a full server) says nothing about the contact.
+        // Our server's refusal of us (a wrong password) says nothing about the contact.
         NoticeState::Bounced { hard: true, .. }
         | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
             // Mail to one of us, or to a mailbox, that comes back says nothing about the country's contacts.
@@ -50,7 +50,8 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
             let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
             of_country(&key, &["bounced", id.as_str()], wished)
         }
-        NoticeState::Undelivered { .. }
+        // Whether a server says so at once or sends a mail back later is the same for whoever has to know of it.
+        NoticeState::Undelivered { .. } | NoticeState::Refused { refusal: Refusal { about: About::Mail, .. } }
             if Role::NATIONAL.contains(&brief.role) && !part.undelivered.contains(&id) =>
         {
             let wished = ParticipationCommand::RecordUndelivered { person, notice: id.clone() };

@@ -127,6 +127,11 @@ async fn each_answer_of_a_server_leads_to_a_state_of_its_own() {
         let (state, attempts, house, ..) = outcome(user).await;
         assert!(matches!(state, S::Refused { .. }) && attempts == 1, "{user}: {state:?}");
         assert_eq!(!house.participation().await.bounced.is_empty(), asks_for_contact, "{user}");
+        // What is no end of the contact is told to a person all the same, as if it had come back later.
+        let world = house.world().await;
+        let asked: Vec<&str> =
+            world.run(&round(), Some(&lao())).unwrap().open_tasks().map(|(task, _)| task.step.as_str()).collect();
+        assert_eq!(asked, [if asks_for_contact { "find-contact" } else { "look-into-undelivered" }], "{user}");
         house.close().await;
     }
     for user in ["hang", "cut-kept", "cut-lost"] {
