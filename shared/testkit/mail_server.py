@@ -35,6 +35,12 @@ class Keep:
             return f"450 4.2.0 <{address}>: Recipient address rejected: Greylisted, come back later"
         if address.startswith("denied"):
             return f"550 5.7.1 <{address}>: Recipient address rejected: refused by a local policy"
+        if address.startswith("closes"):
+            server.transport.write(b"421 4.7.0 too many connections from you, closing\r\n")
+            server.transport.close()
+            return "421 gone"
+        if address.startswith("members"):
+            return "550 5.7.133 authentication required; the sender is not authenticated for this group"
         if address.startswith("nobody"):
             return "550 5.1.1 no such user here"
         if address.startswith("full"):

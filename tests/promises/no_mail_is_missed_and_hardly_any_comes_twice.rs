@@ -1,6 +1,8 @@
 //! Promise 14: no mail is missed and hardly any comes twice. The reminder dies at every step of a mail's way to a real mail
 //! server of every mood: at least one copy lies there, at the most one more for a crash, all under the same Message-ID.
 
+#[path = "mail/after_trouble.rs"]
+mod after_trouble;
 #[path = "mail/changes_nothing.rs"]
 mod changes_nothing;
 
@@ -185,6 +187,10 @@ impl Stage {
 
     /// One whose progress and alarms are seen.
     fn reminder_telling(&self, ledger: Arc<dyn Ledger>, transport: Box<dyn Transport>, board: Board) -> Reminder {
+        Reminder::new(self.parts(ledger, transport, board))
+    }
+
+    fn parts(&self, ledger: Arc<dyn Ledger>, transport: Box<dyn Transport>, board: Board) -> rondo_reminder::Parts {
         let person = Person {
             name: "Boua Khai".to_owned(),
             email: self.address.clone(),
@@ -192,7 +198,7 @@ impl Stage {
             phone: None,
         };
         let people = People { person: BTreeMap::from([("lao-focal".parse().unwrap(), person)]) };
-        Reminder::new(rondo_reminder::Parts {
+        rondo_reminder::Parts {
             ledger,
             clock: Arc::new(self.clock.clone()),
             progress: Arc::new(board),
@@ -202,7 +208,7 @@ impl Stage {
             inbox: None,
             mail: self.config.mail.clone(),
             people: Arc::new(Arc::new(people)),
-        })
+        }
     }
 
     fn server(&self) -> Box<dyn Transport> {

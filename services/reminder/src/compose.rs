@@ -179,6 +179,7 @@ fn local(texts: &Texts, sections: &[Section], language: &str) -> Result<Option<L
     Ok(Some(Local { subject: subject.filter(|_| sections.len() == 1), body }))
 }
 
+/// A text on one line, with single blanks.
 pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -15,7 +15,7 @@ use crate::addressee;
 use crate::compose::{self, ComposeError, Section};
 use crate::facts::Facts;
 use crate::letter::{self, Letter};
-use crate::outbox::{Held, NOT_IN_REGISTER, NoticeKey, Outbox, Work};
+use crate::outbox::{Held, NoticeKey, Outbox, Work};
 use crate::texts::Texts;
 use crate::transport::Outcome;
 use crate::unsent;
@@ -33,8 +33,11 @@ const LONGEST_PAUSE: i64 = 12 * 60;
 /// The longest pause, in minutes, after which a mail server that was away is asked again.
 const LONGEST_HOLD: i64 = 60;
 
-/// How long mail to somebody who is not in the register waits, before that is recorded once more.
-const UNLISTED: SignedDuration = SignedDuration::from_hours(24);
+/// For how long it holds what was found of a mail before it leaves: the ledger may be waited for until it takes the attempt.
+const HOLDS: SignedDuration = SignedDuration::from_mins(2);
+
+/// What is recorded of a mail that the ledger did not let go in time.
+const OVERTAKEN: &str = "the ledger did not take in time that it leaves";
 
 /// The pause after so many failures in a row.
 fn pause(failures: u32, longest: i64) -> SignedDuration {
@@ -104,9 +107,7 @@ impl Delivery {
             let Some(brief) = &notice.brief else { continue };
             let one = Ready { key, notice, brief };
             let instead = match work {
-                Work::Send(_) => {
-                    unsent::instead(world, texts, &one, self.parts.clock.now()).or_else(|| self.unlisted(&people, &one))
-                }
+                Work::Send(_) => unsent::instead(world, texts, &people, &one, self.parts.clock.now()),
                 _ => Some(unresolved(texts, &one)),
             };
             match instead {
@@ -172,13 +173,6 @@ impl Delivery {
         self.parts.people.people().map_err(|e| Fault::storage("the register of people", e))
     }
 
-    /// That a notice waits, if nobody knows its recipient's address. It leaves as soon as the register has them.
-    fn unlisted(&self, people: &People, one: &Ready<'_>) -> Option<Instead> {
-        let (until, reason) = (self.parts.clock.now() + UNLISTED, NOT_IN_REGISTER.to_owned());
-        let is_listed = people.person.contains_key(&one.brief.person);
-        (!is_listed).then_some(("postpone", NoticeCommand::Postpone { until, reason }))
-    }
-
     /// The mail that brings these notices to their one recipient.
     fn letter(
         &self,
@@ -224,16 +218,23 @@ impl Delivery {
         if ready.iter().any(|one| !people.person.contains_key(&one.brief.person)) {
             return Ok(());
         }
-        let message_id = self.message_id(ready);
+        let (message_id, decided) = (self.message_id(ready), self.parts.clock.now());
         let mut begun = Vec::new();
+        let mut handed_back = None;
         for one in ready {
             let attempt = one.notice.attempts + 1;
             let command = NoticeCommand::Attempt { attempt, message_id: message_id.clone() };
-            if self.record(one.key, &born("attempt", one.notice.version), command).await? {
-                begun.push(*one);
-            } else {
-                done.stuck.push(one.key.clone());
+            match self.record(one.key, &born("attempt", one.notice.version), command).await {
+                Ok(true) => begun.push(*one),
+                Ok(false) => done.stuck.push(one.key.clone()),
+                Err(fault) => {
+                    handed_back = Some(fault);
+                    break;
+                }
             }
+        }
+        if handed_back.is_some() || self.parts.clock.now().duration_since(decided).abs() > HOLDS {
+            return self.put_off(&begun, handed_back, done).await;
         }
         // What was taken out of the mail until now has no place in it.
         let Some(lead) = begun.first() else { return Ok(()) };
@@ -263,6 +264,21 @@ impl Delivery {
         Ok(())
     }
 
+    /// Records that nothing was sent of what was begun, so that it is decided anew from what is true now.
+    async fn put_off(&self, begun: &[Ready<'_>], fault: Option<Fault>, done: &mut Done) -> Result<(), Fault> {
+        if let Some(fault @ (Fault::Stopped | Fault::Unreachable { .. })) = fault {
+            return Err(fault);
+        }
+        for one in begun {
+            let (attempt, until) = (one.notice.attempts + 1, self.parts.clock.now());
+            let command = NoticeCommand::Defer { attempt, refusal: Refusal::new(About::Server, 0, OVERTAKEN), until };
+            if !self.record(one.key, &born("outcome", one.notice.version + 1), command).await? {
+                done.stuck.push(one.key.clone());
+            }
+        }
+        fault.map_or(Ok(()), Err)
+    }
+
     /// What is recorded of an outcome; a server that is away is asked again at that instant.
     fn outcome(&self, texts: &Texts, one: &Ready<'_>, outcome: &Outcome, held_until: Timestamp) -> NoticeCommand {
         let (attempt, notice) = (one.notice.attempts + 1, one.notice);
@@ -280,7 +296,8 @@ impl Delivery {
             }
             // Nothing was offered yet: the mail waits as long as the server is away, and says so.
             Outcome::Unavailable(refusal) => {
-                tracing::error!(notice = %one.key.1, code = refusal.code, "mail cannot leave: {}", refusal.told());
+                // The alarm says it once for all mail.
+                tracing::info!(notice = %one.key.1, code = refusal.code, "mail cannot leave: {}", refusal.told());
                 NoticeCommand::Defer { attempt, refusal, until: held_until }
             }
             Outcome::RefusedForNow(refusal) | Outcome::Refused(refusal) => {

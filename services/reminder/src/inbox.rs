@@ -41,8 +41,7 @@ impl Inbox {
             return Ok(false);
         }
         let people = delivery.parts.people.people().map_err(|e| Fault::storage("the register of people", e))?;
-        let reader =
-            Reader { world, people: &people, mail: &delivery.parts.mail, paths: delivery.parts.returns.as_ref() };
+        let reader = Reader { world, people: &people, paths: delivery.parts.returns.as_ref() };
         let (mut read, mut unread) = (0, 0);
         for path in files {
             if read == MAX_FILES {

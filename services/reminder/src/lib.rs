@@ -34,6 +34,7 @@ use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::{Clock, JumpGuard};
 use rondo_runtime::config::MailSection;
 use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::patient::taken_up_anew;
 use rondo_runtime::people::Register;
 use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
@@ -43,7 +44,7 @@ use delivery::Delivery;
 pub use inbox::ASIDE;
 use inbox::Inbox;
 pub use letter::Letter;
-use outbox::Outbox;
+use outbox::{Outbox, Work};
 pub use preview::{Preview, PreviewError, previews};
 pub use return_path::ReturnPath;
 use transport::{Signer, Transport};
@@ -88,6 +89,8 @@ pub struct Reminder {
     inbox: Option<Inbox>,
     /// Whether it has read what was there when it began.
     has_begun: bool,
+    /// Whether its last turn ended in the middle of its work, as that of one before it did at a start.
+    was_cut_off: bool,
 }
 
 impl Reminder {
@@ -95,7 +98,8 @@ impl Reminder {
     pub fn new(parts: Parts) -> Self {
         let subscription = Subscription::new(Arc::clone(&parts.ledger));
         let inbox = parts.inbox.clone().map(Inbox::new);
-        Self { outbox: Outbox::default(), subscription, delivery: Delivery::new(parts), inbox, has_begun: false }
+        let (outbox, delivery) = (Outbox::default(), Delivery::new(parts));
+        Self { outbox, subscription, delivery, inbox, has_begun: false, was_cut_off: true }
     }
 
     /// Reads on, and brings one due notice to its recorded end. When none was due, says how far it has come and when one will be.
@@ -103,7 +107,13 @@ impl Reminder {
     /// # Errors
     /// A fault that does not pass.
     pub async fn turn(&mut self) -> Result<Option<Idle>, Fault> {
-        let Self { outbox, subscription, delivery, inbox, has_begun } = self;
+        let turn = self.work().await;
+        self.was_cut_off |= turn.is_err();
+        turn
+    }
+
+    async fn work(&mut self) -> Result<Option<Idle>, Fault> {
+        let Self { outbox, subscription, delivery, inbox, has_begun, was_cut_off } = self;
         subscription.catch_up(|record| outbox.take(record)).await?;
         delivery.seen = subscription.position();
         delivery.read_on(outbox).await?;
@@ -111,19 +121,24 @@ impl Reminder {
             let people = delivery.people()?;
             outbox.register(&people);
         }
-        if !*has_begun {
+        if std::mem::take(was_cut_off) {
             outbox.note_cut_off();
+        }
+        if !*has_begun {
             let people = delivery.people()?;
             register::compare(outbox.world.network(), &people, delivery.parts.clock.now());
             *has_begun = true;
         }
-        if let Some(inbox) = inbox
+        let now = delivery.parts.clock.now();
+        let work = outbox.next(now);
+        // What came in about a mail is recorded once it is known what became of the mail.
+        if !matches!(work, Some(Work::Resolve(_)))
+            && let Some(inbox) = inbox
             && inbox.turn(&outbox.world, delivery).await?
         {
             return Ok(None);
         }
-        let now = delivery.parts.clock.now();
-        let Some(work) = outbox.next(now) else {
+        let Some(work) = work else {
             delivery.parts.transport.rest().await;
             alarms::tell(outbox, inbox.as_ref(), &*delivery.parts.progress);
             return Ok(Some(Idle { position: subscription.position(), next: outbox.next_due(now) }));
@@ -151,18 +166,18 @@ pub async fn run(parts: Parts, mut stop: Stop) -> Result<(), Fault> {
         let why = jump.map(|jump| {
             let minutes = jump.as_mins().abs();
             let way = if jump.is_positive() { "forward" } else { "back" };
-            format!("The reminder waits: the clock was set {way} by {minutes} minutes. No mail leaves until it is set right or synchronised, or the reminder is started anew.")
+            format!("The reminder waits: the clock was set {way} by {minutes} minutes. No mail leaves until it is set right or synchronised, somebody says on this machine that it is right (rondo audit clock --today YYYY-MM-DD), or the reminder is started anew.")
         });
         progress.alarm(ROLE, AlarmCode::ClockSet, why.as_deref());
-        if let Some(why) = why {
-            tracing::error!("{why}");
+        if jump.is_some() {
             progress.turned(ROLE);
             tokio::select! {
                 () = tokio::time::sleep(AFTER_JUMP) => continue,
                 () = stop.wait() => return Ok(()),
             }
         }
-        let Some(idle) = reminder.turn().await? else {
+        let turn = reminder.turn().await;
+        let Some(idle) = taken_up_anew(turn, &mut stop).await?.flatten() else {
             progress.turned(ROLE);
             if stop.is_asked() {
                 return Ok(());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::event::Event;
-use rondo_domain::notice::{Notice, NoticeEvent, NoticeState, Refusal};
+use rondo_domain::notice::{Notice, NoticeEvent, NoticeState, Refusal, WaitsFor};
 use rondo_domain::world::World;
 use rondo_domain::{FileHash, NoticeId, PersonId, RoundId};
 use rondo_eventlog::Record;
@@ -12,7 +12,6 @@ use rondo_runtime::people::People;
 
 use crate::addressee;
 use crate::delivery::CUT_OFF;
-use crate::unsent::NO_CALENDAR;
 
 /// A notice, by its round and id.
 pub(crate) type NoticeKey = (RoundId, NoticeId);
@@ -22,9 +21,6 @@ const MAX_GATHERED: usize = 20;
 
 /// How long a notice is left alone of which something was to be recorded and was not, as long as it does not change.
 const LEFT_ALONE: SignedDuration = SignedDuration::from_hours(1);
-
-/// Why a notice waits whose recipient's address nobody knows.
-pub(crate) const NOT_IN_REGISTER: &str = "its recipient is not in the register of people";
 
 /// What is to be done about notices, which leave as one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,11 +49,21 @@ struct Waiting {
     from: Timestamp,
     /// Whether it is gathered with others from then on.
     gathers: bool,
-    /// Whether it waits for its recipient to be in the register of people.
-    is_unlisted: bool,
     person: PersonId,
+    /// What it was postponed for, if it was.
+    waits_for: Option<WaitsFor>,
+}
+
+impl Waiting {
+    /// Whether it waits for its recipient to be in the register of people.
+    fn is_unlisted(&self) -> bool {
+        self.waits_for == Some(WaitsFor::Register)
+    }
+
     /// Whether it waits for a calendar that says when its recipient is at work.
-    for_calendar: bool,
+    fn is_without_calendar(&self) -> bool {
+        self.waits_for == Some(WaitsFor::Calendar)
+    }
 }
 
 /// A notice of which something was to be recorded and was not: doing the same again would do nothing again.
@@ -114,10 +120,14 @@ impl Outbox {
         }
         let id = record.stream.part(1).and_then(|part| part.parse::<NoticeId>().ok());
         let (Some(round), Some(id)) = (record.stream.round_id(), id) else { return };
-        let waiting = self.world.notice(&round, &id).and_then(waits);
+        let notice = self.world.notice(&round, &id);
+        let (waiting, has_outcome) =
+            (notice.and_then(waits), notice.is_none_or(|it| it.state != NoticeState::Attempted));
         let key = (round, id);
-        // Its outcome is recorded now, or it was never cut off.
-        self.cut_off.remove(&key);
+        // What else came in about it says nothing of what became of it.
+        if has_outcome {
+            self.cut_off.remove(&key);
+        }
         self.stuck.remove(&key);
         match waiting {
             Some(waiting) => {
@@ -133,12 +143,13 @@ impl Outbox {
     fn look_again(&mut self, record: &Record) {
         let round = record.stream.round_id();
         let waiting = self.waiting.iter_mut().filter(|(key, _)| Some(&key.0) == round.as_ref());
-        for (_, waiting) in waiting.filter(|(_, waiting)| waiting.for_calendar) {
+        for (_, waiting) in waiting.filter(|(_, waiting)| waiting.is_without_calendar()) {
             waiting.from = waiting.from.min(record.recorded_at);
         }
     }
 
-    /// Called once, after the first catching up: what is attempted and has no outcome was cut off by an end of ours.
+    /// Called after a catching up, at the start and wherever a turn ended in the middle: what is attempted and has no outcome was cut
+    /// off.
     pub(crate) fn note_cut_off(&mut self) {
         for (round, _) in self.world.rounds() {
             let attempted =
@@ -167,7 +178,7 @@ impl Outbox {
 
     /// Whether mail waits for somebody to be in the register.
     pub(crate) fn waits_for_register(&self) -> bool {
-        self.waiting.values().any(|waiting| waiting.is_unlisted)
+        self.waiting.values().any(|waiting| waiting.is_unlisted())
     }
 
     /// Takes in who is in the register now: what waited for them leaves.
@@ -177,7 +188,7 @@ impl Outbox {
 
     /// The people for whose address mail waits.
     pub(crate) fn unlisted(&self) -> BTreeSet<&PersonId> {
-        let waits = self.waiting.values().filter(|waiting| waiting.is_unlisted);
+        let waits = self.waiting.values().filter(|waiting| waiting.is_unlisted());
         waits.map(|waiting| &waiting.person).filter(|person| !self.listed.contains(*person)).collect()
     }
 
@@ -214,7 +225,7 @@ impl Outbox {
 
     /// How many notices wait for a calendar.
     pub(crate) fn without_calendar(&self) -> usize {
-        self.waiting.values().filter(|waiting| waiting.for_calendar).count()
+        self.waiting.values().filter(|waiting| waiting.is_without_calendar()).count()
     }
 
     /// How many notices wait although nobody knows what their round is, or by which texts it goes.
@@ -249,7 +260,7 @@ impl Outbox {
         if !notice.at_once && held().is_some() {
             return None;
         }
-        if waiting.is_unlisted && self.listed.contains(&waiting.person) {
+        if waiting.is_unlisted() && self.listed.contains(&waiting.person) {
             return notice.raised_at;
         }
         let gathered = if waiting.gathers { self.gathered_for(&key.0) } else { SignedDuration::ZERO };
@@ -263,15 +274,18 @@ impl Outbox {
 
     /// What is to be done next.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Work> {
-        if self.held.as_ref().is_some_and(|held| held.until > now) {
-            return None;
-        }
+        // That asks no server.
         if let Some(key) = self.cut_off.iter().find(|key| self.resolves(key).is_some_and(|from| from <= now)) {
             return Some(Work::Resolve(self.of_one_mail(key)));
         }
+        if self.held.as_ref().is_some_and(|held| held.until > now) {
+            return None;
+        }
         // Whoever has waited longest goes first, so that none that is deferred again and again keeps others from leaving.
         let due = self.waiting.iter().filter_map(|(key, waiting)| Some((self.leaves(key, waiting)?, key, waiting)));
-        let (_, first, waiting) = due.filter(|(from, ..)| *from <= now).min_by_key(|(from, key, _)| (*from, *key))?;
+        let due = due.filter(|(from, ..)| *from <= now).min_by_key(|(from, key, _)| (*from, *key));
+        // A hold ends with an answer of the server, though nothing is due that would bring one.
+        let Some((_, first, waiting)) = due else { return self.held.is_some().then_some(Work::Probe) };
         if self.in_doubt {
             return Some(Work::Probe);
         }
@@ -323,22 +337,25 @@ impl Outbox {
 
     /// When the next notice is to be tried, as far as nothing is to be done before.
     pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let waiting = self.waiting.iter().filter_map(|(key, waiting)| self.leaves(key, waiting));
-        let next = waiting.chain(self.cut_off.iter().filter_map(|key| self.resolves(key))).min()?;
-        let held = self.held.as_ref().map(|held| held.until).filter(|until| *until > now);
-        Some(next.max(held.unwrap_or(Timestamp::MIN)))
+        let resolved = self.cut_off.iter().filter_map(|key| self.resolves(key)).min();
+        let next = match self.held.as_ref().map(|held| held.until).filter(|until| *until > now) {
+            Some(until) => Some(until),
+            None => self.waiting.iter().filter_map(|(key, waiting)| self.leaves(key, waiting)).min(),
+        };
+        [resolved, next].into_iter().flatten().min()
     }
 }
 
 /// Whether and from when on a notice is still to be sent.
 fn waits(notice: &Notice) -> Option<Waiting> {
-    let for_calendar =
-        matches!(&notice.state, NoticeState::Postponed { reason, .. } if reason.starts_with(NO_CALENDAR));
+    let waits_for = match &notice.state {
+        NoticeState::Postponed { waits_for, .. } => *waits_for,
+        _ => None,
+    };
     let (from, gathers) = match &notice.state {
         NoticeState::Due => (notice.raised_at?, !notice.at_once),
         NoticeState::Postponed { until, .. } | NoticeState::Deferred { until } => (*until, false),
         _ => return None,
     };
-    let is_unlisted = matches!(&notice.state, NoticeState::Postponed { reason, .. } if reason == NOT_IN_REGISTER);
-    Some(Waiting { from, gathers, is_unlisted, person: notice.brief.as_ref()?.person.clone(), for_calendar })
+    Some(Waiting { from, gathers, person: notice.brief.as_ref()?.person.clone(), waits_for })
 }

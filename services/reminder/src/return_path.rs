@@ -37,8 +37,9 @@ impl ReturnPath {
     /// The return path that the configuration asks for, if any. Its secret is made where there is none, readable by its owner alone.
     ///
     /// # Errors
-    /// When the secret can be neither read nor made.
+    /// When the secret can be neither read nor made, or answers would come to the same address.
     pub fn from_config(config: &Config, chance: &dyn Chance) -> Result<Option<Self>, ConfigError> {
+        is_apart(config)?;
         let Some((user, host)) = config.mail.bounces.as_deref().and_then(|address| address.split_once('@')) else {
             return Ok(None);
         };
@@ -102,6 +103,28 @@ impl ReturnPath {
     }
 }
 
+/// That answers come to another address than what is returned: what comes back is read as written by programs, and an answer among
+/// it would be lost.
+///
+/// # Errors
+/// When they do not.
+pub(crate) fn is_apart(config: &Config) -> Result<(), ConfigError> {
+    let (Some(bounces), mail) = (&config.mail.bounces, &config.mail) else { return Ok(()) };
+    let plain = |address: &str| -> Option<(String, String)> {
+        let address = address.to_lowercase();
+        let (user, host) = address.rsplit_once('@')?;
+        Some((user.split('+').next().unwrap_or(user).to_owned(), host.to_owned()))
+    };
+    let answers = mail.reply_to.parse::<lettre::message::Mailbox>().ok().map(|to| to.email.to_string());
+    if answers.is_some_and(|answers| plain(&answers) == plain(bounces)) {
+        let told = format!(
+            "mail.bounces = `{bounces}` is where answers come as well (mail.reply-to), and what comes there is never taken for an answer: give returned mail an address of its own"
+        );
+        return Err(ConfigError::Value(told));
+    }
+    Ok(())
+}
+
 fn make(path: &Path, chance: &dyn Chance) -> Result<(), ConfigError> {
     let failed = |source| ConfigError::Io { path: path.to_owned(), source };
     let mut bytes = [0; SECRET];
@@ -147,5 +170,24 @@ mod tests {
         assert!(!other.is_of(&address, &one), "another secret, another token");
         std::fs::write(&secret, "short\n").unwrap();
         assert!(ReturnPath::from_config(&config, &SystemChance).is_err());
+    }
+
+    #[test]
+    fn answers_and_returned_mail_have_an_address_each() {
+        let mut config = Config::default();
+        config.mail.bounces = Some("help@example.org".to_owned());
+        for answers in ["help@example.org", "The desk <Help@Example.org>", "help+ilms@example.org"] {
+            config.mail.reply_to = answers.to_owned();
+            for refused in
+                [crate::transport::check(&config).err(), ReturnPath::from_config(&config, &SystemChance).err()]
+            {
+                let told = refused.expect(answers).to_string();
+                assert!(told.contains("an address of its own"), "{told}");
+            }
+        }
+        for answers in ["help@example.net", "helpdesk@example.org"] {
+            config.mail.reply_to = answers.to_owned();
+            crate::transport::check(&config).unwrap();
+        }
     }
 }

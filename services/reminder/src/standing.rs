@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rondo_domain::calendar::Moment;
-use rondo_domain::notice::{Notice, NoticeState};
+use rondo_domain::notice::{About, Notice, NoticeState};
 use rondo_domain::participation::{QueryState, TableState, Turn};
 use rondo_domain::round::Round;
 use rondo_domain::table::TableNo;
@@ -89,9 +89,10 @@ fn astray(world: &World, id: &RoundId, texts: &Texts) -> Option<String> {
         // Whoever was replaced is no contact any more, and is not waited for.
         let stands =
             !Role::NATIONAL.contains(&brief.role) || part.is_some_and(|part| part.bounced.contains(&brief.person));
-        let lost = match notice.state {
-            NoticeState::Bounced { hard: true, .. } | NoticeState::Refused { .. } => stands,
-            NoticeState::Unknown | NoticeState::Undelivered { .. } => true,
+        let lost = match &notice.state {
+            NoticeState::Bounced { hard: true, .. } => stands,
+            NoticeState::Refused { refusal } if refusal.about == About::Recipient => stands,
+            NoticeState::Refused { .. } | NoticeState::Unknown | NoticeState::Undelivered { .. } => true,
             _ => false,
         };
         let of = brief.country.as_ref().map(|country| format!(" of {}", named(texts, country))).unwrap_or_default();

@@ -101,6 +101,7 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
     {
         return Err(ConfigError::Value(format!("mail.bounces = `{address}` is not a mail address")));
     }
+    crate::return_path::is_apart(config)?;
     Signer::from_config(&config.mail)?;
     match config.mail.transport {
         MailTransport::Folder => Ok(()),

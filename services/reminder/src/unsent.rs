@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::calendar::{Calendar, Calendars};
-use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, NoticeState};
+use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, NoticeState, WaitsFor};
 use rondo_domain::participation::Participation;
 use rondo_domain::round::{Round, RoundState};
 use rondo_domain::run::Stage;
 use rondo_domain::workflow::{Guarded, OWES_TABLES, Trigger, unmet};
 use rondo_domain::world::World;
+use rondo_runtime::people::People;
 
 use crate::delivery::{Instead, Ready};
 use crate::texts::Texts;
@@ -19,8 +20,14 @@ const UNREAD: SignedDuration = SignedDuration::from_hours(1);
 /// look at once.
 const UNKNOWN_HOURS: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long mail to somebody who is not in the register waits, before that is recorded once more.
+const UNLISTED: SignedDuration = SignedDuration::from_hours(24);
+
 /// How the reason begins of a mail that waits for a calendar.
-pub(crate) const NO_CALENDAR: &str = "nobody knows when people are at work";
+const NO_CALENDAR: &str = "nobody knows when people are at work";
+
+/// Why a notice waits whose recipient's address nobody knows.
+const NOT_IN_REGISTER: &str = "its recipient is not in the register of people";
 
 /// How long a mail without a time limit is of use.
 const OF_USE: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -35,8 +42,15 @@ pub(crate) fn of_use_until(texts: &Texts, notice: &Notice, brief: &NoticeBrief) 
     brief.due_at + limit.map_or(OF_USE, |hours| SignedDuration::from_hours(i64::from(hours)))
 }
 
-/// What is recorded of a due notice instead of sending it now, if anything.
-pub(crate) fn instead(world: &World, texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<Instead> {
+/// What is recorded of a due notice instead of sending it now, if anything: first, that it is not true any more; then, that nobody
+/// knows its recipient's address, for which it is not given up; then, that it comes too late, or at the wrong hour.
+pub(crate) fn instead(
+    world: &World,
+    texts: &Texts,
+    people: &People,
+    one: &Ready<'_>,
+    now: Timestamp,
+) -> Option<Instead> {
     let Ready { key, notice, brief } = *one;
     let suppress = |reason: String| Some(("suppress", NoticeCommand::Suppress { reason }));
     let round = world.round(&key.0)?;
@@ -56,12 +70,16 @@ pub(crate) fn instead(world: &World, texts: &Texts, one: &Ready<'_>, now: Timest
     if let Some(reason) = moved(world, texts, one).or_else(|| told_anew(world, texts, one)) {
         return suppress(reason);
     }
+    if !people.person.contains_key(&brief.person) {
+        // It leaves as soon as the register has them.
+        return Some(postpone((now + UNLISTED, NOT_IN_REGISTER.to_owned(), WaitsFor::Register)));
+    }
     if notice.at_once {
         return None;
     }
     let hours = closed(world, texts, round, one, now);
     // What waits for a calendar is not given up for the time that it waits.
-    if matches!(&hours, Some((_, reason)) if reason.starts_with(NO_CALENDAR)) {
+    if matches!(hours, Some((_, _, WaitsFor::Calendar))) {
         return hours.map(postpone);
     }
     if let Some(reason) = too_late(texts, one, now) {
@@ -69,13 +87,16 @@ pub(crate) fn instead(world: &World, texts: &Texts, one: &Ready<'_>, now: Timest
     }
     let asks_for_tables = brief.guards.iter().any(|guard| guard == OWES_TABLES);
     if asks_for_tables && participation.is_some_and(Participation::has_unread_file) {
-        return Some(postpone((now + UNREAD, "a file has come and is not read yet".to_owned())));
+        return Some(postpone((now + UNREAD, "a file has come and is not read yet".to_owned(), WaitsFor::Reading)));
     }
     hours.map(postpone)
 }
 
-fn postpone((until, reason): (Timestamp, String)) -> Instead {
-    ("postpone", NoticeCommand::Postpone { until, reason })
+/// That a mail waits: until when, why, and for what.
+type Wait = (Timestamp, String, WaitsFor);
+
+fn postpone((until, reason, waits_for): Wait) -> Instead {
+    ("postpone", NoticeCommand::Postpone { until, reason, waits_for: Some(waits_for) })
 }
 
 fn too_late(texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<String> {
@@ -94,19 +115,20 @@ fn too_late(texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<String> {
 }
 
 /// Until when nobody is at work where the recipient is, and why; nothing when people are, or the workflow does not ask.
-fn closed(world: &World, texts: &Texts, round: &Round, one: &Ready<'_>, now: Timestamp) -> Option<(Timestamp, String)> {
+fn closed(world: &World, texts: &Texts, round: &Round, one: &Ready<'_>, now: Timestamp) -> Option<Wait> {
     let hours = texts.definition.mail_hours?;
     let calendars = texts.calendars_in(round);
     let Some(calendar) = own_calendar(world, texts, &calendars, one.brief) else {
         // A change of the calendar was recorded that cannot be applied; it can be mended.
-        return Some((now + UNKNOWN_HOURS, format!("{NO_CALENDAR}: their calendar cannot be read")));
+        let reason = format!("{NO_CALENDAR}: their calendar cannot be read");
+        return Some((now + UNKNOWN_HOURS, reason, WaitsFor::Calendar));
     };
     match calendar.closed(now, hours) {
         Ok(None) => None,
-        Ok(Some(closed)) => Some((closed.until, format!("{} in {}", closed.because, calendar.name))),
+        Ok(Some(closed)) => Some((closed.until, format!("{} in {}", closed.because, calendar.name), WaitsFor::Hours)),
         Err(error) => {
             tracing::error!(notice = %one.key.1, "{NO_CALENDAR}, and the mail waits: {error}");
-            Some((now + UNKNOWN_HOURS, format!("{NO_CALENDAR}: {error}")))
+            Some((now + UNKNOWN_HOURS, format!("{NO_CALENDAR}: {error}"), WaitsFor::Calendar))
         }
     }
 }

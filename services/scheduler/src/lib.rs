@@ -28,6 +28,7 @@ use rondo_eventlog::{Fault, Ledger, SubmitError};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::{Clock, JumpGuard};
 use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::patient::taken_up_anew;
 use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::savepoint::Savepoints;
 use rondo_runtime::subscription::Subscription;
@@ -123,7 +124,7 @@ async fn serve(
     loop {
         if let Some(jump) = guard.doubt(clock) {
             let why = format!(
-                "the clock was set {} by {} minutes: nothing fires until it is set right or synchronised, or the scheduler is started anew",
+                "the clock was set {} by {} minutes: nothing fires until it is set right or synchronised, somebody says on this machine that it is right (rondo audit clock --today YYYY-MM-DD), or the scheduler is started anew",
                 if jump.is_positive() { "forward" } else { "back" },
                 jump.as_mins().abs()
             );
@@ -135,7 +136,8 @@ async fn serve(
             }
         }
         progress.alarm(ROLE, AlarmCode::ClockSet, None);
-        let Some(idle) = scheduler.turn(clock.now()).await? else {
+        let turn = scheduler.turn(clock.now()).await;
+        let Some(idle) = taken_up_anew(turn, stop).await?.flatten() else {
             progress.turned(ROLE);
             if stop.is_asked() {
                 return Ok(());

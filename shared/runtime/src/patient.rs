@@ -1,7 +1,8 @@
 //! A patient port: waits out the faults that pass, so that a service goes on by itself once the ledger is back.
 //!
-//! A command asked again has one effect, so that waiting is always safe. Once the service is asked to stop, a fault is handed
-//! on instead of being waited out.
+//! A command asked again has one effect, so that waiting is safe for the log. It is not for what was decided: a command that cannot
+//! be undone, and that the ledger does not take for now, is handed back, so that its sender decides anew on what is true then.
+//! Once the service is asked to stop, a fault is handed on instead of being waited out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,28 @@ pub async fn until_stopped(run: impl Future<Output = Result<(), Fault>>, stop: S
     }
 }
 
+/// How long whoever was handed a command back waits before deciding anew.
+const ANEW: Duration = Duration::from_secs(2);
+
+/// What a turn of a service came to: nothing where a command was handed back to it, after the while that it then waits.
+///
+/// # Errors
+/// Any other fault.
+pub async fn taken_up_anew<T>(turn: Result<T, Fault>, stop: &mut Stop) -> Result<Option<T>, Fault> {
+    match turn {
+        Err(fault @ Fault::NotNow(_)) if !stop.is_asked() => {
+            // Whoever refuses it raises an alarm.
+            tracing::debug!("what cannot be undone waits: {fault}");
+            tokio::select! {
+                () = tokio::time::sleep(ANEW) => {}
+                () = stop.wait() => {}
+            }
+            Ok(None)
+        }
+        turn => turn.map(Some),
+    }
+}
+
 /// One question's waiting.
 struct Patience {
     stop: Stop,
@@ -70,12 +93,15 @@ impl Patience {
 
 /// Asks until there is an answer, or a fault that does not pass.
 macro_rules! patiently {
-    ($self:ident, $asked:expr) => {{
+    ($self:ident, $asked:expr) => {
+        patiently!($self, $asked, |_: &_| false)
+    };
+    ($self:ident, $asked:expr, $is_handed_back:expr) => {{
         let backoff = Backoff::new(PAUSES.0, PAUSES.1);
         let mut patience = Patience { stop: $self.stop.clone(), backoff, failed: 0 };
         loop {
             match $asked.await {
-                Err(error) if error.is_passing() && patience.endures(&error).await => {}
+                Err(error) if error.is_passing() && !$is_handed_back(&error) && patience.endures(&error).await => {}
                 done => {
                     if patience.failed > 0 && done.is_ok() {
                         tracing::info!(target: ALWAYS, "the ledger answers again, after {} tries", patience.failed);
@@ -90,7 +116,10 @@ macro_rules! patiently {
 #[async_trait]
 impl Ledger for Patient {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
-        patiently!(self, self.ledger.submit(command.clone()))
+        let is_handed_back = |error: &SubmitError| {
+            matches!(error, SubmitError::Fault(Fault::NotNow(_))) && command.wish.cannot_be_undone()
+        };
+        patiently!(self, self.ledger.submit(command.clone()), is_handed_back)
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
@@ -154,5 +183,83 @@ mod tests {
         assert!(patient.read(0, 1).await.unwrap().is_empty());
         lifecycle.ask();
         assert!(matches!(patient.read(0, 1).await, Err(Fault::Stopped)));
+    }
+
+    /// A ledger that takes nothing for now, and counts how often it was asked to.
+    struct NotNow {
+        ledger: MemoryLedger,
+        asked: std::sync::atomic::AtomicU32,
+    }
+
+    #[async_trait]
+    impl Ledger for NotNow {
+        async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+            match self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+                0 => Err(Fault::NotNow("nobody vouches for the clock".to_owned()).into()),
+                _ => self.ledger.submit(command).await,
+            }
+        }
+
+        async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+            self.ledger.read(from, limit).await
+        }
+
+        async fn read_streams(
+            &self,
+            prefix: &str,
+            after: Option<(&str, u64)>,
+            limit: usize,
+        ) -> Result<Vec<Record>, Fault> {
+            self.ledger.read_streams(prefix, after, limit).await
+        }
+
+        async fn head(&self) -> Result<Head, Fault> {
+            self.ledger.head().await
+        }
+
+        async fn wait(&self, size: u64) -> Result<Head, Fault> {
+            self.ledger.wait(size).await
+        }
+
+        async fn checkpoint(&self) -> Result<String, Fault> {
+            self.ledger.checkpoint().await
+        }
+
+        async fn key(&self) -> Result<String, Fault> {
+            self.ledger.key().await
+        }
+
+        async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+            self.ledger.tile(tile).await
+        }
+
+        async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+            self.ledger.store_part(part).await
+        }
+
+        async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+            self.ledger.fetch_part(hash, offset).await
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_undone_is_handed_back_and_what_can_is_waited_for() {
+        use rondo_domain::Wish;
+        use rondo_domain::notice::NoticeCommand;
+        let (attempt, message_id) = (1, "<n.r@example.org>".to_owned());
+        for (command, is_handed_back) in [
+            (NoticeCommand::Attempt { attempt, message_id }, true),
+            (NoticeCommand::Suppress { reason: "it is not true".to_owned() }, false),
+        ] {
+            let ledger = NotNow { ledger: MemoryLedger::new(Arc::new(SystemClock)), asked: 0.into() };
+            let patient = Patient::new(Arc::new(ledger), Lifecycle::default().stop());
+            let (round, notice) = ("a-round".parse().unwrap(), "a-notice".parse().unwrap());
+            let wish = Wish::Notice { round, notice, command };
+            let answer = patient.submit(Command::of_service("reminder", &["test"], wish).unwrap()).await;
+            let handed_back = matches!(&answer, Err(SubmitError::Fault(Fault::NotNow(_))));
+            // The one that is waited for comes to its end, which is a refusal here.
+            let refused = matches!(&answer, Err(SubmitError::Rejected(_)));
+            assert_eq!((handed_back, refused), (is_handed_back, !is_handed_back), "{answer:?}");
+        }
     }
 }

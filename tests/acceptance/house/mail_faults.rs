@@ -229,6 +229,34 @@ async fn a_mail_is_tried_for_days_and_what_was_answered_is_recorded_without_addr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_says_of_one_recipient_holds_no_other_mail() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = MailServer::start(folder.path());
+    for (user, is_final) in [("closes", false), ("members", true)] {
+        let house = house_with(user, &server, folder.path()).await;
+        house.move_to("2025-09-15T04:08:00Z").await;
+        let (one, others) = (to_lao_one(&house).await, invitations(&house).await);
+        let sent = count(&others, |state| *state == NoticeState::Sent);
+        if !is_final {
+            // The connection ends each time, and still nobody waits with them.
+            assert!(matches!(one.state, NoticeState::Deferred { .. }), "{user}: {one:#?}");
+            assert_eq!(one.refusal.unwrap().hindrance, Some(Hindrance::Busy), "{user}");
+            assert_eq!(sent, others.len() - 1, "{user}: {others:#?}");
+            assert!(house.alarms().is_empty(), "{user}: {:?}", house.alarms());
+        }
+        house.move_to("2025-09-16T04:00:00Z").await;
+        let (one, others) = (to_lao_one(&house).await, invitations(&house).await);
+        assert_eq!(count(&others, |state| *state == NoticeState::Sent), others.len() - 1, "{user}: {others:#?}");
+        assert!(house.alarms().is_empty(), "{user}: {:?}", house.alarms());
+        if is_final {
+            let NoticeState::Refused { refusal } = one.state else { panic!("{user}: {one:#?}") };
+            assert_eq!(refusal.hindrance, Some(Hindrance::Policy), "{user}");
+        }
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_who_share_an_address_get_one_mail() {
     let house = House::before_launch(MailSection::default()).await;
     let register = house.data().join("people.toml");

@@ -11,6 +11,7 @@ mod mail_server;
 mod people_and_days;
 mod releases;
 mod returned_mail;
+mod send_now;
 mod tasks;
 mod two_people;
 mod unreadable;

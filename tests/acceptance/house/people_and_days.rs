@@ -149,7 +149,7 @@ async fn an_institution_in_a_state_that_rests_otherwise_is_written_to_on_its_own
     house.move_to("2025-10-13T00:00:00Z").await;
     let events: Vec<_> = house.records("notice/ilms-asean-2025/mys-extension").await;
     let postponed = events.iter().find_map(|record| match &record.event {
-        Event::Notice(NoticeEvent::NoticePostponed { until, reason }) => Some((*until, reason.clone())),
+        Event::Notice(NoticeEvent::NoticePostponed { until, reason, .. }) => Some((*until, reason.clone())),
         _ => None,
     });
     let (until, reason) = postponed.expect("nobody is there on a Friday");

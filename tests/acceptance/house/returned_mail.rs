@@ -1,7 +1,9 @@
 //! What comes back of real mail: faults that pass condemn nobody, strangers are not believed, and programs never answer for people.
 
-use rondo_domain::notice::{Notice, NoticeState, Obstacle};
+use rondo_domain::Wish;
+use rondo_domain::notice::{Notice, NoticeCommand, NoticeState, Obstacle};
 use rondo_domain::round::{MailScope, RoundCommand};
+use rondo_runtime::clock::Clock;
 use rondo_runtime::config::MailSection;
 use rondo_testkit::process::MailServer;
 
@@ -57,9 +59,39 @@ impl Desk {
     }
 
     async fn asks_for(&self, step: &str) -> bool {
+        self.tasks(step).await > 0
+    }
+
+    /// How many open tasks of a step there are about Lao PDR.
+    async fn tasks(&self, step: &str) -> usize {
         let world = self.house.world().await;
         let run = world.run(&round(), Some(&lao())).unwrap();
-        run.open_tasks().any(|(task, _)| task.step.as_str() == step)
+        run.open_tasks().filter(|(task, _)| task.step.as_str() == step).count()
+    }
+
+    /// What the digest says of mail that did not arrive, as it would look now.
+    async fn astray(&self) -> Option<String> {
+        let world = self.house.world().await;
+        let bundle = world.round(&round()).unwrap().pin.as_ref().unwrap().bundle.clone();
+        let mail = MailSection::default();
+        let reader = (&person("coordinator"), &mail, self.house.clock.now());
+        let (ledger, which) = (&*self.house.ledger, (Some("digest"), Some("en")));
+        let all = rondo_reminder::previews(ledger, (&world, &round(), &bundle), &lao(), which, reader).await.unwrap();
+        all[0].draft.plain.lines().find(|line| line.contains("Mail that did not arrive")).map(str::to_owned)
+    }
+
+    /// Has a mail sent again, and waits until it has left.
+    async fn send_again(&self, to: &str) {
+        let id = self.invitation(to).await.brief.unwrap().person;
+        let world = self.house.world().await;
+        let notice = world.notices(&round()).into_iter().find_map(|(notice, it)| {
+            let brief = it.brief.as_ref()?;
+            (brief.kind == "invitation" && brief.person == id).then_some(notice)
+        });
+        let command = NoticeCommand::SendAgain { reason: "they can be reached again".to_owned() };
+        let wish = Wish::Notice { round: round(), notice: notice.unwrap(), command };
+        self.house.act("coordinator", wish).await.unwrap();
+        self.house.rest().await;
     }
 }
 
@@ -167,6 +199,42 @@ async fn a_program_never_answers_for_a_person() {
     desk.house.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_has_a_way_on_and_nothing_is_said_of_it_then() {
+    let desk = Desk::open().await;
+    assert_eq!(desk.astray().await, None);
+    for (to, status) in [("lao-one", "5.2.2"), ("lao-two", "5.1.1")] {
+        let fields = format!("Action: failed\nStatus: {status}");
+        let mail = report(&desk.path(to).await, &format!("{to}@example.org"), &fields);
+        assert_eq!(desk.comes(&format!("{to}.eml"), &mail).await, "done");
+    }
+    assert!(desk.astray().await.is_some());
+    // The one has room again; the other had an alias that was mended, and answers.
+    desk.send_again("lao-one").await;
+    assert_eq!(desk.invitation("lao-one").await.state, NoticeState::Sent);
+    let message = desk.invitation("lao-two").await.message_id.unwrap();
+    let answer =
+        format!("From: lao-two@example.org\nTo: ilms-help@example.org\nIn-Reply-To: {message}\nSubject: Re\n\nYes.\n");
+    assert_eq!(desk.comes("answer.eml", &answer).await, "answers");
+    assert_eq!(desk.invitation("lao-two").await.state, NoticeState::Answered);
+    assert_eq!(desk.astray().await, None);
+    desk.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_complaint_of_a_country_asks_somebody() {
+    let desk = Desk::open().await;
+    for (count, to) in ["lao-one", "lao-two"].into_iter().enumerate() {
+        let path = desk.path(to).await;
+        let complaint = format!(
+            "Return-Path: <>\nTo: <{path}>\nFrom: {to}@example.org\nSubject: complaint\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=f\n\n--f\nContent-Type: text/plain\n\nMarked as unwanted.\n--f\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n\n--f--\n"
+        );
+        assert_eq!(desk.comes(&format!("{to}.eml"), &complaint).await, "complaints");
+        assert_eq!(desk.tasks("look-into-complaint").await, count + 1, "{to}");
+    }
+    desk.house.close().await;
+}
+
 /// Somebody whom the register does not know is waited for, and is no bounce.
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_waits_for_a_recipient_to_be_in_the_register() {
@@ -181,6 +249,13 @@ async fn mail_waits_for_a_recipient_to_be_in_the_register() {
     let waits = house.notices().await.iter().find(invitation).unwrap().clone();
     assert!(matches!(&waits.state, NoticeState::Postponed { reason, .. } if reason.contains("register")), "{waits:?}");
     assert_eq!(waits.attempts, 0);
+    // Nor is a mail given up for its time limit (48 hours here) while nobody could name the address.
+    house.move_to("2025-10-22T05:00:00Z").await;
+    let reminder = |notice: &&Notice| {
+        notice.brief.as_ref().is_some_and(|it| it.step.as_str() == "remind-before-1" && it.person == person("lao-one"))
+    };
+    let waits = house.notices().await.iter().find(reminder).expect("a reminder was due").clone();
+    assert!(matches!(&waits.state, NoticeState::Postponed { reason, .. } if reason.contains("register")), "{waits:?}");
     assert!(house.participation().await.bounced.is_empty(), "nothing is known about the contact");
     std::fs::write(&register, people).unwrap();
     let (scope, reason) = (MailScope::Kind("digest".to_owned()), "to have the reminder look".to_owned());

@@ -34,6 +34,10 @@ pub(crate) enum Standing {
     Suppressed,
     /// It waits for the hour or another attempt.
     Waiting,
+    /// It came back: nobody is reached at the address that it went to.
+    Bounced,
+    /// It was not delivered, for another reason.
+    Undelivered,
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,7 +105,7 @@ pub(crate) enum ReminderVerb {
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
-    /// Decide that a mail which waits is not sent.
+    /// Decide that a mail which waits is not sent, or that one which did not arrive is not sent again.
     Drop {
         /// The round.
         round: RoundId,
@@ -111,8 +115,16 @@ pub(crate) enum ReminderVerb {
         #[arg(long, value_parser = super::words)]
         reason: String,
     },
-    /// Send mails now: what waits for the hour or is paused, and what is held as unknown or refused. They are named, or all that
-    /// stand so are meant.
+    /// Say that a mail was answered: by telephone, from another address, or by a colleague. Nothing is missing of it any more.
+    #[command(after_help = "Example: rondo reminder answered ilms-asean-2025 lao-invite-1b2c3d4e --as ilo-coordinator")]
+    Answered {
+        /// The round.
+        round: RoundId,
+        /// The mail, as `reminder list` names it.
+        notice: NoticeId,
+    },
+    /// Send mails now: what waits for the hour or is paused, what is held as unknown or refused, and what came back or was not
+    /// delivered. They are named, or all that stand so are meant.
     #[command(
         after_help = "Example: rondo reminder send-now ilms-asean-2025 --all unknown --reason 'the relay hung on Monday'"
     )]

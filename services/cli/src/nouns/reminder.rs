@@ -61,6 +61,12 @@ pub(crate) async fn run(
             desk.submit(&["drop"], wish).await?;
             said(&format!("The mail {notice} is not sent."))
         }
+        ReminderVerb::Answered { round, notice } => {
+            let command = NoticeCommand::RecordAnswer;
+            let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
+            desk.submit(&["answered"], wish).await?;
+            said(&format!("The mail {notice} counts as answered."))
+        }
         ReminderVerb::SendNow { round, notices, all, scope, reason } => {
             let notices = match all {
                 Some(which) => standing_so(round, *which, &meant(scope), desk).await?,
@@ -99,6 +105,8 @@ async fn standing_so(
             Standing::Unknown => notice.state == S::Unknown,
             Standing::Refused => matches!(notice.state, S::Refused { .. }),
             Standing::Suppressed => matches!(notice.state, S::Suppressed { .. }),
+            Standing::Bounced => matches!(notice.state, S::Bounced { hard: true, .. }),
+            Standing::Undelivered => matches!(notice.state, S::Undelivered { .. }),
             Standing::Waiting => matches!(notice.state, S::Due | S::Postponed { .. } | S::Deferred { .. }),
         };
         stands
@@ -188,10 +196,10 @@ async fn list(only: Option<&RoundId>, desk: &Desk, config: &Config, form: Form) 
 /// What lies in the inbox and waits for a person, and why.
 async fn unclear(desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
     let people = People::read(&config.in_data(&config.mail.people)).map_err(|e| Failure::of(&e))?;
-    let world = desk.world(&["notice/", "round/"]).await?;
+    let world = desk.world(&["network", "notice/", "round/"]).await?;
     let paths = ReturnPath::existing(config)?;
     let inbox = config.in_data(&config.mail.inbox);
-    let found = rondo_reminder::unclear(&inbox, (&world, &people), (&config.mail, paths.as_ref()))?;
+    let found = rondo_reminder::unclear(&inbox, (&world, &people), paths.as_ref())?;
     let entries: Vec<Value> = found.iter().map(|one| json!({"file": one.path, "reason": one.reason})).collect();
     let waits = !entries.is_empty();
     let columns = &[("/file", "File"), ("/reason", "Why")];
@@ -214,7 +222,7 @@ fn outcome(round: &Round, notice: &Notice) -> Option<String> {
         NoticeState::Suppressed { reason } => Some(reason.clone()),
         NoticeState::Refused { refusal } => Some(refusal.told()),
         NoticeState::Bounced { reason, .. } | NoticeState::Undelivered { reason, .. } => Some(reason.clone()),
-        NoticeState::Postponed { until, reason } => held().or_else(|| Some(format!("until {until}: {reason}"))),
+        NoticeState::Postponed { until, reason, .. } => held().or_else(|| Some(format!("until {until}: {reason}"))),
         NoticeState::Deferred { until } => held().or_else(|| {
             let refusal = notice.refusal.as_ref()?;
             Some(format!("tried again at {until}: {}", refusal.told()))

@@ -323,7 +323,7 @@ fn mail(known: Known<'_>, event: &NoticeEvent, brief: &NoticeBrief) -> Option<(&
         NoticeEvent::NoticeSent { .. } => {
             Some(("mail", format!("{} to the {role}, in {}", brief.kind, language(known, brief)), brief.reason.clone()))
         }
-        NoticeEvent::NoticePostponed { until, reason } => {
+        NoticeEvent::NoticePostponed { until, reason, .. } => {
             let home = &known.0.definition.home;
             let clock =
                 known.0.calendar(brief.country.as_ref().filter(|_| role.is_of_country()).unwrap_or(home)).ok()?;

@@ -101,7 +101,7 @@ fn line(standing: &Round, notice: &Notice, texts: &Texts) -> Option<Line> {
         NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered => {
             notice.sent_at.map(local).unwrap_or_default()
         }
-        NoticeState::Postponed { until, reason } => format!("until {}: {reason}", local(*until)),
+        NoticeState::Postponed { until, reason, .. } => format!("until {}: {reason}", local(*until)),
         NoticeState::Due => held(standing, notice).unwrap_or_default(),
         NoticeState::Unknown => "held for a person".to_owned(),
         NoticeState::Bounced { reason, .. } | NoticeState::Undelivered { reason, .. } => reason.clone(),

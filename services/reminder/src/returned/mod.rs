@@ -16,7 +16,10 @@ mod text;
 use jiff::civil::Date;
 use rondo_domain::notice::Obstacle;
 
+use crate::compose::one_line;
+
 pub(crate) use obstacle::obstacle;
+pub(crate) use report::codes;
 use report::{Action, Fields};
 use shape::Shape;
 
@@ -65,6 +68,8 @@ pub(crate) enum Verdict {
 /// By what an inbound mail names one of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct About {
+    /// The addresses from which it says that it comes, in lower case.
+    pub(crate) from: Vec<String>,
     /// The addresses to which it came, in lower case.
     pub(crate) came_to: Vec<String>,
     /// The return path of the mail that it gives back, in lower case.
@@ -86,7 +91,7 @@ fn said(shape: &Shape, came_to_a_return_path: bool) -> Returned {
     if let Some(kind) = complaint(shape) {
         return Returned::Complaint(kind);
     }
-    let words = one_line(&shape.words);
+    let words = one_line(&shape.words).to_lowercase();
     let fields: Vec<Fields> = shape.status.iter().flat_map(|text| report::read(text)).collect();
     let failed = shape.header("x-failed-recipients").is_some();
     let is_of_a_mail_system = shape.is_of_a_mail_system();
@@ -221,10 +226,6 @@ impl Verdict {
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
 /// Headers that say to which address a mail came.
 const CAME_TO: [&str; 9] = [
     "to",
@@ -239,7 +240,7 @@ const CAME_TO: [&str; 9] = [
 ];
 
 fn about(shape: &Shape) -> About {
-    let mut about = About::default();
+    let mut about = About { from: shape.from.clone(), ..About::default() };
     for name in CAME_TO {
         about.came_to.extend(shape.all(name).flat_map(address::all));
     }

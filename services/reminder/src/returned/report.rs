@@ -168,7 +168,7 @@ pub(super) fn code(text: &str) -> Option<String> {
 }
 
 /// Every enhanced status code in a text, of which the addresses of machines are not one.
-pub(super) fn codes(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn codes(text: &str) -> impl Iterator<Item = String> {
     let words = text.split(|c: char| !(c.is_ascii_digit() || c == '.'));
     words.filter_map(|word| {
         let word = word.trim_matches('.');

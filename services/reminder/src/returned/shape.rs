@@ -3,12 +3,15 @@
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
 use super::original;
+use crate::compose::one_line;
 
 /// A mail taken apart.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     /// Header names in lower case with their values, unfolded and decoded.
     headers: Vec<(String, String)>,
+    /// The addresses of its writers, in lower case: not what else their names say.
+    pub(super) from: Vec<String>,
     /// The subject in lower case, on one line.
     pub(super) subject: String,
     /// What its writer says, without what it gives back of another mail.
@@ -36,6 +39,8 @@ impl Shape {
         if is_mail.iter().all(|name| shape.header(name).is_none()) {
             return None;
         }
+        let from = message.from().into_iter().flat_map(|from| from.iter());
+        shape.from = from.filter_map(|one| one.address()).map(|address| address.trim().to_lowercase()).collect();
         shape.subject = one_line(message.subject().unwrap_or_default()).to_lowercase();
         shape.is_report = message.content_type().is_some_and(|kind| {
             kind.ctype().eq_ignore_ascii_case("multipart") && kind.subtype().is_some_and(is("report"))
@@ -140,10 +145,6 @@ fn is(wanted: &'static str) -> impl Fn(&str) -> bool {
 
 fn headers(message: &Message<'_>) -> Vec<(String, String)> {
     message.headers_raw().map(|(name, value)| (name.to_ascii_lowercase(), one_line(value))).collect()
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The text of a part, of HTML without its markup.

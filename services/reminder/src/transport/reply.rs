@@ -1,7 +1,9 @@
 //! What a mail server's reply means: its codes (RFC 5321, RFC 3463) and, where these leave it open, its words; and what of it may be kept.
 
 use lettre::address::Envelope;
-use rondo_domain::notice::{Hindrance, LONGEST_REPLY, Refusal};
+use rondo_domain::notice::{Hindrance, LONGEST_REPLY, Obstacle, Refusal};
+
+use crate::returned::{codes, obstacle};
 
 /// In which part of the talk a reply came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,23 +26,6 @@ const RELAY: [&str; 4] = ["relaying denied", "relay access denied", "not permitt
 /// Words by which servers say that they want a user name and a password.
 const WANTS_LOGIN: [&str; 3] = ["authentication required", "authentication is required", "must authenticate"];
 
-/// Words by which servers say that they know nobody of that name.
-const NOBODY: [&str; 13] = [
-    "no such user",
-    "no such recipient",
-    "no such mailbox",
-    "no mailbox here",
-    "unknown user",
-    "user unknown",
-    "unknown recipient",
-    "recipient unknown",
-    "does not exist",
-    "doesn't exist",
-    "user not found",
-    "mailbox not found",
-    "invalid recipient",
-];
-
 /// Words by which servers say that they make strangers wait.
 const GREYLISTED: [&str; 4] = ["greylist", "graylist", "grey-list", "gray-list"];
 
@@ -48,7 +33,8 @@ const GREYLISTED: [&str; 4] = ["greylist", "graylist", "grey-list", "gray-list"]
 pub(super) fn hindrance(stage: Stage, code: u16, text: &str) -> Hindrance {
     let text = text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if code == 421 && stage != Stage::Mail {
+    // It closes the connection, which says nothing of the server where one recipient alone brings it (RFC 5321, section 3.8).
+    if code == 421 && matches!(stage, Stage::Login | Stage::Sender) {
         return Hindrance::Unavailable;
     }
     match stage {
@@ -62,47 +48,31 @@ pub(super) fn hindrance(stage: Stage, code: u16, text: &str) -> Hindrance {
 }
 
 fn about_mail(code: u16, text: &str, says: impl Fn(&[&str]) -> bool) -> Hindrance {
-    let enhanced = enhanced(text);
-    if matches!(enhanced, Some((_, 2, 2))) || says(&["mailbox full", "mailbox is full", "over quota", "quota exceeded"])
-    {
+    // What a server says at once means what it means in a report that comes back later.
+    let obstacle = obstacle("", text);
+    if obstacle == Obstacle::Full {
         return Hindrance::MailboxFull;
     }
     if code < 500 {
-        return if says(&GREYLISTED) || (code == 450 && matches!(enhanced, Some((_, 7, 1)))) {
-            Hindrance::Greylisted
-        } else {
-            Hindrance::Busy
-        };
+        let strangers = code == 450 && codes(text).next().is_some_and(|code| code == "4.7.1");
+        return if says(&GREYLISTED) || strangers { Hindrance::Greylisted } else { Hindrance::Busy };
     }
     if says(&RELAY) {
         return Hindrance::Relay;
     }
-    match enhanced {
-        // 5.1.7 and 5.1.8 are about the sender's address.
-        Some((_, 1, 7 | 8)) => Hindrance::Policy,
-        Some((_, 1, _) | (_, 2, 1)) => Hindrance::NoMailbox,
-        Some((_, 3, 4) | (_, 2, 3)) => Hindrance::TooLarge,
-        Some((_, 6, 7)) => Hindrance::Letters,
-        Some((_, 7, _)) => Hindrance::Policy,
-        _ if says(&NOBODY) => Hindrance::NoMailbox,
-        // 552 is storage and 554 whatever else (RFC 5321, section 4.2.3).
-        _ if code == 552 => Hindrance::TooLarge,
-        _ if says(&["spam", "blocked", "blacklist", "blocklist", "policy", "reputation", "dmarc", "dkim", "spf"]) => {
-            Hindrance::Policy
-        }
-        _ => Hindrance::Refused,
+    if codes(text).any(|code| code == "5.6.7") {
+        return Hindrance::Letters;
     }
-}
-
-/// The enhanced status code (RFC 3463) of a reply: its class, subject and detail.
-fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
-    text.split([' ', ':', '-', '(', ')', '#', '[', ']', ';', ',']).find_map(|word| {
-        let mut parts = word.split('.');
-        let mut number = || parts.next()?.parse::<u16>().ok();
-        let (class, subject, detail) = (number()?, number()?, number()?);
-        (matches!(class, 4 | 5) && subject < 10 && detail < 100 && parts.next().is_none())
-            .then_some((class, subject, detail))
-    })
+    match obstacle {
+        Obstacle::Address => Hindrance::NoMailbox,
+        Obstacle::Size => Hindrance::TooLarge,
+        // Storage (RFC 5321, section 4.2.3).
+        _ if code == 552 => Hindrance::TooLarge,
+        Obstacle::Policy | Obstacle::Spam | Obstacle::Rate => Hindrance::Policy,
+        Obstacle::Content | Obstacle::Server | Obstacle::Time | Obstacle::Unstated | Obstacle::Full => {
+            Hindrance::Refused
+        }
+    }
 }
 
 /// The refusal that a reply is, which may be kept for ever: without what names whom the mail was to.
@@ -151,7 +121,9 @@ mod tests {
         for (stage, code, text, what) in [
             (S::Recipient, 550, "5.1.1 no such user here", O::NoMailbox),
             (S::Recipient, 550, "No such user here", O::NoMailbox),
-            (S::Recipient, 550, "#5.1.0 Address rejected.", O::NoMailbox),
+            (S::Recipient, 550, "#5.1.0 Address rejected.", O::Refused),
+            (S::Recipient, 550, "5.1.0 <a@b.example>: User unknown", O::NoMailbox),
+            (S::Recipient, 550, "5.7.1 no such user here", O::NoMailbox),
             (S::Recipient, 550, "5.2.1 The account is disabled", O::NoMailbox),
             (S::Recipient, 550, "5.1.8 sender address rejected", O::Policy),
             (S::Recipient, 550, "5.7.1 relaying denied", O::Relay),
@@ -163,7 +135,8 @@ mod tests {
             (S::Recipient, 451, "4.7.1 Greylisting in action", O::Greylisted),
             (S::Recipient, 450, "4.7.1 try again later", O::Greylisted),
             (S::Recipient, 451, "4.3.0 come back later", O::Busy),
-            (S::Recipient, 421, "4.7.0 closing", O::Unavailable),
+            (S::Recipient, 421, "4.7.0 closing", O::Busy),
+            (S::Sender, 421, "4.7.0 closing", O::Unavailable),
             (S::Recipient, 530, "5.7.0 Authentication required", O::Login),
             (S::Sender, 550, "5.7.1 sender not owned", O::Sender),
             (S::Sender, 451, "4.3.2 full", O::Unavailable),
@@ -171,7 +144,8 @@ mod tests {
             (S::Mail, 554, "Message looks like spam", O::Policy),
             (S::Mail, 552, "5.3.4 too big", O::TooLarge),
             (S::Mail, 552, "too big", O::TooLarge),
-            (S::Mail, 554, "transaction failed", O::Refused),
+            (S::Mail, 554, "transaction failed", O::Policy),
+            (S::Mail, 554, "5.0.0 not this one", O::Refused),
             (S::Mail, 421, "4.3.2 shutting down", O::Busy),
             (S::Login, 535, "5.7.8 bad", O::Login),
             (S::Greeting, 554, "no SMTP service here", O::Unavailable),
@@ -179,6 +153,32 @@ mod tests {
             assert_eq!(at(stage, code, text), what, "{stage:?} {code} {text}");
         }
         assert_eq!(O::MailboxFull.about(), About::Mail, "a full mailbox is nobody's end");
+    }
+
+    /// The same words lead to the same judgement, whether they are said at once or in a report.
+    #[test]
+    fn a_server_is_understood_the_same_at_once_and_in_a_report() {
+        use Hindrance as O;
+        for said in [
+            "5.1.0 Address rejected.",
+            "5.1.1 no such user here",
+            "No such user here",
+            "5.2.2 mailbox full",
+            "5.7.1 sender not allowed",
+            "5.1.8 sender address rejected",
+            "5.3.4 too big",
+            "5.7.1 <a@b.example>: user unknown",
+            "user unknown; try again later",
+        ] {
+            let of_report = match obstacle("", said) {
+                Obstacle::Address => O::NoMailbox,
+                Obstacle::Full => O::MailboxFull,
+                Obstacle::Size => O::TooLarge,
+                Obstacle::Policy | Obstacle::Spam | Obstacle::Rate => O::Policy,
+                _ => O::Refused,
+            };
+            assert_eq!(at(Stage::Recipient, 550, said), of_report, "{said}");
+        }
     }
 
     #[test]

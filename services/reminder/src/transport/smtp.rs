@@ -1,10 +1,10 @@
 //! A mail server: greeted once and talked to step by step, so that it is known at each step whether a mail may have been taken.
 
 use std::error::Error as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
@@ -31,9 +31,18 @@ const TLS_PORT: u16 = 465;
 /// A mail server.
 pub(super) struct Smtp {
     server: Server,
-    session: Mutex<Option<Session>>,
-    /// Whether a mail was ever taken: before, a refusal to pass mail on is about us, and later about its recipient.
-    has_taken: AtomicBool,
+    kept: Mutex<Kept>,
+}
+
+/// What is kept from one mail to the next.
+#[derive(Default)]
+struct Kept {
+    session: Option<Session>,
+    /// Whether a mail was ever taken: before, a refusal to pass mail on, or to take it from whom it does not know, is about us.
+    has_taken: bool,
+    /// The recipient at whom the server last said something that may be about them or about us, if nothing else was said since.
+    /// What it says at two recipients in a row is about us.
+    at: Option<Address>,
 }
 
 struct Server {
@@ -60,6 +69,8 @@ enum Talk {
     Ended(Outcome),
     /// The connection was of no use before anything was handed over.
     NotOffered(Refusal),
+    /// The server ended the connection when the recipient was named, and said so.
+    Closed(Refusal),
 }
 
 impl Smtp {
@@ -99,7 +110,7 @@ impl Smtp {
             hello: ClientId::Domain(domain(mail).to_owned()),
             timeout: Duration::from_secs(mail.timeout_seconds.clamp(1, 600)),
         };
-        Ok(Self { server, session: Mutex::new(None), has_taken: AtomicBool::new(false) })
+        Ok(Self { server, kept: Mutex::default() })
     }
 
     /// Greets the server and signs in, and says good-bye.
@@ -111,25 +122,37 @@ impl Smtp {
         self.server.part(session).await;
         Ok(())
     }
+}
 
-    /// What an outcome means for us: a server that never took a mail and does not pass one on, refuses us and not the mail.
-    fn judged(&self, outcome: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Accepted => {
-                self.has_taken.store(true, Ordering::Relaxed);
-                Outcome::Accepted
-            }
-            Outcome::Refused(refusal) if refusal.hindrance == Some(Hindrance::Relay) => {
-                if self.has_taken.load(Ordering::Relaxed) {
-                    Outcome::Refused(Refusal::of(Hindrance::Policy, refusal.code, &refusal.reply))
-                } else {
-                    Outcome::Unavailable(refusal)
-                }
-            }
+impl Kept {
+    /// What an outcome means for us: what may be about one recipient or about us is about us where the server never took a mail, or
+    /// says it at two recipients in a row.
+    fn judged(&mut self, outcome: Outcome, letter: &Letter) -> Outcome {
+        let is_of_two = |refusal: &Refusal| {
+            matches!(refusal.hindrance, Some(Hindrance::Relay | Hindrance::Login | Hindrance::Unavailable))
+        };
+        let (refusal, is_for_now) = match outcome {
+            Outcome::Refused(refusal) if is_of_two(&refusal) => (refusal, false),
+            Outcome::RefusedForNow(refusal) if is_of_two(&refusal) => (refusal, true),
             Outcome::Refused(refusal) | Outcome::RefusedForNow(refusal) if refusal.about == About::Server => {
-                Outcome::Unavailable(refusal)
+                return Outcome::Unavailable(refusal);
             }
-            other => other,
+            other => {
+                self.has_taken |= other == Outcome::Accepted;
+                self.at = None;
+                return other;
+            }
+        };
+        let to = letter.message.envelope().to().first().cloned();
+        let before = std::mem::replace(&mut self.at, to.clone());
+        let never_took = !is_for_now && !self.has_taken;
+        if never_took || (before.is_some() && before != to) {
+            return Outcome::Unavailable(refusal);
+        }
+        if is_for_now {
+            Outcome::RefusedForNow(Refusal::of(Hindrance::Busy, refusal.code, &refusal.reply))
+        } else {
+            Outcome::Refused(Refusal::of(Hindrance::Policy, refusal.code, &refusal.reply))
         }
     }
 }
@@ -137,8 +160,8 @@ impl Smtp {
 #[async_trait]
 impl Transport for Smtp {
     async fn send(&self, letter: &Letter) -> Outcome {
-        let mut kept = self.session.lock().await;
-        let (mut session, mut is_used) = match kept.take() {
+        let mut kept = self.kept.lock().await;
+        let (mut session, mut is_used) = match kept.session.take() {
             Some(session) => (session, true),
             None => match self.server.greet().await {
                 Ok(session) => (session, false),
@@ -150,25 +173,27 @@ impl Transport for Smtp {
                 Talk::Answered(outcome) => {
                     session.mails += 1;
                     if session.mails < MAX_MAILS {
-                        *kept = Some(session);
+                        kept.session = Some(session);
                     } else {
                         self.server.part(session).await;
                     }
-                    return self.judged(outcome);
+                    return kept.judged(outcome, letter);
                 }
-                Talk::Ended(outcome) => return self.judged(outcome),
+                Talk::Ended(outcome) => return kept.judged(outcome, letter),
                 // A server may end a connection that was used; it is greeted once more.
-                Talk::NotOffered(_) if is_used => match self.server.greet().await {
+                Talk::NotOffered(_) | Talk::Closed(_) if is_used => match self.server.greet().await {
                     Ok(another) => (session, is_used) = (another, false),
                     Err(refusal) => return Outcome::Unavailable(refusal),
                 },
                 Talk::NotOffered(refusal) => return Outcome::Unavailable(refusal),
+                Talk::Closed(refusal) => return kept.judged(Outcome::RefusedForNow(refusal), letter),
             }
         }
     }
 
     async fn rest(&self) {
-        if let Some(session) = self.session.lock().await.take() {
+        let session = self.kept.lock().await.session.take();
+        if let Some(session) = session {
             self.server.part(session).await;
         }
     }
@@ -222,7 +247,11 @@ impl Server {
             Err(_) => return Talk::NotOffered(Refusal::of(Hindrance::NoAnswer, 0, "")),
             Ok(Err((stage, error))) => match error.status().map(u16::from) {
                 None => return Talk::NotOffered(failed(stage, &error)),
-                Some(421) => return Talk::NotOffered(failed(Stage::Greeting, &error)),
+                Some(421) if stage == Stage::Sender => return Talk::NotOffered(failed(Stage::Greeting, &error)),
+                Some(421) => {
+                    let reply = without_addresses(&text_of(&error), Some(envelope));
+                    return Talk::Closed(Refusal::of(Hindrance::Unavailable, 421, &reply));
+                }
                 Some(code) => {
                     let refusal = refusal(stage, code, &text_of(&error), Some(envelope));
                     return self.refused(connection, stage, code, refusal).await;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Notice, NoticeBrief, NoticeEvent, NoticeState, Obstacle, Refusal};
+use super::{Notice, NoticeBrief, NoticeEvent, NoticeState, Obstacle, Refusal, WaitsFor};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
 use crate::{Rejection, Role};
@@ -18,14 +18,17 @@ pub enum NoticeCommand {
         /// What for.
         brief: NoticeBrief,
     },
-    /// Wait for the recipient's working hours.
+    /// Wait for the recipient's working hours, or for something else.
     Postpone {
         /// Until when.
         until: Timestamp,
         /// Why nothing is sent now, in a sentence.
         reason: String,
+        /// The same as a value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits_for: Option<WaitsFor>,
     },
-    /// Decide that it shall not be sent.
+    /// Decide that it shall not be sent, or not once more.
     Suppress {
         /// Why.
         reason: String,
@@ -94,9 +97,10 @@ pub enum NoticeCommand {
     },
     /// The recipient's server said that it has it.
     ConfirmDelivered,
-    /// The recipient answered it.
+    /// The recipient answered it: as the reminder knows by the address that an answer came from, or a coordinator says.
     RecordAnswer,
-    /// Have it sent at once, whatever holds it: an unknown outcome, a refusal, the hour, a pause of mail.
+    /// Have it sent at once, whatever holds it: an unknown outcome, a refusal, the hour, a pause of mail; or once more, where it
+    /// came back or was not delivered.
     SendAgain {
         /// Why.
         reason: String,
@@ -122,17 +126,18 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
             }
             E::NoticeDue { brief: brief.clone() }
         }
-        C::Postpone { until, reason } => {
+        C::Postpone { until, reason, waits_for } => {
             context.require_role(ENGINE, "postpone a notice")?;
             require(state, "be postponed", waits(&state.state))?;
-            E::NoticePostponed { until: *until, reason: reason.clone() }
+            E::NoticePostponed { until: *until, reason: reason.clone(), waits_for: *waits_for }
         }
         C::Suppress { reason } => {
             context.require_role(
                 &[Role::Service, Role::RegionalCoordinator, Role::CollectionManager],
                 "suppress a notice",
             )?;
-            require(state, "be suppressed", waits(&state.state))?;
+            // What failed may be settled in another way, and is said of nobody's mail any more.
+            require(state, "be suppressed", waits(&state.state) || failed(&state.state))?;
             E::NoticeSuppressed { reason: reason.clone() }
         }
         C::Attempt { attempt, message_id } => {
@@ -161,7 +166,7 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
         C::SendAgain { reason } => {
             context.require_role(COORDINATORS, "have a notice sent again")?;
             require_text(reason)?;
-            let held = matches!(state.state, S::Unknown | S::Refused { .. } | S::Suppressed { .. });
+            let held = failed(&state.state) || matches!(state.state, S::Suppressed { .. });
             require(state, "be sent again", held || waits(&state.state))?;
             E::NoticeReleased { reason: reason.clone() }
         }
@@ -190,7 +195,11 @@ fn came_back(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> 
     if known {
         return Ok(Vec::new());
     }
-    require(state, "come back", has_left(&state.state))?;
+    // Whoever answers it has it, whatever was heard of it before.
+    let is_answer = matches!(command, NoticeCommand::RecordAnswer);
+    let (act, holds) =
+        if is_answer { ("be answered", state.attempts > 0) } else { ("come back", has_left(&state.state)) };
+    require(state, act, holds)?;
     Ok(vec![match command {
         NoticeCommand::RecordBounce { hard, reason } => {
             NoticeEvent::NoticeBounced { hard: *hard, reason: reason.clone() }
@@ -235,6 +244,12 @@ fn waits(state: &NoticeState) -> bool {
     matches!(state, NoticeState::Due | NoticeState::Postponed { .. } | NoticeState::Deferred { .. })
 }
 
+/// Whether it did not arrive, or nobody knows whether it did.
+fn failed(state: &NoticeState) -> bool {
+    use NoticeState as S;
+    matches!(state, S::Unknown | S::Refused { .. } | S::Undelivered { .. } | S::Bounced { hard: true, .. })
+}
+
 /// Whether it has left, or may have.
 fn has_left(state: &NoticeState) -> bool {
     use NoticeState as S;
@@ -263,4 +278,63 @@ fn require(state: &Notice, act: &str, holds: bool) -> Result<(), Rejection> {
 
 fn require_text(text: &str) -> Result<(), Rejection> {
     if text_is_well_formed(text) { Ok(()) } else { Err(Rejection::ReasonRequired { figures: Vec::new() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Stamp;
+    use crate::network::Network;
+
+    /// A notice that was attempted once and of which this was heard.
+    fn after(event: Option<NoticeEvent>) -> Notice {
+        let actor = Network::default().actor(&"reminder".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
+        let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
+        let mut notice = Notice::default();
+        let attempted = NoticeEvent::NoticeAttempted { attempt: 1, message_id: "<n.r@example.org>".to_owned() };
+        for event in [attempted].into_iter().chain(event) {
+            notice.evolve(&event, &stamp);
+        }
+        notice
+    }
+
+    fn decided(notice: &Notice, command: &NoticeCommand, role: Role) -> Result<usize, Rejection> {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut actor = Network::default().actor(&"reminder".parse().unwrap(), None, None, now).unwrap();
+        actor.role = role;
+        decide(notice, command, &Context { actor: &actor, now, surroundings: &[] }).map(|events| events.len())
+    }
+
+    fn failures() -> [NoticeEvent; 4] {
+        let reason = "it came back".to_owned();
+        let refusal = Refusal::new(crate::notice::About::Mail, 552, "the mailbox is full");
+        [
+            NoticeEvent::NoticeBounced { hard: true, reason: reason.clone() },
+            NoticeEvent::NoticeUndelivered { obstacle: Obstacle::Full, reason: reason.clone() },
+            NoticeEvent::NoticeRefused { attempt: 1, refusal },
+            NoticeEvent::NoticeUnknown { attempt: 1, reason, resend: false },
+        ]
+    }
+
+    #[test]
+    fn whatever_failed_can_be_answered_and_sent_again_and_settled() {
+        let again = NoticeCommand::SendAgain { reason: "they have room again".to_owned() };
+        let settled = NoticeCommand::Suppress { reason: "they were told by telephone".to_owned() };
+        for event in failures() {
+            let notice = after(Some(event.clone()));
+            assert_eq!(decided(&notice, &NoticeCommand::RecordAnswer, Role::Service), Ok(1), "{event:?}");
+            assert_eq!(decided(&notice, &again, Role::RegionalCoordinator), Ok(1), "{event:?}");
+            assert_eq!(decided(&notice, &settled, Role::RegionalCoordinator), Ok(1), "{event:?}");
+        }
+        let answered = after(Some(NoticeEvent::NoticeAnswered {}));
+        assert_eq!(decided(&answered, &NoticeCommand::RecordAnswer, Role::Service), Ok(0));
+        assert!(decided(&answered, &again, Role::RegionalCoordinator).is_err(), "what arrived is not sent again");
+        assert!(decided(&answered, &settled, Role::RegionalCoordinator).is_err(), "and is no mail that was not sent");
+        let delayed = after(Some(NoticeEvent::NoticeBounced { hard: false, reason: "it is delayed".to_owned() }));
+        assert!(decided(&delayed, &again, Role::RegionalCoordinator).is_err(), "it is under way");
+        assert!(
+            decided(&Notice::default(), &NoticeCommand::RecordAnswer, Role::Service).is_err(),
+            "what was never sent is answered by nobody"
+        );
+    }
 }

@@ -3,10 +3,12 @@
 mod decide;
 mod obstacle;
 mod refusal;
+mod waits_for;
 
 pub use decide::{NoticeCommand, decide};
 pub use obstacle::Obstacle;
 pub use refusal::{About, Hindrance, LONGEST_REPLY, Refusal};
+pub use waits_for::WaitsFor;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -58,8 +60,13 @@ pub struct TaskBrief {
 pub enum NoticeEvent {
     /// It is due.
     NoticeDue { brief: NoticeBrief },
-    /// It waits for the recipient's working hours.
-    NoticePostponed { until: Timestamp, reason: String },
+    /// It waits for the recipient's working hours, or for something else.
+    NoticePostponed {
+        until: Timestamp,
+        reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits_for: Option<WaitsFor>,
+    },
     /// It shall not be sent.
     NoticeSuppressed { reason: String },
     /// A sending begins.
@@ -106,6 +113,8 @@ pub enum NoticeState {
     Postponed {
         until: Timestamp,
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits_for: Option<WaitsFor>,
     },
     Suppressed {
         reason: String,
@@ -244,7 +253,10 @@ impl Notice {
                 self.raised_at = Some(stamp.at);
                 NoticeState::Due
             }
-            E::NoticePostponed { until, reason } => NoticeState::Postponed { until: *until, reason: reason.clone() },
+            E::NoticePostponed { until, reason, waits_for } => {
+                let waits_for = waits_for.or_else(|| WaitsFor::told_by(reason));
+                NoticeState::Postponed { until: *until, reason: reason.clone(), waits_for }
+            }
             E::NoticeSuppressed { reason } => NoticeState::Suppressed { reason: reason.clone() },
             E::NoticeAttempted { attempt, message_id } => {
                 self.attempts = *attempt;
