@@ -209,7 +209,7 @@ mod tests {
             let round: RoundId = "ilms-asean-2025".parse().unwrap();
             let pin = Pin { workflow: "ilms-asean".parse().unwrap(), bundle: FileHash::of(b"") };
             let planned = RoundEvent::RoundPlanned { pin, year: 2025, title: "ILMS".to_owned() };
-            desk.hear(&StreamId::round(&round), Event::Round(planned));
+            desk.hear(&StreamId::round(&round), &Event::Round(planned));
             for notice in ["lao-invite-1", "lao-invite-2"] {
                 let brief = NoticeBrief {
                     kind: "invitation".to_owned(),
@@ -231,13 +231,13 @@ mod tests {
 
         fn told(&mut self, notice: &str, event: NoticeEvent) {
             let (round, notice): (RoundId, NoticeId) = key(notice);
-            self.hear(&StreamId::notice(&round, &notice), Event::Notice(event));
+            self.hear(&StreamId::notice(&round, &notice), &Event::Notice(event));
         }
 
-        fn hear(&mut self, stream: &StreamId, event: Event) {
+        fn hear(&mut self, stream: &StreamId, event: &Event) {
             let now = Timestamp::UNIX_EPOCH;
             let actor = Network::default().actor(&ROLE.parse().unwrap(), None, None, now).unwrap();
-            self.world.apply(stream, &event, &Stamp { at: now, actor: &actor, position: 0 });
+            self.world.apply(stream, event, &Stamp { at: now, actor: &actor, position: 0 });
         }
 
         fn meaning(&self, mail: &str) -> Meaning {
