@@ -11,6 +11,7 @@ use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::memory::MemoryLedger;
 use rondo_runtime::secret::Secret;
 use rondo_testkit::conformance::suite;
+use rondo_testkit::growth::granting;
 use rondo_testkit::process::Broker;
 use rondo_tests::root;
 
@@ -122,23 +123,6 @@ async fn a_service_can_send_under_its_own_name_alone() {
     served.abort();
 }
 
-/// A grant to somebody, so that the log grows by one record.
-fn command(n: u32) -> rondo_domain::Command {
-    use rondo_domain::network::{Grant, NetworkCommand};
-    let grant = Grant::of(rondo_domain::Role::Auditor, None);
-    rondo_domain::Command {
-        id: rondo_domain::CommandId::of(&["grown", &n.to_string()]),
-        actor: "operator".parse().unwrap(),
-        role: None,
-        via: None,
-        on_behalf_of: None,
-        cause: None,
-        wish: rondo_domain::Wish::Network {
-            command: NetworkCommand::GrantRole { person: format!("p{n}").parse().unwrap(), grant },
-        },
-    }
-}
-
 /// The outcome of asking for the head, once somebody answers.
 async fn asked(port: &BusLedger) -> Result<u64, rondo_eventlog::Fault> {
     for _ in 0..200 {
@@ -159,11 +143,11 @@ async fn a_ledger_that_does_not_have_what_the_asker_knows_refuses() {
     let broker = Broker::start(None);
     let [whole, older, another] = ["whole", "older", "another"].map(|name| open(&folder.path().join(name)));
     for n in 0..3 {
-        whole.handle.submit(command(n)).await.unwrap();
+        whole.handle.submit(granting("grown", n)).await.unwrap();
     }
-    older.handle.submit(command(0)).await.unwrap();
+    older.handle.submit(granting("grown", 0)).await.unwrap();
     for n in 10..20 {
-        another.handle.submit(command(n)).await.unwrap();
+        another.handle.submit(granting("grown", n)).await.unwrap();
     }
     let asking = rondo_bus::connect(&broker.address(), "operator", None).await.unwrap();
     let port = BusLedger::new(asking.clone(), "operator").await.unwrap();
@@ -176,7 +160,7 @@ async fn a_ledger_that_does_not_have_what_the_asker_knows_refuses() {
             Ok(found) if fits => assert_eq!(found, size),
             Err(fault) if !fits => {
                 assert_eq!(fault.code(), Some("ledger.does-not-extend"), "{fault}");
-                let refused = port.submit(command(99)).await.unwrap_err();
+                let refused = port.submit(granting("grown", 99)).await.unwrap_err();
                 assert!(refused.to_string().contains("Nothing was recorded"), "{refused}");
                 assert_eq!(opened.handle.head().await.unwrap().size, size, "nothing was recorded");
             }

@@ -190,7 +190,7 @@ pub fn restarted(data: &str) {
 fn command(actor: &str, cause: &[&str], wish: Wish) -> rondo_domain::Command {
     let parts = [&["timers", actor], cause].concat();
     let (actor, role, via) = (actor.parse().unwrap(), None, None);
-    rondo_domain::Command { id: CommandId::of(&parts), actor, role, via, on_behalf_of: None, cause: None, wish }
+    rondo_domain::Command { role, via, ..rondo_domain::Command::of(CommandId::of(&parts), actor, wish) }
 }
 
 /// A round of the real workflow, planned and not yet configured: nothing but the timers is due in it.

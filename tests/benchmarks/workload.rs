@@ -29,15 +29,7 @@ fn command(actor: &str, cause: &[&str], wish: Wish) -> Command {
     let stream = wish.stream();
     let mut parts = vec!["bench", actor, stream.as_str()];
     parts.extend(cause);
-    Command {
-        id: CommandId::of(&parts),
-        actor: actor.parse().unwrap(),
-        role: None,
-        via: None,
-        on_behalf_of: None,
-        cause: None,
-        wish,
-    }
+    Command::of(CommandId::of(&parts), actor.parse().unwrap(), wish)
 }
 
 /// The table of the round.

@@ -5,13 +5,12 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
-use rondo_domain::network::{Grant, NetworkCommand};
-use rondo_domain::{CommandId, Role, Wish};
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, OpenError, Opened, Options};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::lifecycle::Lifecycle;
+use rondo_testkit::growth::granting;
 
 /// Commands under way at once.
 const TOGETHER: usize = 32;
@@ -28,17 +27,7 @@ pub fn open_at(data: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<O
 }
 
 pub fn command(n: usize) -> rondo_domain::Command {
-    let grant = Grant::of(Role::Auditor, None);
-    let person = format!("person-{n}").parse().unwrap();
-    rondo_domain::Command {
-        id: CommandId::of(&["durability", &n.to_string()]),
-        actor: "operator".parse().unwrap(),
-        role: None,
-        via: None,
-        on_behalf_of: None,
-        cause: None,
-        wish: Wish::Network { command: NetworkCommand::GrantRole { person, grant } },
-    }
+    granting("durability", n)
 }
 
 /// Not a test by itself: the process that is killed. It ends by itself, with an error, when the ledger fails.

@@ -49,7 +49,7 @@ impl Log {
         self.acts += 1;
         let id = CommandId::of(&["promise", &self.acts.to_string()]);
         let actor = person.parse().unwrap();
-        Command { id, actor, role: None, via: None, on_behalf_of: None, cause: None, wish }
+        Command::of(id, actor, wish)
     }
 
     /// What became of a wish.

@@ -24,15 +24,11 @@ fn config(data: &Path) -> LedgerConfig {
 fn grant(n: usize) -> rondo_domain::Command {
     let grant = Grant::of(Role::Auditor, None);
     let command = NetworkCommand::GrantRole { person: format!("person-{n}").parse().unwrap(), grant };
-    rondo_domain::Command {
-        id: CommandId::of(&["alteration", &n.to_string()]),
-        actor: "operator".parse().unwrap(),
-        role: None,
-        via: None,
-        on_behalf_of: None,
-        cause: None,
-        wish: Wish::Network { command },
-    }
+    rondo_domain::Command::of(
+        CommandId::of(&["alteration", &n.to_string()]),
+        "operator".parse().unwrap(),
+        Wish::Network { command },
+    )
 }
 
 /// A log of so many records, signed and exported.

@@ -20,10 +20,8 @@ use rondo_domain::notice::{Notice, NoticeEvent, NoticeState};
 use rondo_domain::participation::{Channel, ParticipationCommand, ReceivedFile};
 use rondo_domain::round::{Pin, RoundCommand};
 use rondo_domain::world::World;
-use rondo_domain::{Command, CommandId, FileHash, NoticeId, Role, RoundId, Wish};
-use rondo_eventlog::files::{self, FilePart};
-use rondo_eventlog::merkle::{Hash, Tile};
-use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, ledger};
+use rondo_domain::{Command, CommandId, NoticeId, Role, RoundId, Wish};
+use rondo_eventlog::{Accepted, Fault, Ledger, Record, SubmitError, files, ledger};
 use rondo_reminder::transport::{self, Outcome, Transport};
 use rondo_reminder::{Letter, Reminder};
 use rondo_runtime::clock::{Clock, PacedClock};
@@ -32,64 +30,28 @@ use rondo_runtime::memory::MemoryLedger;
 use rondo_runtime::people::{People, Person};
 use rondo_runtime::progress::Board;
 use rondo_scheduler::Scheduler;
+use rondo_testkit::between::{OnTheWay, between};
 use rondo_testkit::process::MailServer;
 use tokio::sync::Notify;
 
 /// A minute after the invitation to Lao PDR is due, and gathered.
 const INVITED: &str = "2025-09-15T04:03:00Z";
 
-/// A ledger on which its user dies at one command: before it arrives, or once it was carried out.
+/// Whoever sends commands dies at one of them: before it arrives, or once it was carried out.
 struct DiesAt {
-    ledger: Arc<dyn Ledger>,
     left: AtomicUsize,
     carried_out: bool,
 }
 
 #[async_trait]
-impl Ledger for DiesAt {
-    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+impl OnTheWay for DiesAt {
+    async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError> {
         let dies = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) == Ok(1);
         if dies && !self.carried_out {
             return Err(Fault::Stopped.into());
         }
-        let answer = self.ledger.submit(command).await;
+        let answer = ledger.submit(command).await;
         if dies { Err(Fault::Stopped.into()) } else { answer }
-    }
-
-    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read(from, limit).await
-    }
-
-    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read_streams(prefix, after, limit).await
-    }
-
-    async fn head(&self) -> Result<Head, Fault> {
-        self.ledger.head().await
-    }
-
-    async fn wait(&self, size: u64) -> Result<Head, Fault> {
-        self.ledger.wait(size).await
-    }
-
-    async fn checkpoint(&self) -> Result<String, Fault> {
-        self.ledger.checkpoint().await
-    }
-
-    async fn key(&self) -> Result<String, Fault> {
-        self.ledger.key().await
-    }
-
-    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-        self.ledger.tile(tile).await
-    }
-
-    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
-        self.ledger.store_part(part).await
-    }
-
-    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
-        self.ledger.fetch_part(hash, offset).await
     }
 }
 
@@ -172,7 +134,7 @@ impl Stage {
     async fn act(&self, who: &str, wish: Wish) {
         let id = CommandId::of(&[who, &format!("{wish:?}")]);
         let (actor, role, via) = (who.parse().unwrap(), None, None);
-        let command = Command { id, actor, role, via, on_behalf_of: None, cause: None, wish };
+        let command = Command { role, via, ..Command::of(id, actor, wish) };
         self.ledger.submit(command).await.unwrap();
     }
 
@@ -291,8 +253,8 @@ async fn a_crash_at_every_step_loses_no_mail() {
             for step in 1.. {
                 let address = format!("{mood}-{step}-{carried_out}@example.org");
                 let stage = Stage::new(&server, folder.path(), address).await;
-                let ledger = DiesAt { ledger: Arc::clone(&stage.ledger), left: AtomicUsize::new(step), carried_out };
-                let died = stage.remind(stage.reminder(Arc::new(ledger), stage.server())).await;
+                let ledger = between(&stage.ledger, DiesAt { left: AtomicUsize::new(step), carried_out });
+                let died = stage.remind(stage.reminder(ledger, stage.server())).await;
                 if !died {
                     assert!(step > 2, "{mood}: it was not killed at every step");
                     break;

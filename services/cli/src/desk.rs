@@ -47,15 +47,7 @@ impl Desk {
         let stream = wish.stream();
         let mut parts = vec![self.occasion.as_str(), self.person.as_str(), stream.as_str()];
         parts.extend(cause);
-        let command = Command {
-            id: CommandId::of(&parts),
-            actor: self.person.clone(),
-            role: self.role,
-            via: None,
-            on_behalf_of: None,
-            cause: None,
-            wish,
-        };
+        let command = Command { role: self.role, ..Command::of(CommandId::of(&parts), self.person.clone(), wish) };
         Ok(self.ledger.submit(command).await?)
     }
 

@@ -40,20 +40,17 @@ pub struct Command {
 }
 
 impl Command {
+    /// A command of somebody who speaks for themselves, in the first role they hold.
+    pub const fn of(id: CommandId, actor: PersonId, wish: Wish) -> Self {
+        Self { id, actor, role: None, via: None, on_behalf_of: None, cause: None, wish }
+    }
+
     /// A command of a service, its id born of what it is about.
     pub fn of_service(service: &'static str, cause: &[&str], wish: Wish) -> Result<Self, crate::InvalidId> {
         let stream = wish.stream();
         let mut parts = vec![service, stream.as_str()];
         parts.extend(cause);
-        Ok(Self {
-            id: CommandId::of(&parts),
-            actor: service.parse()?,
-            role: None,
-            via: None,
-            on_behalf_of: None,
-            cause: None,
-            wish,
-        })
+        Ok(Self::of(CommandId::of(&parts), service.parse()?, wish))
     }
 }
 

@@ -11,15 +11,7 @@ use rondo_eventlog::{Fault, Ledger, SubmitError, files, ledger};
 const BUNDLE: &[u8] = b"bundle";
 
 fn command(actor: &str, cause: &str, wish: Wish) -> Command {
-    Command {
-        id: CommandId::of(&["conformance", cause]),
-        actor: actor.parse().expect("an id"),
-        role: None,
-        via: None,
-        on_behalf_of: None,
-        cause: None,
-        wish,
-    }
+    Command::of(CommandId::of(&["conformance", cause]), actor.parse().expect("an id"), wish)
 }
 
 fn grant(person: &str) -> Wish {

@@ -134,15 +134,7 @@ impl House {
     /// Sends a command for a person.
     pub async fn act(&self, person: &str, wish: Wish) -> Result<Accepted, Rejection> {
         let act = self.acts.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
-        let command = Command {
-            id: CommandId::of(&["test", person, &act]),
-            actor: person.parse().unwrap(),
-            role: None,
-            via: None,
-            on_behalf_of: None,
-            cause: None,
-            wish,
-        };
+        let command = Command::of(CommandId::of(&["test", person, &act]), person.parse().unwrap(), wish);
         match self.ledger.submit(command).await {
             Ok(accepted) => Ok(accepted),
             Err(SubmitError::Rejected(rejection)) => Err(rejection),

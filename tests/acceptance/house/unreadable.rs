@@ -111,7 +111,7 @@ impl Memory {
         self.acts += 1;
         let id = CommandId::of(&["unreadable", &self.acts.to_string()]);
         let actor = person.parse().unwrap();
-        let command = Command { id, actor, role: None, via: None, on_behalf_of: None, cause: None, wish };
+        let command = Command::of(id, actor, wish);
         self.ledger.submit(command).await.unwrap();
     }
 

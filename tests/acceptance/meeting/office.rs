@@ -31,7 +31,7 @@ impl Office {
         self.acts.set(self.acts.get() + 1);
         let id = CommandId::of(&["meeting", &self.acts.get().to_string()]);
         let (actor, role, via) = (who.parse().unwrap(), None, None);
-        let command = Command { id, actor, role, via, on_behalf_of: None, cause: None, wish };
+        let command = Command { role, via, ..Command::of(id, actor, wish) };
         self.ledger.submit(command).await.map(|_| ())
     }
 

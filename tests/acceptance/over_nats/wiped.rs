@@ -7,33 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rondo_bus::BusLedger;
-use rondo_domain::network::{Grant, NetworkCommand};
-use rondo_domain::{Command, CommandId, Role, Wish};
 use rondo_eventlog::{Accepted, Ledger, SubmitError};
+use rondo_testkit::growth::granting;
 use rondo_testkit::process::{Broker, Running, free_port};
 use rondo_tests::{length, program};
 
 /// Commands under way at once.
 const TOGETHER: usize = 8;
 
-fn command(n: usize) -> Command {
-    let grant = Grant::of(Role::Auditor, None);
-    let person = format!("person-{n}").parse().unwrap();
-    Command {
-        id: CommandId::of(&["wiped", &n.to_string()]),
-        actor: "operator".parse().unwrap(),
-        role: None,
-        via: None,
-        on_behalf_of: None,
-        cause: None,
-        wish: Wish::Network { command: NetworkCommand::GrantRole { person, grant } },
-    }
-}
-
 /// Sends a command until it is acknowledged, as services do.
 async fn acknowledged(port: &BusLedger, n: usize) -> Accepted {
     for _ in 0..2_400 {
-        match port.submit(command(n)).await {
+        match port.submit(granting("wiped", n)).await {
             Ok(accepted) => return accepted,
             Err(SubmitError::Fault(fault)) if fault.is_passing() => {}
             Err(error) => panic!("{error}"),
@@ -98,7 +83,11 @@ async fn a_broker_that_is_wiped_during_commands_loses_none() {
         read.extend(more);
     }
     for (n, accepted) in &answers {
-        assert_eq!(read[accepted.first as usize].command, command(*n).id, "command {n} stands where it was said to");
+        assert_eq!(
+            read[accepted.first as usize].command,
+            granting("wiped", *n).id,
+            "command {n} stands where it was said to"
+        );
     }
     drop(broker);
 }

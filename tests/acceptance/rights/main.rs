@@ -68,15 +68,8 @@ impl Given {
     /// The refusal's code, or nothing where it was accepted.
     async fn tried(&self, person: &str, role: Option<Role>, wish: Wish) -> Option<&'static str> {
         let act = self.acts.fetch_add(1, Ordering::Relaxed).to_string();
-        let command = Command {
-            id: CommandId::of(&["rights", &act]),
-            actor: person.parse().unwrap(),
-            role,
-            via: None,
-            on_behalf_of: None,
-            cause: None,
-            wish,
-        };
+        let id = CommandId::of(&["rights", &act]);
+        let command = Command { role, ..Command::of(id, person.parse().unwrap(), wish) };
         match self.ledger.submit(command).await {
             Ok(_) => None,
             Err(SubmitError::Rejected(rejection)) => Some(rejection.code()),

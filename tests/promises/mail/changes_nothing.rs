@@ -7,67 +7,27 @@ use rondo_domain::event::Event;
 use rondo_domain::notice::{NoticeCommand, NoticeEvent, NoticeState};
 use rondo_domain::participation::{Channel, ParticipationCommand, ReceivedFile};
 use rondo_domain::round::RoundCommand;
-use rondo_domain::{Command, FileHash, Wish};
-use rondo_eventlog::files::{self, FilePart};
-use rondo_eventlog::merkle::{Hash, Tile};
-use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, ledger};
+use rondo_domain::{Command, Wish};
+use rondo_eventlog::{Accepted, Ledger, Record, SubmitError, files, ledger};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::progress::Board;
 use rondo_scheduler::Scheduler;
+use rondo_testkit::between::{OnTheWay, between};
 use rondo_testkit::process::MailServer;
 
 use super::{Stage, copies};
 
-/// A ledger that answers the commands of one service as if it had taken them before, and records nothing.
-struct AnswersAsBefore {
-    ledger: Arc<dyn Ledger>,
-    to: &'static str,
-}
+/// Answers the commands of one service as if they had been taken before, and records nothing.
+struct AnswersAsBefore(&'static str);
 
 #[async_trait]
-impl Ledger for AnswersAsBefore {
-    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
-        if command.actor.as_str() == self.to || command.via.as_ref().is_some_and(|via| via.as_str() == self.to) {
+impl OnTheWay for AnswersAsBefore {
+    async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError> {
+        if command.actor.as_str() == self.0 || command.via.as_ref().is_some_and(|via| via.as_str() == self.0) {
             return Ok(Accepted { first: 0, count: 1, repeated: true });
         }
-        self.ledger.submit(command).await
-    }
-
-    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read(from, limit).await
-    }
-
-    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read_streams(prefix, after, limit).await
-    }
-
-    async fn head(&self) -> Result<Head, Fault> {
-        self.ledger.head().await
-    }
-
-    async fn wait(&self, size: u64) -> Result<Head, Fault> {
-        self.ledger.wait(size).await
-    }
-
-    async fn checkpoint(&self) -> Result<String, Fault> {
-        self.ledger.checkpoint().await
-    }
-
-    async fn key(&self) -> Result<String, Fault> {
-        self.ledger.key().await
-    }
-
-    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-        self.ledger.tile(tile).await
-    }
-
-    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
-        self.ledger.store_part(part).await
-    }
-
-    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
-        self.ledger.fetch_part(hash, offset).await
+        ledger.submit(command).await
     }
 }
 
@@ -122,7 +82,7 @@ async fn a_service_that_is_answered_and_changes_nothing_comes_to_rest_and_says_s
     stage
         .act("lao-focal", Wish::Participation { round: stage.round.clone(), country: "LAO".parse().unwrap(), command })
         .await;
-    let deaf = |to| -> Arc<dyn Ledger> { Arc::new(AnswersAsBefore { ledger: Arc::clone(&stage.ledger), to }) };
+    let deaf = |to| between(&stage.ledger, AnswersAsBefore(to));
     // There is something to do for each of them: to have the file checked, to send the invitation, to check the file.
     let mut scheduler = Scheduler::new(deaf("scheduler"));
     let mut rests = false;

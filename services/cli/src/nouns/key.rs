@@ -135,15 +135,8 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
 fn handing_over(cli: &Cli, rotation: &Rotation, reason: &str) -> Command {
     let command =
         NetworkCommand::RotateKey { was: rotation.was.clone(), is: rotation.is.clone(), reason: reason.to_owned() };
-    Command {
-        id: CommandId::of(&["rotate", &rotation.was, &rotation.is]),
-        actor: cli.person.clone(),
-        role: cli.role,
-        via: None,
-        on_behalf_of: None,
-        cause: None,
-        wish: Wish::Network { command },
-    }
+    let id = CommandId::of(&["rotate", &rotation.was, &rotation.is]);
+    Command { role: cli.role, ..Command::of(id, cli.person.clone(), Wish::Network { command }) }
 }
 
 /// Goes on with a log of which something is lost: recorded under a new key, by somebody, with a reason.
@@ -159,7 +152,7 @@ pub(crate) async fn go_on(
     let wish = Wish::Network { command: continuation.wish(reason) };
     let id = CommandId::of(&["continue", continuation.key()]);
     let (actor, role) = (cli.person.clone(), cli.role);
-    let command = Command { id, actor, role, via: None, on_behalf_of: None, cause: None, wish };
+    let command = Command { role, ..Command::of(id, actor, wish) };
     let recorded = reached.hand_over(command).await;
     reached.close().await?;
     if let Err(error) = recorded {

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, Refusal};
-use rondo_domain::{Command, CommandId, FileHash};
-use rondo_eventlog::files::FilePart;
-use rondo_eventlog::merkle::{Checkpoint, Hash, Tile};
-use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+use rondo_domain::{Command, CommandId};
+use rondo_eventlog::merkle::Checkpoint;
+use rondo_eventlog::{Accepted, Fault, Ledger, SubmitError};
 use rondo_reminder::Letter;
 use rondo_reminder::transport::{Outcome, Transport};
 use rondo_runtime::clock::Clock;
+use rondo_testkit::between::OnTheWay;
 
 /// How often, in a thousand, a command of a service is the last thing it does.
 const CRASHES: u32 = 6;
@@ -106,71 +106,34 @@ impl Trouble {
     }
 }
 
-/// A ledger as services that may die see it: before a command arrives, or after it was carried out and before they hear of it.
-pub(super) struct CrashingLedger {
-    pub(super) ledger: Arc<dyn Ledger>,
-    pub(super) trouble: Trouble,
-}
-
+/// Services may die: before a command arrives, or after it was carried out and before they hear of it.
 #[async_trait]
-impl Ledger for CrashingLedger {
-    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
-        self.trouble.note(command.id);
-        let armed = std::mem::take(&mut locked(&self.trouble.happened).dies);
-        if armed || self.trouble.one_in_a_thousand(CRASHES) {
-            return Err(self.trouble.dies().into());
+impl OnTheWay for Trouble {
+    async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError> {
+        self.note(command.id);
+        let armed = std::mem::take(&mut locked(&self.happened).dies);
+        if armed || self.one_in_a_thousand(CRASHES) {
+            return Err(self.dies().into());
         }
-        if self.trouble.one_in_a_thousand(20) {
+        if self.one_in_a_thousand(20) {
             // An answer that got lost on the bus: the same command is sent again.
-            let _lost = self.ledger.submit(command.clone()).await;
+            let _lost = ledger.submit(command.clone()).await;
         }
         let told = format!("{command:?}");
-        let answer = self.ledger.submit(command).await;
+        let answer = ledger.submit(command).await;
         if let Err(SubmitError::Rejected(rejection)) = &answer {
-            locked(&self.trouble.happened).refused.push(format!("{rejection} ({told})"));
+            locked(&self.happened).refused.push(format!("{rejection} ({told})"));
         }
-        if self.trouble.one_in_a_thousand(CRASHES) {
-            return Err(self.trouble.dies().into());
+        if self.one_in_a_thousand(CRASHES) {
+            return Err(self.dies().into());
         }
         answer
     }
 
-    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read(from, limit).await
-    }
-
-    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read_streams(prefix, after, limit).await
-    }
-
-    async fn head(&self) -> Result<Head, Fault> {
-        self.ledger.head().await
-    }
-
-    async fn wait(&self, size: u64) -> Result<Head, Fault> {
-        self.ledger.wait(size).await
-    }
-
-    async fn checkpoint(&self) -> Result<String, Fault> {
+    async fn checkpoint(&self, ledger: &dyn Ledger) -> Result<String, Fault> {
         // Nobody signs in memory; what a release carries is its text.
-        let head = self.ledger.head().await?;
+        let head = ledger.head().await?;
         Ok(Checkpoint { origin: "simulation".to_owned(), head }.text())
-    }
-
-    async fn key(&self) -> Result<String, Fault> {
-        self.ledger.key().await
-    }
-
-    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-        self.ledger.tile(tile).await
-    }
-
-    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
-        self.ledger.store_part(part).await
-    }
-
-    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
-        self.ledger.fetch_part(hash, offset).await
     }
 }
 

@@ -8,7 +8,7 @@ mod promises;
 mod services;
 
 use super::*;
-use faults::{CrashingLedger, MoodyServer, Trouble};
+use faults::{MoodyServer, Trouble};
 use jiff::civil::Date;
 use rondo_domain::calendar::{CalendarChange, DayChange, Unit};
 use rondo_domain::notice::NoticeState;
@@ -16,6 +16,7 @@ use rondo_domain::round::{MailScope, Pin, RoundCommand};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::{NoticeId, RoundId};
 use rondo_eventlog::{Accepted, Head, files as stored};
+use rondo_testkit::between::between;
 use services::{Services, Which};
 
 /// Rounds that are played; the long form of the tests plays a thousand.
@@ -68,8 +69,7 @@ impl Simulation {
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&shared)));
         let people = Arc::new(everybody(&ready, &ledger).await?);
         let trouble = Trouble::new(chance.fork());
-        let crashing: Arc<dyn Ledger> =
-            Arc::new(CrashingLedger { ledger: Arc::clone(&ledger), trouble: trouble.clone() });
+        let crashing = between(&ledger, trouble.clone());
         let mail = Config::default().mail;
         let (from_trouble, whole) = (trouble.clone(), Arc::clone(&ledger));
         let parts = Box::new(move || rondo_reminder::Parts {

@@ -1,0 +1,80 @@
+//! A ledger with something between it and its user: how tests lose, repeat or refuse commands on their way.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rondo_domain::{Command, FileHash};
+use rondo_eventlog::files::FilePart;
+use rondo_eventlog::merkle::{Hash, Tile};
+use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+
+/// What stands between a ledger and its user.
+#[async_trait]
+pub trait OnTheWay: Send + Sync {
+    /// Answers a command that was meant for the ledger, which it may be handed or not.
+    ///
+    /// # Errors
+    /// Those of the ledger, or ones of its own making.
+    async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError>;
+
+    /// Answers whoever asks for a checkpoint: with the ledger's own, where it signs any.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    async fn checkpoint(&self, ledger: &dyn Ledger) -> Result<String, Fault> {
+        ledger.checkpoint().await
+    }
+}
+
+struct Between<W> {
+    ledger: Arc<dyn Ledger>,
+    way: W,
+}
+
+/// This ledger, whose commands meet something on their way, and which is read as it is.
+pub fn between<W: OnTheWay + 'static>(ledger: &Arc<dyn Ledger>, way: W) -> Arc<dyn Ledger> {
+    Arc::new(Between { ledger: Arc::clone(ledger), way })
+}
+
+#[async_trait]
+impl<W: OnTheWay> Ledger for Between<W> {
+    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+        self.way.submit(&*self.ledger, command).await
+    }
+
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        self.ledger.read(from, limit).await
+    }
+
+    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
+        self.ledger.read_streams(prefix, after, limit).await
+    }
+
+    async fn head(&self) -> Result<Head, Fault> {
+        self.ledger.head().await
+    }
+
+    async fn wait(&self, size: u64) -> Result<Head, Fault> {
+        self.ledger.wait(size).await
+    }
+
+    async fn checkpoint(&self) -> Result<String, Fault> {
+        self.way.checkpoint(&*self.ledger).await
+    }
+
+    async fn key(&self) -> Result<String, Fault> {
+        self.ledger.key().await
+    }
+
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+        self.ledger.tile(tile).await
+    }
+
+    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+        self.ledger.store_part(part).await
+    }
+
+    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+        self.ledger.fetch_part(hash, offset).await
+    }
+}
