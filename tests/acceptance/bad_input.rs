@@ -1,14 +1,12 @@
 //! What a person may do wrong at the command line: each is answered with its place, what was kept, what to do, and a status.
 
 mod bad_files;
-#[path = "../given/demo.rs"]
-mod demo;
 mod log_lines;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use demo::{played, program};
+use crate::demo::{played, program};
 use rondo_testkit::process::{Running, free_port};
 use rondo_tests::root;
 

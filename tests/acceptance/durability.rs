@@ -1,15 +1,11 @@
 //! What was acknowledged is there after `kill -9`; what was cut off is cut; what is damaged stops the ledger; sled is rebuilt.
 
-#[path = "../burst/mod.rs"]
-mod burst;
-#[path = "durability/ends.rs"]
 mod ends;
-#[path = "durability/held.rs"]
 mod held;
 
 use std::path::Path;
 
-use burst::{burst_until, command, open, with_ledger};
+use crate::burst::{burst_until, command, open, with_ledger};
 use rondo_eventlog::Ledger;
 use rondo_ledger::OpenError;
 use rondo_runtime::lifecycle::Lifecycle;

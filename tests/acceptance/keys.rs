@@ -1,6 +1,5 @@
 //! The key that signs is changed by the right people, with a reason, in the log; what the old one signed stays good.
 
-#[path = "losses.rs"]
 mod losses;
 
 use std::collections::BTreeMap;

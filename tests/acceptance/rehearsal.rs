@@ -1,8 +1,6 @@
 //! A rehearsal plays the round as it would be, with the same engine, says the same each time, and leaves nothing behind.
 
-#[path = "../given/demo.rs"]
-mod demo;
-
+use crate::demo;
 use std::path::Path;
 use std::process::{Command, Output};
 

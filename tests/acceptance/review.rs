@@ -1,8 +1,6 @@
 //! The review of the demonstration's round: its numbers are those that can be counted in the log by other means.
 
-#[path = "../given/demo.rs"]
-mod demo;
-
+use crate::demo;
 use std::process::Command;
 
 use serde_json::Value;

@@ -1,9 +1,7 @@
 //! `participation why` asked for every country in every week of the demonstration's round, and held against what the records of
 //! the log say when they are read as plain JSON, by other means than the program's.
 
-#[path = "../given/demo.rs"]
-mod demo;
-
+use crate::demo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -2,15 +2,12 @@
 //! which it had synced, as its system calls show; what was not is cut, zeroed or scrambled. 50 cycles in every run, 200 with
 //! `tests/run --full`. The same calls show that every answer was given after the sync that covers it.
 
-#[path = "../burst/mod.rs"]
-mod burst;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use burst::{burst_until, command, open, with_ledger};
+use crate::burst::{burst_until, command, open, with_ledger};
 use rondo_domain::event::Event;
 use rondo_domain::network::NetworkEvent;
 use rondo_eventlog::codec;

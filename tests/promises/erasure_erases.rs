@@ -1,12 +1,9 @@
 //! Promise 19: erasure erases. The name and address of an erased person are in no file any more, and the log still verifies.
 
-#[path = "../burst/mod.rs"]
-mod burst;
-
 use std::path::Path;
 use std::process::Command;
 
-use burst::with_ledger;
+use crate::burst::with_ledger;
 use rondo_tests::{refused, rondo, root};
 
 /// The files that hold words: as they are, in a mail's headers and parts as its reader sees them, or in what a zip holds.

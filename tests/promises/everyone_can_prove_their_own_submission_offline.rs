@@ -2,13 +2,10 @@
 //! each is at most 2 KB. 20,000 records in every run, 1,000,000 with `tests/run --full`. (Every receipt of the demonstration's
 //! submissions and release is checked in `tests/foreign`.)
 
-#[path = "../burst/mod.rs"]
-mod burst;
-
 use std::path::Path;
 use std::process::Command;
 
-use burst::{command, with_ledger};
+use crate::burst::{command, with_ledger};
 use futures::StreamExt;
 use rondo_tests::{Dice, foreign, length, program};
 

@@ -1,9 +1,6 @@
 //! Promise 4: no lost update. 1,000 races of two people on one figure: one wins each, and the loser is shown both values.
 
-#[path = "../given/mod.rs"]
-mod given;
-
-use given::Log;
+use crate::given::Log;
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureKey, FigureValue, FiguresCommand, Sex, SheetKey};
 use rondo_domain::{Command, FileHash, Reason, ReasonCode, Rejection, SubmissionId, Wish};
 use rondo_eventlog::life;

@@ -1,9 +1,7 @@
 //! Promise 14: no mail is missed and hardly any comes twice. The reminder dies at every step of a mail's way to a real mail
 //! server of every mood: at least one copy lies there, at the most one more for a crash, all under the same Message-ID.
 
-#[path = "mail/after_trouble.rs"]
 mod after_trouble;
-#[path = "mail/changes_nothing.rs"]
 mod changes_nothing;
 
 use std::collections::BTreeMap;

@@ -2,15 +2,12 @@
 //! acknowledged; a broker that is down and a clock that was set back are said; what was refused can be asked again.
 //! (A mail server that is away, hangs or refuses is in `acceptance/house/mail_server.rs`.)
 
-#[path = "../burst/mod.rs"]
-mod burst;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use burst::{burst_until, command, with_ledger, with_ledger_at};
+use crate::burst::{self, burst_until, command, with_ledger, with_ledger_at};
 use jiff::{SignedDuration, Timestamp};
 use rondo_bus::{BusLedger, Candidate};
 use rondo_eventlog::{Fault, Ledger, SubmitError};

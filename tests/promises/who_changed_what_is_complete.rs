@@ -1,12 +1,9 @@
 //! Promise 9: "who changed figure X" is complete. Random edits through the ledger, against a plain list in memory, as of any
 //! instant. 2,000 edits (10,000 commands) in every run, 10,000 edits with `tests/run --full`; the seed is printed and may be given as `RONDO_SEED`.
 
-#[path = "../given/mod.rs"]
-mod given;
-
 use std::collections::BTreeMap;
 
-use given::{COUNTRIES, Log, TABLE};
+use crate::given::{COUNTRIES, Log, TABLE};
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureKey, FigureValue, FiguresCommand, Sex, SheetKey};
 use rondo_domain::participation::{CheckedTable, ParticipationCommand as P};

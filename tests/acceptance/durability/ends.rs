@@ -13,8 +13,8 @@ use rondo_ledger::journal::{JournalReader, Location};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_tests::{refused, rondo};
 
-use super::burst::{burst_until, command, open, with_ledger};
 use super::written;
+use crate::burst::{burst_until, command, open, with_ledger};
 
 const JOURNAL: &str = "journal/00000000000000000000.journal";
 

@@ -18,8 +18,8 @@ use rondo_runtime::lifecycle::Lifecycle;
 use rondo_testkit::process::{Running, free_port};
 use rondo_tests::{await_server, program, refused, rondo};
 
-use super::burst::{command, open_at};
 use super::written;
+use crate::burst::{command, open_at};
 
 fn up(data: &Path, address: &str) -> Running {
     let mut command = Command::new(program());
