@@ -2,7 +2,7 @@
 
 use rondo_tests::root;
 
-use crate::refused;
+use super::refused;
 
 #[test]
 fn files_that_cannot_be_read_or_break_rules() {
