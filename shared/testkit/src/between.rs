@@ -26,6 +26,18 @@ pub trait OnTheWay: Send + Sync {
     }
 }
 
+#[async_trait]
+impl<W: OnTheWay> OnTheWay for Arc<W> {
+    async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError> {
+        self.as_ref().submit(ledger, command).await
+    }
+
+    async fn checkpoint(&self, ledger: &dyn Ledger) -> Result<String, Fault> {
+        self.as_ref().checkpoint(ledger).await
+    }
+}
+
+/// The ledger and what stands before it.
 struct Between<W> {
     ledger: Arc<dyn Ledger>,
     way: W,

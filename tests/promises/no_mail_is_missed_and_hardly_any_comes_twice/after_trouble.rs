@@ -7,24 +7,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{NoticeCommand, NoticeState};
-use rondo_domain::{Command, FileHash, Wish};
-use rondo_eventlog::files::FilePart;
-use rondo_eventlog::merkle::{Hash, Tile};
-use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+use rondo_domain::{Command, Wish};
+use rondo_eventlog::{Accepted, Fault, Ledger, SubmitError};
 use rondo_reminder::Reminder;
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::patient::Patient;
 use rondo_runtime::progress::Board;
+use rondo_testkit::between::{OnTheWay, between};
 use rondo_testkit::process::MailServer;
 use tokio::sync::Notify;
 
 use super::{DiesIn, Moment, Stage, copies};
 
-/// A ledger before which a mail waits: nobody vouches for its clock, or it takes the attempt after a long time.
+/// A mail waits before the ledger: nobody vouches for its clock, or it takes the attempt after a long time.
 struct Waits {
-    ledger: Arc<dyn Ledger>,
     is_doubted: AtomicBool,
     asked: Notify,
     /// What is moved on before an attempt is taken, and to when.
@@ -32,8 +30,8 @@ struct Waits {
 }
 
 #[async_trait]
-impl Ledger for Waits {
-    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+impl OnTheWay for Waits {
+    async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError> {
         if matches!(&command.wish, Wish::Notice { command: NoticeCommand::Attempt { .. }, .. }) {
             self.asked.notify_one();
             if self.is_doubted.load(Ordering::SeqCst) {
@@ -43,43 +41,7 @@ impl Ledger for Waits {
                 clock.advance(*to);
             }
         }
-        self.ledger.submit(command).await
-    }
-
-    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read(from, limit).await
-    }
-
-    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read_streams(prefix, after, limit).await
-    }
-
-    async fn head(&self) -> Result<Head, Fault> {
-        self.ledger.head().await
-    }
-
-    async fn wait(&self, size: u64) -> Result<Head, Fault> {
-        self.ledger.wait(size).await
-    }
-
-    async fn checkpoint(&self) -> Result<String, Fault> {
-        self.ledger.checkpoint().await
-    }
-
-    async fn key(&self) -> Result<String, Fault> {
-        self.ledger.key().await
-    }
-
-    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-        self.ledger.tile(tile).await
-    }
-
-    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
-        self.ledger.store_part(part).await
-    }
-
-    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
-        self.ledger.fetch_part(hash, offset).await
+        ledger.submit(command).await
     }
 }
 
@@ -101,9 +63,9 @@ async fn a_mail_that_waits_for_the_clock_to_be_vouched_for_is_decided_anew() {
     let server = MailServer::start(folder.path());
     let stage = Stage::new(&server, folder.path(), "doubted@example.org".to_owned()).await;
     let (is_doubted, asked) = (AtomicBool::new(true), Notify::new());
-    let waits = Arc::new(Waits { ledger: Arc::clone(&stage.ledger), is_doubted, asked, late: None });
+    let waits = Arc::new(Waits { is_doubted, asked, late: None });
     let lifecycle = Lifecycle::default();
-    let patient = Patient::new(Arc::clone(&waits) as Arc<dyn Ledger>, lifecycle.stop());
+    let patient = Patient::new(between(&stage.ledger, Arc::clone(&waits)), lifecycle.stop());
     let parts = stage.parts(Arc::new(patient), stage.server(), Board::default());
     let running = tokio::spawn(rondo_reminder::run(parts, lifecycle.stop()));
     waits.asked.notified().await;
@@ -127,7 +89,7 @@ async fn a_mail_whose_attempt_is_recorded_long_after_it_was_decided_is_decided_a
     let stage = Stage::new(&server, folder.path(), "overtaken@example.org".to_owned()).await;
     let (is_doubted, asked) = (AtomicBool::new(false), Notify::new());
     let late = Some((stage.clock.clone(), too_late(&stage)));
-    let waits = Arc::new(Waits { ledger: Arc::clone(&stage.ledger), is_doubted, asked, late });
+    let waits = between(&stage.ledger, Waits { is_doubted, asked, late });
     assert!(!stage.remind(stage.reminder(waits, stage.server())).await);
     was_decided_anew(&stage, &server).await;
 }
@@ -172,10 +134,8 @@ async fn a_remark_that_a_person_records_first_leaves_a_mail_cut_off() {
         () = dead.notified() => {}
     }
     // The ledger takes nothing of the one after it at first; meanwhile somebody records what they were told.
-    let mut again = stage.reminder(
-        Arc::new(super::DiesAt { ledger: Arc::clone(&stage.ledger), left: 1.into(), carried_out: false }),
-        stage.server(),
-    );
+    let mut again =
+        stage.reminder(between(&stage.ledger, super::DiesAt { left: 1.into(), carried_out: false }), stage.server());
     assert!(again.turn().await.is_err());
     let command = NoticeCommand::RecordComplaint { kind: "abuse".to_owned() };
     let (round, notice) = (stage.round.clone(), stage.the_notice().await);
