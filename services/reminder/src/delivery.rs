@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rondo_domain::notice::{About, Hindrance, Notice, NoticeBrief, NoticeCommand, Refusal};
+use rondo_domain::notice::{About, CUT_OFF, Hindrance, Notice, NoticeBrief, NoticeCommand, Refusal};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{Command, FileHash, PersonId, Wish};
@@ -20,9 +20,6 @@ use crate::texts::Texts;
 use crate::transport::Outcome;
 use crate::unsent;
 use crate::{Parts, ROLE};
-
-/// What is known of an attempt that an end of ours cut off.
-pub(crate) const CUT_OFF: &str = "the program ended while it was being sent";
 
 /// Minutes until the first repetition of a mail that was refused for now; each further one doubles.
 const FIRST_PAUSE: i64 = 10;
@@ -306,7 +303,7 @@ impl Delivery {
             }
             Outcome::Unknown(reason) => {
                 tracing::error!(notice = %one.key.1, "nobody knows whether a mail was taken: {reason}");
-                NoticeCommand::MarkUnknown { attempt, reason, resend: false }
+                NoticeCommand::MarkUnknown { attempt, reason, resend: false, cut_off: false }
             }
         }
     }
@@ -376,7 +373,7 @@ impl Delivery {
 fn unresolved(texts: &Texts, one: &Ready<'_>) -> Instead {
     let (attempt, resend) = (one.notice.attempts, texts.definition.resend_after_crash);
     let reason = CUT_OFF.to_owned();
-    ("outcome", NoticeCommand::MarkUnknown { attempt, reason, resend })
+    ("outcome", NoticeCommand::MarkUnknown { attempt, reason, resend, cut_off: true })
 }
 
 /// The texts of the definition of this hash.

@@ -11,7 +11,6 @@ use rondo_eventlog::Record;
 use rondo_runtime::people::People;
 
 use crate::addressee;
-use crate::delivery::CUT_OFF;
 
 /// A notice, by its round and id.
 pub(crate) type NoticeKey = (RoundId, NoticeId);
@@ -112,7 +111,7 @@ impl Outbox {
     pub(crate) fn take(&mut self, record: &Record) {
         self.world.apply(&record.stream, &record.event, &record.stamp());
         match &record.event {
-            Event::Notice(NoticeEvent::NoticeUnknown { reason, .. }) => self.in_doubt |= reason != CUT_OFF,
+            Event::Notice(event @ NoticeEvent::NoticeUnknown { .. }) => self.in_doubt |= !event.was_cut_off(),
             Event::Notice(NoticeEvent::NoticeSent { .. }) => self.in_doubt = false,
             Event::Notice(_) => {}
             Event::Round(_) => return self.look_again(record),

@@ -52,10 +52,11 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         }
         // Whether a server says so at once or sends a mail back later is the same for whoever has to know of it.
         NoticeState::Undelivered { .. } | NoticeState::Refused { refusal: Refusal { about: About::Mail, .. } }
-            if Role::NATIONAL.contains(&brief.role) && !part.undelivered.contains(&id) =>
+            if Role::NATIONAL.contains(&brief.role) && !part.has_heard(&id, Some(notice.attempts)) =>
         {
-            let wished = ParticipationCommand::RecordUndelivered { person, notice: id.clone() };
-            of_country(&key, &["undelivered", id.as_str()], wished)
+            let attempt = Some(notice.attempts);
+            let wished = ParticipationCommand::RecordUndelivered { person, notice: id.clone(), attempt };
+            of_country(&key, &["undelivered", id.as_str(), &notice.attempts.to_string()], wished)
         }
         _ => None,
     }

@@ -210,8 +210,21 @@ async fn what_came_back_has_a_way_on_and_nothing_is_said_of_it_then() {
     }
     assert!(desk.astray().await.is_some());
     // The one has room again; the other had an alias that was mended, and answers.
-    desk.send_again("lao-one").await;
-    assert_eq!(desk.invitation("lao-one").await.state, NoticeState::Sent);
+    let asked = desk.tasks("look-into-undelivered").await;
+    for (again, returns) in [(1, true), (2, false)] {
+        desk.send_again("lao-one").await;
+        assert_eq!(desk.invitation("lao-one").await.state, NoticeState::Sent);
+        if returns {
+            // What is not delivered once more is told once more.
+            let mail = report(
+                &desk.path("lao-one").await,
+                "lao-one@example.org",
+                "Action: failed\nStatus: 5.2.2\nX-Again: yes",
+            );
+            assert_eq!(desk.comes("again.eml", &mail).await, "done");
+            assert_eq!(desk.tasks("look-into-undelivered").await, asked + again);
+        }
+    }
     let message = desk.invitation("lao-two").await.message_id.unwrap();
     let answer =
         format!("From: lao-two@example.org\nTo: ilms-help@example.org\nIn-Reply-To: {message}\nSubject: Re\n\nYes.\n");
@@ -223,8 +236,16 @@ async fn what_came_back_has_a_way_on_and_nothing_is_said_of_it_then() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_complaint_of_a_country_asks_somebody() {
+    use rondo_domain::workflow::{Overlap, Trigger};
+    for workflow in ["ilms-asean", "technical-meeting"] {
+        let ready = rondo_scheduler::definitions::read(&rondo_tests::bundle(workflow)).unwrap();
+        let of_mail = |step: &&rondo_domain::workflow::Step| matches!(&step.trigger, Trigger::Event { event, .. } if event.starts_with("mail-"));
+        let steps: Vec<_> = ready.definition.steps.iter().filter(of_mail).collect();
+        assert!(steps.len() >= 2 && steps.iter().all(|step| step.overlap != Overlap::Skip), "{workflow}: {steps:#?}");
+    }
     let desk = Desk::open().await;
     for (count, to) in ["lao-one", "lao-two"].into_iter().enumerate() {
+        desk.house.move_to(&format!("2025-09-15T0{}:00:00Z", count + 6)).await;
         let path = desk.path(to).await;
         let complaint = format!(
             "Return-Path: <>\nTo: <{path}>\nFrom: {to}@example.org\nSubject: complaint\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=f\n\n--f\nContent-Type: text/plain\n\nMarked as unwanted.\n--f\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n\n--f--\n"

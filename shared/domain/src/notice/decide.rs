@@ -70,6 +70,9 @@ pub enum NoticeCommand {
         /// Whether the workflow says that it is sent once more, as far as it is still true.
         #[serde(default)]
         resend: bool,
+        /// Whether an end of our program cut it off, so that nothing is known of the mail server.
+        #[serde(default)]
+        cut_off: bool,
     },
     /// It came back.
     RecordBounce {
@@ -155,9 +158,10 @@ pub fn decide(state: &Notice, command: &NoticeCommand, context: &Context<'_>) ->
         C::Refuse { attempt, refusal } => {
             outcome(state, *attempt, context, E::NoticeRefused { attempt: *attempt, refusal: refusal.clone() })?
         }
-        C::MarkUnknown { attempt, reason, resend } => {
-            let event = E::NoticeUnknown { attempt: *attempt, reason: reason.clone(), resend: *resend };
-            outcome(state, *attempt, context, event)?
+        C::MarkUnknown { attempt, reason, resend, cut_off } => {
+            let (attempt, reason, resend, cut_off) = (*attempt, reason.clone(), *resend, *cut_off);
+            let event = E::NoticeUnknown { attempt, reason, resend, cut_off };
+            outcome(state, attempt, context, event)?
         }
         C::RecordBounce { .. } | C::RecordUndelivered { .. } | C::ConfirmDelivered | C::RecordAnswer => {
             return came_back(state, command, context);
@@ -312,8 +316,21 @@ mod tests {
             NoticeEvent::NoticeBounced { hard: true, reason: reason.clone() },
             NoticeEvent::NoticeUndelivered { obstacle: Obstacle::Full, reason: reason.clone() },
             NoticeEvent::NoticeRefused { attempt: 1, refusal },
-            NoticeEvent::NoticeUnknown { attempt: 1, reason, resend: false },
+            NoticeEvent::NoticeUnknown { attempt: 1, reason, resend: false, cut_off: false },
         ]
+    }
+
+    #[test]
+    fn an_end_of_ours_is_told_from_a_server_that_does_not_say() {
+        let unknown = |reason: &str, cut_off| NoticeEvent::NoticeUnknown {
+            attempt: 1,
+            reason: reason.to_owned(),
+            resend: false,
+            cut_off,
+        };
+        assert!(unknown("in other words", true).was_cut_off());
+        assert!(unknown(crate::notice::CUT_OFF, false).was_cut_off(), "a record of before");
+        assert!(!unknown("the connection broke", false).was_cut_off());
     }
 
     #[test]

@@ -18,6 +18,9 @@ use crate::event::Stamp;
 use crate::run::Occurrence;
 use crate::{Country, PersonId, Role, StepId};
 
+/// What is known of an attempt that an end of ours cut off, in words.
+pub const CUT_OFF: &str = "the program ended while it was being sent";
+
 /// What a notice is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeBrief {
@@ -83,6 +86,8 @@ pub enum NoticeEvent {
         reason: String,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         resend: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cut_off: bool,
     },
     /// It came back.
     NoticeBounced { hard: bool, reason: String },
@@ -101,6 +106,14 @@ pub enum NoticeEvent {
     NoticeAnswered {},
     /// It is to be sent again.
     NoticeReleased { reason: String },
+}
+
+impl NoticeEvent {
+    /// Whether it is that nobody knows what became of a mail because a program of ours ended, which says nothing of the mail server.
+    /// Records before this was a value say it in words.
+    pub fn was_cut_off(&self) -> bool {
+        matches!(self, Self::NoticeUnknown { cut_off, reason, .. } if *cut_off || reason == CUT_OFF)
+    }
 }
 
 /// Where a notice stands.

@@ -4,7 +4,7 @@ use super::command::ParticipationCommand as C;
 use super::event::ParticipationEvent as E;
 use super::state::Participation;
 use crate::command::Context;
-use crate::{Rejection, Role};
+use crate::{NoticeId, Rejection, Role};
 
 /// What became of a mail to a contact. What is known already changes nothing.
 pub(super) fn told_of_mail(state: &Participation, command: &C, context: &Context<'_>) -> Result<Vec<E>, Rejection> {
@@ -15,9 +15,9 @@ pub(super) fn told_of_mail(state: &Participation, command: &C, context: &Context
             let event = E::ContactBounced { person: person.clone(), notice: notice.clone() };
             (state.bounced.contains(person), event)
         }
-        C::RecordUndelivered { person, notice } => {
-            let event = E::MailUndelivered { person: person.clone(), notice: notice.clone() };
-            (state.undelivered.contains(notice), event)
+        C::RecordUndelivered { person, notice, attempt } => {
+            let event = E::MailUndelivered { person: person.clone(), notice: notice.clone(), attempt: *attempt };
+            (state.has_heard(notice, *attempt), event)
         }
         C::RecordComplaint { person, notice } => {
             let event = E::MailComplained { person: person.clone(), notice: notice.clone() };
@@ -29,6 +29,11 @@ pub(super) fn told_of_mail(state: &Participation, command: &C, context: &Context
 }
 
 impl Participation {
+    /// Whether it is known that a mail was not delivered after that attempt.
+    pub fn has_heard(&self, notice: &NoticeId, attempt: Option<u32>) -> bool {
+        self.undelivered.get(notice).is_some_and(|known| attempt.is_none_or(|attempt| *known >= attempt))
+    }
+
     /// The contacts after an event about them.
     pub(super) fn hear_of_mail(&mut self, event: &E) {
         match event {
@@ -38,8 +43,8 @@ impl Participation {
             E::ContactBounced { person, .. } => {
                 self.bounced.insert(person.clone());
             }
-            E::MailUndelivered { notice, .. } => {
-                self.undelivered.insert(notice.clone());
+            E::MailUndelivered { notice, attempt, .. } => {
+                self.undelivered.insert(notice.clone(), attempt.unwrap_or(u32::MAX));
             }
             E::MailComplained { notice, .. } => {
                 self.complained.insert(notice.clone());

@@ -129,6 +129,9 @@ pub enum ParticipationEvent {
         person: PersonId,
         /// The notice.
         notice: NoticeId,
+        /// After which attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     },
     /// A contact, or their provider, complained about a mail.
     MailComplained {

@@ -24,9 +24,10 @@ pub struct Participation {
     pub invited: BTreeSet<PersonId>,
     /// Contacts whose mail came back and who have not been replaced.
     pub bounced: BTreeSet<PersonId>,
-    /// Mails that were not delivered, for a reason that says nothing about the contact.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub undelivered: BTreeSet<NoticeId>,
+    /// Mails that were not delivered, for a reason that says nothing about the contact, and after which attempt; a record that does
+    /// not say it stands for all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undelivered: BTreeMap<NoticeId, u32>,
     /// Mails that somebody complained about.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub complained: BTreeSet<NoticeId>,
