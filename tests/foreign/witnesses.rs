@@ -131,6 +131,23 @@ impl Watched {
         told(&self.run(&["up", "--listen", "127.0.0.1:0"]))
     }
 
+    /// The code of the refusal of one more record.
+    fn code_of_going_on(&self, person: &str) -> String {
+        let done = self.run(&["person", "grant", person, "auditor", "--output", "json"]);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        let error = said.lines().rev().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        error.expect("a document").get("code").and_then(|code| code.as_str()).expect("a code").to_owned()
+    }
+
+    /// How many records the journal holds.
+    fn records(&self) -> usize {
+        rondo_tests::records(Path::new(&self.data)).len()
+    }
+
+    fn contradiction(&self) -> std::path::PathBuf {
+        Path::new(&self.data).join("contradiction")
+    }
+
     fn checkpoint(&self) -> String {
         std::fs::read_to_string(Path::new(&self.data).join("checkpoint")).unwrap()
     }
@@ -183,7 +200,7 @@ fn a_witness_is_asked_over_tls_before_anything_is_signed_and_believed() {
     assert_eq!(older.checkpoint(), before);
     let shown = std::fs::read_to_string(Path::new(&older.data).join("contradiction")).unwrap();
     assert_eq!(shown, log.checkpoint(), "what the witness shows is kept");
-    assert_eq!(branch.goes_on("bo").0, Some(0));
+    rondo(&["--data", &branch.data, "person", "grant", "bo", "auditor"]);
     let (status, said) = branch.starts();
     assert!(status == Some(3) && said.contains("does not extend"), "{said}");
 
@@ -191,10 +208,15 @@ fn a_witness_is_asked_over_tls_before_anything_is_signed_and_believed() {
     std::fs::write(Path::new(&restored.data).join("restored"), "restored\n").unwrap();
     restored.watch(&witness.policy_at(&vkey, &format!("https://127.0.0.1:{}", free_port())), Some(&ca));
     let before = restored.checkpoint();
-    for (status, said) in [restored.goes_on("chan"), restored.starts()] {
-        assert!(status == Some(75) && said.contains("too few of its witnesses"), "{said}");
+    for shown in [true, false] {
+        if !shown {
+            std::fs::remove_file(Path::new(&restored.data).join("checkpoint")).unwrap();
+        }
+        for (status, said) in [restored.goes_on("chan"), restored.starts()] {
+            assert!(status == Some(75) && said.contains("too few of its witnesses"), "{said}");
+        }
+        assert_eq!(restored.checkpoint(), before);
     }
-    assert_eq!(restored.checkpoint(), before);
     restored.watch(&policy, Some(&ca));
     assert_eq!(restored.goes_on("chan").0, Some(0), "the witness says that it is the newest");
 }
@@ -221,11 +243,95 @@ fn a_log_that_runs_on_beside_another_signs_and_takes_nothing_once_the_witness_sa
         std::io::read_to_string(stream).unwrap()
     };
     until("the alarm", || health().contains("\"fork\""));
+    rondo_tests::is_told_by_run_book(Path::new(&twin.data));
     let before = twin.checkpoint();
     let (status, said) = twin.goes_on("bo");
-    assert!(status == Some(75) && said.contains("this is an older copy"), "{said}");
-    assert!(health().contains("\"degraded\""), "{}", health());
+    assert!(status == Some(3) && said.contains("this is an older copy"), "{said}");
+    assert_eq!(twin.code_of_going_on("bo"), "ledger.contradicted");
+    assert!(health().contains("\"degraded\"") && !health().contains("write-path"), "{}", health());
     Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
     server.wait(20);
     assert_eq!(twin.checkpoint(), before, "not even the end signs");
+    drop(witness);
+    let (status, said) = twin.starts();
+    assert!(status == Some(3) && said.contains("rondo audit continue"), "it is known without the witness: {said}");
+    assert_eq!(twin.checkpoint(), before);
+}
+
+#[test]
+fn a_command_beside_the_log_asks_before_it_signs_and_one_that_only_reads_asks_nobody() {
+    let played = Played::new();
+    let key = played.path("export/log.vkey");
+    let vkey = std::fs::read_to_string(&key).unwrap();
+    let witness = Witness::start(&key);
+    let copy = |name: &str| Watched::copy(&played, &played.path("data"), name, &witness.policy(&vkey), None);
+    let (log, older) = (copy("log"), copy("older"));
+    assert_eq!(log.goes_on("anna").0, Some(0));
+    assert_eq!(log.asks().0, Some(0));
+    let (before, records) = (older.checkpoint(), older.records());
+    assert_eq!(told(&older.run(&["person", "list"])).0, Some(0));
+    assert!(!older.contradiction().exists(), "nothing was to be signed, so that nobody was asked");
+    let (status, said) = older.goes_on("bo");
+    assert!(status == Some(3) && said.contains("this is an older copy"), "{said}");
+    assert_eq!((older.checkpoint(), older.records()), (before, records), "nothing is recorded and nothing signed");
+    assert!(older.contradiction().exists());
+    // One that is away stops nothing.
+    let alone = copy("alone");
+    alone.watch(&witness.policy_at(&vkey, &format!("http://127.0.0.1:{}", free_port())), None);
+    assert_eq!(alone.goes_on("bo").0, Some(0));
+    // Whoever opens the log twice in one command lets go of it in between, whoever was to be asked.
+    let (status, said) = told(&alone.run(&["audit", "key", "rotate", "--reason", "the yearly change"]));
+    assert!(status == Some(0) && said.contains("is signed by"), "{said}");
+}
+
+#[test]
+fn a_fork_that_was_proven_ends_the_signing_of_every_start_until_the_newest_journal_is_back_or_another_key_signs() {
+    let played = Played::new();
+    let key = played.path("export/log.vkey");
+    let vkey = std::fs::read_to_string(&key).unwrap();
+    let witness = Witness::start(&key);
+    let (here, away) = (witness.policy(&vkey), witness.policy_at(&vkey, &format!("http://127.0.0.1:{}", free_port())));
+    let copy = |name: &str| Watched::copy(&played, &played.path("data"), name, &here, None);
+    let (log, older, branch) = (copy("log"), copy("older"), copy("branch"));
+    assert_eq!(log.goes_on("anna").0, Some(0));
+    assert_eq!(log.asks().0, Some(0));
+    rondo(&["--data", &branch.data, "person", "grant", "bo", "auditor"]);
+    for (copy, words) in [(&older, "this is an older copy"), (&branch, "does not extend")] {
+        let (status, said) = copy.starts();
+        assert!(status == Some(3) && said.contains(words), "{said}");
+        // The witness is away, and the program is started again and again.
+        copy.watch(&away, None);
+        let before = copy.checkpoint();
+        for (status, said) in [copy.starts(), copy.goes_on("chan"), told(&copy.run(&["person", "list"]))] {
+            assert!(status == Some(3) && said.contains("`contradiction`"), "{said}");
+            assert!(said.contains("Restore the newest journal") && said.contains("rondo audit continue"), "{said}");
+        }
+        assert_eq!(copy.checkpoint(), before);
+        assert_eq!(copy.code_of_going_on("chan"), "ledger.contradicted");
+        rondo_tests::is_told_by_run_book(Path::new(&copy.data));
+        let (status, said) = told(&copy.run(&["doctor"]));
+        assert!(status == Some(1) && said.contains("TROUBLE: somebody holds a checkpoint of"), "{said}");
+    }
+    // Back to the newest journal: it extends what was shown, and the start says so.
+    let journal = |of: &Watched| Path::new(&of.data).join("journal");
+    std::fs::remove_dir_all(journal(&older)).unwrap();
+    assert!(Command::new("cp").arg("-r").args([journal(&log), journal(&older)]).status().unwrap().success());
+    let (status, said) = older.goes_on("chan");
+    assert!(status == Some(0) && said.contains("extends the checkpoint that was kept"), "{said}");
+    assert!(!older.contradiction().exists());
+
+    // Nobody has the other history: another key signs from here on, and the log says so.
+    let (status, said) = told(&branch.run(&["audit", "continue", "--reason", "the other machine burnt"]));
+    let words = format!("another history of {} records was signed as well", log.records());
+    assert!(status == Some(0) && said.contains(&words), "{said}");
+    assert!(!branch.contradiction().exists());
+    assert_eq!(branch.goes_on("chan").0, Some(0));
+    let verified = rondo(&["--data", &branch.data, "audit", "verify"]);
+    assert!(verified.contains(&words) && verified.contains("2. bytes:      good"), "{verified}");
+    let kept = std::fs::read_dir(Path::new(&branch.data).join("keys")).unwrap();
+    let names: Vec<String> = kept.map(|kept| kept.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    for copy in [&log, &older, &branch] {
+        rondo_tests::is_told_by_run_book(Path::new(&copy.data));
+    }
+    assert!(names.iter().any(|name| name.starts_with("before-") && name.ends_with("contradiction")), "{names:?}");
 }

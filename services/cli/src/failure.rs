@@ -87,6 +87,7 @@ impl From<Fault> for Failure {
             Fault::NotFound(_) => Self::not_found(sentence),
             Fault::Unreachable { .. } | Fault::Stopped | Fault::NotNow(_) => Self::try_later(sentence),
             Fault::Refused(_) => Self::usage(sentence),
+            Fault::Contradicted(_) => Self::findings(sentence),
             _ => Self::failed(sentence),
         };
         Self { code, ..failure }
@@ -113,6 +114,9 @@ impl From<rondo_ledger::OpenError> for Failure {
             rondo_ledger::OpenError::Clock { .. } => Self::usage(sentence),
             rondo_ledger::OpenError::NothingLost(_) => Self::conflict(sentence),
             rondo_ledger::OpenError::Held { .. } => Self::try_later(sentence),
+            rondo_ledger::OpenError::Contradicted { .. } | rondo_ledger::OpenError::Contradiction { .. } => {
+                Self { code: Some("ledger.contradicted"), ..Self::findings(sentence) }
+            }
             _ => Self::failed(sentence),
         }
     }

@@ -26,9 +26,9 @@ fn mark_of(data: &Path) -> PathBuf {
 
 /// Marks a restored data directory.
 pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
-    let path = mark_of(data);
-    std::fs::write(&path, "What this log was restored from is older than now: it starts paused.\n")
-        .map_err(|e| Failure::failed(format!("cannot write {}: {e}", path.display())))
+    // On disk: without it a copy would act at once, and nobody would have to say that it is the newest.
+    let says = "What this log was restored from is older than now: it starts paused.\n";
+    rondo_ledger::durable::replace(&mark_of(data), says.as_bytes()).map_err(|e| Failure::of(&e))
 }
 
 /// Whether a log was restored and has not been started since.

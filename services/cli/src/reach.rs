@@ -15,9 +15,8 @@ use rondo_runtime::secret::{Address, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::held;
 use crate::remote::Remote;
-use crate::witness::Witnesses;
+use crate::witness::{AskedFirst, Witnesses};
 
 /// What a running server leaves in its data directory, readable by the directory's owner alone.
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,11 +84,10 @@ impl Reached {
         }
         // A server reads this in the background; a command that is gone in a moment has to do it first.
         opened.scrub()?;
-        // What was restored may be an older copy, and even one command is signed. A server asks at each start.
-        if held::is_restored(data)
-            && let Some(witnesses) = Witnesses::from_config(config)?
-        {
-            witnesses.before_signing(&opened.handle).await?;
+        // Even one command is signed, and what is here may be an older copy. A server asks at each start.
+        if let Some(witnesses) = Witnesses::from_config(config)? {
+            let handle = opened.handle.clone();
+            opened.handle.commits_at(Arc::new(AskedFirst::new(witnesses, handle)));
         }
         let ledger = Arc::new(opened.handle.clone());
         Ok(Self { ledger, served: false, now: None, opened: Some((Lifecycle::default(), opened)) })

@@ -2,6 +2,7 @@
 //! One that says that this log is an older copy or another history is believed: nothing more is signed.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine;
@@ -9,12 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
 use rondo_eventlog::merkle::checkpoint::decimal;
 use rondo_eventlog::merkle::{Checkpoint, Cosigner, Policy, Verifier};
-use rondo_eventlog::{Fault, Head, Ledger};
+use rondo_eventlog::{CommitPoint, Fault, Head, Ledger};
 use rondo_ledger::upkeep::COSIGNED;
-use rondo_ledger::{LedgerHandle, upkeep};
+use rondo_ledger::{LedgerHandle, contradicted, durable, upkeep};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::config::Config;
-use rondo_runtime::lifecycle::Lifecycle;
+use rondo_runtime::lifecycle::{Lifecycle, with_sources};
 use rondo_runtime::progress::Progress as _;
 use sha2::{Digest, Sha256};
 
@@ -26,8 +27,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest answer taken of a witness, in bytes.
 const MAX_ANSWER: usize = 16 * 1024;
 
-/// The file of a checkpoint by this log's key that this log does not extend, in the data directory.
-const CONTRADICTION: &str = "contradiction";
+/// What is said where nobody can be asked.
+const NO_CHECKPOINT: &str = "this log was restored without its `checkpoint`, so that its witnesses cannot be asked whether it is the newest, and nothing is signed. Put the checkpoint of the backup, or one that was kept elsewhere, into the data directory as `checkpoint`";
 
 /// After how long without cosignatures an operator is told; nothing where no witness is asked.
 pub(crate) fn late(config: &Config) -> Option<Duration> {
@@ -39,18 +40,18 @@ pub(crate) fn late(config: &Config) -> Option<Duration> {
 pub(crate) struct Asked {
     pub(crate) name: String,
     /// Its signature line, or why there is none.
-    pub(crate) outcome: Result<String, Refusal>,
+    pub(crate) outcome: Result<String, NotCosigned>,
 }
 
 /// Why a witness did not cosign.
-pub(crate) enum Refusal {
+pub(crate) enum NotCosigned {
     /// It could not be asked, or what it answered is of no use.
     Away(String),
     /// It cosigned what this log does not extend.
     Contradicts(String),
 }
 
-impl Refusal {
+impl NotCosigned {
     /// In words.
     pub(crate) fn sentence(&self) -> &str {
         match self {
@@ -70,7 +71,7 @@ impl Renewed {
     /// The first that says that this log is an older copy or another history.
     pub(crate) fn contradiction(&self) -> Option<String> {
         self.asked.iter().find_map(|asked| match &asked.outcome {
-            Err(Refusal::Contradicts(why)) => Some(format!("the witness {} says: {why}", asked.name)),
+            Err(NotCosigned::Contradicts(why)) => Some(format!("the witness {} says: {why}", asked.name)),
             _ => None,
         })
     }
@@ -114,12 +115,14 @@ impl Witnesses {
     /// after a restore as many have to answer as the policy asks: without them nobody knows how old the copy is.
     ///
     /// # Errors
-    /// When one says that this is an older copy or another history; after a restore also when too few answer.
-    pub(crate) async fn before_signing(&self, ledger: &dyn Ledger) -> Result<(), Failure> {
-        if let Err(Fault::NotFound(_)) = ledger.checkpoint().await {
-            return Ok(());
-        }
+    /// When one says that this is an older copy or another history; after a restore also when too few answer, or there is no
+    /// checkpoint to ask about.
+    pub(crate) async fn before_signing(&self, ledger: &dyn Ledger) -> Result<(), Fault> {
         let restored = held::is_restored(&self.data);
+        if let Err(Fault::NotFound(_)) = ledger.checkpoint().await {
+            // A log that never signed anything is known to no witness.
+            return if restored { Err(Fault::NotNow(NO_CHECKPOINT.to_owned())) } else { Ok(()) };
+        }
         let renewed = match receipts::checkpoint(ledger, 0).await {
             Ok(signed) => self.renewed(ledger, signed).await,
             Err(failure) => Err(failure),
@@ -127,7 +130,7 @@ impl Witnesses {
         let why = match renewed {
             Ok(renewed) => {
                 if let Some(why) = renewed.contradiction() {
-                    return Err(Failure::findings(refused(&why)));
+                    return Err(Fault::Contradicted(refused(&why)));
                 }
                 if renewed.size.is_some() {
                     return Ok(());
@@ -141,7 +144,7 @@ impl Witnesses {
             Err(failure) => failure.sentence,
         };
         if restored {
-            return Err(Failure::try_later(format!(
+            return Err(Fault::NotNow(format!(
                 "this log was restored, and too few of its witnesses say that it is the newest ({why}); nothing is signed before they do. Start it again when they can be reached"
             )));
         }
@@ -194,7 +197,7 @@ impl Witnesses {
             if let Ok(line) = &outcome {
                 cosigned.push_str(line);
             }
-            if matches!(outcome, Err(Refusal::Contradicts(_))) {
+            if matches!(outcome, Err(NotCosigned::Contradicts(_))) {
                 self.keep_contradiction(ledger, url, &checkpoint.origin).await;
             }
             asked.push(Asked { name: name.to_owned(), outcome });
@@ -203,7 +206,7 @@ impl Witnesses {
         let enough = judged.quorum && !judged.witnesses.is_empty();
         let mut renewed = Renewed { asked, size: None };
         if enough && renewed.contradiction().is_none() {
-            keep(&self.data.join(COSIGNED), &cosigned)?;
+            durable::replace(&self.data.join(COSIGNED), cosigned.as_bytes()).map_err(|e| Failure::of(&e))?;
             renewed.size = Some(judged.checkpoint.head.size);
         }
         Ok(renewed)
@@ -215,9 +218,9 @@ impl Witnesses {
         ledger: &dyn Ledger,
         (url, cosigner): (&str, &Cosigner),
         (note, head): (&str, &Head),
-    ) -> Result<Result<String, Refusal>, Failure> {
-        let away = |why: &str| Ok(Err(Refusal::Away(why.to_owned())));
-        let contradicts = |why: String| Ok(Err(Refusal::Contradicts(why)));
+    ) -> Result<Result<String, NotCosigned>, Failure> {
+        let away = |why: &str| Ok(Err(NotCosigned::Away(why.to_owned())));
+        let contradicts = |why: String| Ok(Err(NotCosigned::Contradicts(why)));
         let (mut old, size) = (0, head.size);
         for _ in 0..2 {
             let proof = receipts::consistency_up_to(ledger, old, head).await?;
@@ -227,7 +230,7 @@ impl Witnesses {
             let answer = match self.client.post(address).body(body).send().await {
                 Ok(answer) => answer,
                 Err(error) => {
-                    let why = rondo_runtime::lifecycle::with_sources(&error.without_url());
+                    let why = with_sources(&error.without_url());
                     return away(&format!("it does not answer: {why}"));
                 }
             };
@@ -237,7 +240,7 @@ impl Witnesses {
                 Err(why) => return away(&why),
             };
             match status {
-                StatusCode::OK => return Ok(line_of(cosigner, note, &text).map_err(Refusal::Away)),
+                StatusCode::OK => return Ok(line_of(cosigner, note, &text).map_err(NotCosigned::Away)),
                 StatusCode::CONFLICT => match text.strip_suffix('\n').and_then(decimal) {
                     Some(seen) if seen != old && seen <= size => old = seen,
                     Some(seen) if seen > size => {
@@ -273,10 +276,37 @@ impl Witnesses {
         let (Ok(text), Ok(vkey)) = (text_of(answer).await, ledger.key().await) else { return };
         let is_ours = |key: Verifier| Checkpoint::open(&text, &key).is_ok();
         if Verifier::from_vkey(&vkey).is_ok_and(is_ours)
-            && let Err(failure) = keep(&self.data.join(CONTRADICTION), &text)
+            && let Err(error) = contradicted::keep(&self.data, &text)
         {
-            tracing::warn!("what the witness shows of this log could not be kept: {}", failure.sentence);
+            let told = with_sources(&error);
+            tracing::error!(
+                "what the witness shows of this log could not be kept, and the next start does not know of it: {told}"
+            );
         }
+    }
+}
+
+/// Asks the witnesses once, before the first record and the first signature of a process that may end without either: a command
+/// beside the log. One that only reads asks nobody.
+pub(crate) struct AskedFirst {
+    witnesses: Witnesses,
+    ledger: LedgerHandle,
+    /// Where the asking is done: who waits for it are threads of the ledger's.
+    runtime: tokio::runtime::Handle,
+    outcome: OnceLock<Result<(), Fault>>,
+}
+
+impl AskedFirst {
+    /// Has them asked about an open log, from within the runtime that is to do it.
+    pub(crate) fn new(witnesses: Witnesses, ledger: LedgerHandle) -> Self {
+        Self { witnesses, ledger, runtime: tokio::runtime::Handle::current(), outcome: OnceLock::new() }
+    }
+}
+
+impl CommitPoint for AskedFirst {
+    fn admit(&self) -> Result<(), Fault> {
+        let asked = || self.runtime.block_on(self.witnesses.before_signing(&self.ledger));
+        self.outcome.get_or_init(asked).as_ref().map(|()| ()).map_err(Fault::again)
     }
 }
 
@@ -300,7 +330,7 @@ fn tell(renewed: Result<Renewed, Failure>, before: bool) -> bool {
         }
         Ok(Renewed { asked, .. }) => {
             let whys = asked.iter().map(|Asked { name, outcome }| {
-                format!("{name}: {}", outcome.as_ref().map_or_else(Refusal::sentence, |_| "cosigned"))
+                format!("{name}: {}", outcome.as_ref().map_or_else(NotCosigned::sentence, |_| "cosigned"))
             });
             format!("not as many cosigned as the policy asks ({})", whys.collect::<Vec<_>>().join("; "))
         }
@@ -330,12 +360,4 @@ fn line_of(cosigner: &Cosigner, note: &str, answer: &str) -> Result<String, Stri
         }
     }
     Err("its answer holds no cosignature by its key".to_owned())
-}
-
-/// Keeps a checkpoint, all or nothing.
-fn keep(path: &Path, note: &str) -> Result<(), Failure> {
-    let beside = path.with_extension("new");
-    let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
-    std::fs::write(&beside, note).map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
 }

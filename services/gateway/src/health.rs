@@ -164,7 +164,12 @@ pub(crate) async fn health(State(shared): State<Shared>) -> impl IntoResponse {
     // Not only that the ledger answers: the way is tried that a command goes.
     let tried = tokio::time::timeout(PROBE, shared.ledger.probe()).await;
     let late = || Fault::NotNow(format!("nothing came of a try to record within {} seconds", PROBE.as_secs()));
-    let head = match tried.unwrap_or_else(|_| Err(late())) {
+    let tried = match tried.unwrap_or_else(|_| Err(late())) {
+        // It answers, and the alarm says why it takes nothing.
+        Err(Fault::Contradicted(_)) => shared.ledger.head().await,
+        tried => tried,
+    };
+    let head = match tried {
         Ok(head) => head,
         Err(fault) => {
             let alarms = alarms(&shared, read);

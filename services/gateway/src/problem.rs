@@ -91,9 +91,10 @@ impl IntoResponse for PortFailure {
             Failure::NotFound { .. } => StatusCode::NOT_FOUND,
             Failure::Refused { .. } => StatusCode::BAD_REQUEST,
             Failure::Unreachable { .. } => StatusCode::GATEWAY_TIMEOUT,
-            Failure::Stopped | Failure::NotNow { .. } | Failure::DoesNotExtend { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Failure::Stopped
+            | Failure::NotNow { .. }
+            | Failure::DoesNotExtend { .. }
+            | Failure::Contradicted { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Failure::Broken { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         (status, [(header::CACHE_CONTROL, "no-store")], Json(self.0)).into_response()

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rondo_eventlog::Fault;
 use rondo_eventlog::codec::CodecError;
-use rondo_eventlog::merkle::Signer;
+use rondo_eventlog::merkle::{NoteError, Signer};
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,26 @@ pub enum OpenError {
         /// What is found.
         what: String,
     },
+    /// Somebody holds a checkpoint by this log's key that the log does not extend.
+    #[error(
+        "somebody holds a checkpoint of {signed} records by this log's own key, and the {have} records here do not extend it (it is kept as `contradiction`): this is an older copy of the log, or another history of it. Nothing is signed. Restore the newest journal; if nobody has it, go on under a new key, which records that: rondo audit continue --reason WHY"
+    )]
+    Contradicted {
+        /// Records here.
+        have: u64,
+        /// Records that the checkpoint signs.
+        signed: u64,
+    },
+    /// What was kept of that cannot be read.
+    #[error(
+        "{path} is kept where somebody holds another history of this log, and it is no checkpoint by this log's key. Nothing is signed while it is there: take it away if you know better, or go on under a new key: rondo audit continue --reason WHY"
+    )]
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: NoteError,
+    },
     /// Nothing is lost, as far as anybody can see.
     #[error(
         "nothing in {0} shows a loss: its key fits, and its records are all that were signed, as far as `keys` knows. Nothing was changed. If the log was longer than this backup of it all the same, say so with --although-nothing-shows-it"
@@ -73,12 +93,12 @@ pub enum OpenError {
     )]
     JournalMissing(PathBuf),
     /// The note of what this directory is cannot be read.
-    #[error("{path} is malformed: {what}")]
+    #[error("{path} is malformed")]
     BadNote {
         /// The note.
         path: PathBuf,
         /// What is wrong.
-        what: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no log.
     #[error("there is no log in {0}: name its data directory with --data; `rondo up` makes a new one")]
@@ -244,11 +264,11 @@ fn read_note(path: &Path) -> Result<Note, OpenError> {
     let path = path.join("log.json");
     let bytes = fs::read(&path).map_err(io("read", &path))?;
     let note: Note =
-        serde_json::from_slice(&bytes).map_err(|e| OpenError::BadNote { path: path.clone(), what: e.to_string() })?;
+        serde_json::from_slice(&bytes).map_err(|e| OpenError::BadNote { path: path.clone(), source: e.into() })?;
     if note.format == 1 {
         Ok(note)
     } else {
-        Err(OpenError::BadNote { path, what: format!("format {} is newer than this program", note.format) })
+        Err(OpenError::BadNote { path, source: format!("format {} is newer than this program", note.format).into() })
     }
 }
 
@@ -320,7 +340,7 @@ fn create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<(), OpenErro
 pub(crate) fn write_note(path: &Path, origin: &str) -> Result<(), OpenError> {
     let note = path.join("log.json");
     let text = serde_json::to_string(&Note { format: 1, origin: origin.to_owned() })
-        .map_err(|e| OpenError::BadNote { path: note.clone(), what: e.to_string() })?;
+        .map_err(|e| OpenError::BadNote { path: note.clone(), source: e.into() })?;
     let mut file = File::create(&note).map_err(io("create", &note))?;
     writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(io("write", &note))?;
     File::open(path).and_then(|dir| dir.sync_all()).map_err(io("sync", path))

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A file could not be read or written.
@@ -20,10 +21,30 @@ pub(crate) fn failed(what: &'static str, path: &Path) -> impl FnOnce(std::io::Er
 }
 
 /// Replaces a file by these bytes, all or nothing, and waits until they are on disk.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+///
+/// # Errors
+/// When it cannot be written; what stood there then still stands there.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace_for(path, bytes, 0o666)
+}
+
+/// The same with a file that its owner alone may read.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace_for(path, bytes, 0o600)
+}
+
+fn replace_for(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let beside = path.with_extension("new");
+    // What a replacing that was cut off left has the rights that it was made with.
+    match fs::remove_file(&beside) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed("remove", &beside)(e)),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    let mut file = options.create(true).truncate(true).write(true).open(&beside).map_err(failed("create", &beside))?;
+    let mut file = options.create_new(true).write(true).mode(mode).open(&beside).map_err(failed("create", &beside))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", &beside))?;
     fs::rename(&beside, path).map_err(failed("replace", path))?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))

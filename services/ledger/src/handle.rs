@@ -123,6 +123,7 @@ impl Ledger for LedgerHandle {
         if let Some(why) = self.log.failure() {
             return Err(Fault::storage("the ledger has failed and ends", why));
         }
+        self.log.contradicted.is_not()?;
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Try(reply)).await.map_err(|_| Fault::Stopped)?;
         match answer.await {

@@ -4,13 +4,14 @@
 //! It must never answer before the journal is on disk, nor write anywhere but in its data directory.
 
 mod acknowledged;
+mod admission;
 mod backlog;
 pub mod backup;
 mod bystander;
 mod committer;
-mod contradicted;
+pub mod contradicted;
 mod directory;
-mod durable;
+pub mod durable;
 mod evidence;
 pub mod export;
 mod handle;

@@ -14,19 +14,23 @@ use rondo_eventlog::{Record, codec};
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
+use crate::contradicted;
 use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::durable::{replace, sync_folder};
 use crate::journal::{JournalReader, Location};
 use crate::key;
+use crate::mark::{self, IndexFault};
 use crate::memory::{Memory, MemoryError, continuing as plan};
 use crate::rotation;
+use crate::store::Store;
 
 /// What is lost, as a record of the log says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// How many records were left; the record that says so stands there.
     pub kept: u64,
-    /// How many had been signed, as far as that is known.
+    /// How many had been signed, as far as that is known. As many as were kept or fewer: the key signed another history of the log as
+    /// well, of so many records.
     pub signed: Option<u64>,
     /// The root that they had, in hexadecimal, as far as that is known.
     pub root: Option<String>,
@@ -59,7 +63,10 @@ impl Loss {
 
 impl std::fmt::Display for Loss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.signed.filter(|signed| *signed > self.kept) {
+        match self.signed {
+            Some(signed) if signed <= self.kept => {
+                write!(f, "another history of {signed} records was signed as well, and is not this one")?;
+            }
             Some(signed) if signed == self.kept + 1 => write!(f, "record {} is lost", self.kept)?,
             Some(signed) => write!(f, "records {} to {} are lost", self.kept, signed - 1)?,
             None => write!(f, "records from {} on are lost, if there were any", self.kept)?,
@@ -126,7 +133,7 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
         Err(e) => return Err(io("read", &plan(data))(e)),
     };
     if let Some(bytes) = begun {
-        let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), what: e.to_string() };
+        let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), source: e.into() };
         let begun: Plan = serde_json::from_slice(&bytes).map_err(bad)?;
         let continuation = Continuation { data: data.to_owned(), origin: origin.clone(), plan: begun };
         if continuation.fits()? {
@@ -138,7 +145,7 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     }
     let path = data.join("log.vkey");
     let was = fs::read_to_string(&path).map_err(io("read", &path))?.trim_end().to_owned();
-    let bad = |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: path.clone(), what: e.to_string() };
+    let bad = |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: path.clone(), source: e.into() };
     let public = Verifier::from_vkey(&was).map_err(bad)?;
     let lost = lost(data, &origin, &public)?;
     if !lost.shown && !although {
@@ -193,13 +200,35 @@ fn lost(data: &Path, origin: &str, public: &Verifier) -> Result<Lost, OpenError>
             return Err(crate::scrub::ScrubError::Altered(head.size).into());
         }
     }
-    let signed = memory.into_iter().chain(checkpoint).max_by_key(|head| head.size);
+    // One that cannot be read is somebody's word all the same.
+    let (elsewhere, told) = match contradicted::standing(data, public) {
+        Ok(head) => (head, head.is_some()),
+        Err(OpenError::Contradiction { .. }) => (None, true),
+        Err(error) => return Err(error),
+    };
+    let signed = memory.into_iter().chain(checkpoint).chain(elsewhere).max_by_key(|head| head.size);
     let fits = |head: &Head| head.size == 0 || found.root == Some(head.root);
     let keyed = key::read_key(&key::path(data), origin).is_ok_and(|key| key.verifier().vkey() == public.vkey());
     let remembered = memory.is_some_and(|head| fits(&head) && checkpoint.is_none_or(|shown| shown.size <= head.size));
-    let acknowledged = crate::acknowledged::size(data)? > kept;
-    let shown = !keyed || !remembered || acknowledged || signed.is_some_and(|head| head.size > kept);
-    Ok(Lost { kept, signed: signed.filter(|head| head.size > kept), shown })
+    let acknowledged = crate::acknowledged::size(data)?.max(indexed(data)?) > kept;
+    let longer = signed.filter(|head| head.size > kept);
+    let shown = told || !keyed || !remembered || acknowledged || longer.is_some();
+    Ok(Lost { kept, signed: longer.or(elsewhere), shown })
+}
+
+/// How many records the store of indexes has, where it can be believed: what stands in it was acknowledged.
+fn indexed(data: &Path) -> Result<u64, OpenError> {
+    let index = data.join("index");
+    if !index.exists() || mark::went_down(data)? || IndexFault::beside(&index).found()?.is_some() {
+        return Ok(0);
+    }
+    let store = Store::open(&index, |pause| std::thread::sleep(pause.unsigned_abs()));
+    match store.and_then(|store| Ok(store.end()?)) {
+        Ok(end) => Ok(end),
+        // A damaged one says nothing.
+        Err(OpenError::Store(_)) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 /// Keeps a file of `keys`, or beside it, under another name in `keys`.
@@ -235,7 +264,7 @@ impl Continuation {
 
     pub(crate) fn verifier(&self) -> Result<Verifier, OpenError> {
         let bad =
-            |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: plan(&self.data), what: e.to_string() };
+            |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: plan(&self.data), source: e.into() };
         Verifier::from_vkey(&self.plan.is).map_err(bad)
     }
 
@@ -296,6 +325,7 @@ impl Continuation {
             set_aside(&data, &keys.join("signed.json"), &name("signed.json"))?;
             set_aside(&data, &data.join("checkpoint"), &name("checkpoint"))?;
             set_aside(&data, &data.join("cosigned"), &name("cosigned"))?;
+            set_aside(&data, &contradicted::path(&data), &name(contradicted::NAME))?;
             set_aside(&data, &key::path(&data), &name("log.key"))?;
             // It signs nothing that does not begin with the record of the loss.
             Memory { frontier: found.frontier, at: found.last }.write(&data)?;

@@ -89,10 +89,19 @@ impl Notary {
         }
         let stale = shown.is_none_or(|head| head.size < signed) || !is_signed_by(data, &signer);
         let tree = tree(data, Head { size: signed, root: memory.frontier.root() })?;
-        if !stale {
-            log.signed_to(signed);
+        let mut notary = Self { log, data: data.to_owned(), signer, memory, tree, stale };
+        if shown.is_none() && signed > 0 {
+            // What was signed before says nothing new, and without it no witness can be asked about the log.
+            notary.shows(Head { size: signed, root: notary.memory.frontier.root() })?;
+        } else if !stale {
+            notary.log.signed_to(signed);
         }
-        Ok(Self { log, data: data.to_owned(), signer, memory, tree, stale })
+        Ok(notary)
+    }
+
+    /// Whether there is anything to sign at this head.
+    pub(crate) fn has_unsigned(&self, head: Head) -> bool {
+        head.size > self.memory.frontier.size() || self.stale
     }
 
     /// Signs until asked to stop. What is recorded until the end is signed by whoever ends the log.
@@ -129,7 +138,7 @@ impl Notary {
 
     /// Signs a head after hashing the bytes on disk up to it.
     pub(crate) fn sign(&mut self, head: Head) -> Result<(), NotaryError> {
-        if self.log.contradicted.is() || (head.size <= self.memory.frontier.size() && !self.stale) {
+        if self.log.contradicted.is() || !self.has_unsigned(head) {
             return Ok(());
         }
         self.hash_up_to(head.size)?;
@@ -139,6 +148,11 @@ impl Notary {
         self.tree.flush().map_err(failed("write to", &self.data.join(TREE)))?;
         // Remembered before the signature is shown: a signature nobody remembers could be contradicted.
         self.memory.write(&self.data)?;
+        self.shows(head)
+    }
+
+    /// Signs what is remembered.
+    fn shows(&mut self, head: Head) -> Result<(), NotaryError> {
         let checkpoint = Checkpoint { origin: self.signer.name().to_owned(), head };
         replace(&self.data.join("checkpoint"), self.signer.sign(&checkpoint.text()).as_bytes())?;
         self.stale = false;

@@ -1,13 +1,12 @@
-//! Heads that went by: what the log's root was at an earlier size, for those who know it by that; and whether the log may be
-//! written and signed.
+//! Heads that went by: what the log's root was at an earlier size, for those who know it by that.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rondo_eventlog::merkle::{Frontier, Hash, proof};
-use rondo_eventlog::{CommitPoint, Fault, Head, History};
+use rondo_eventlog::{Fault, Head, History};
 
 use crate::handle::LedgerHandle;
 use crate::notary::TREE;
@@ -37,47 +36,6 @@ impl Past {
         let heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = heads.binary_search_by_key(&size, |head| head.size).ok()?;
         heads.get(found).map(|head| head.root)
-    }
-}
-
-/// Who says whether the log may be written and signed; where nobody was named, the file alone decides.
-#[derive(Default)]
-pub(crate) struct Point(OnceLock<Arc<dyn CommitPoint>>);
-
-impl std::fmt::Debug for Point {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Point").field(&self.0.get().is_some()).finish()
-    }
-}
-
-impl Point {
-    pub(crate) fn set(&self, point: Arc<dyn CommitPoint>) {
-        // Named once, before anything acts; a second name changes nothing.
-        let _ = self.0.set(point);
-    }
-
-    /// Returns once the log may be written and signed, or says why it may not.
-    pub(crate) fn admit(&self) -> Result<(), Fault> {
-        self.0.get().map_or(Ok(()), |point| point.admit())
-    }
-}
-
-impl LedgerHandle {
-    /// Lets somebody else say, from now on, whether the log may be written and signed: named before anything acts on it.
-    pub fn commits_at(&self, point: Arc<dyn CommitPoint>) {
-        self.log.point.set(point);
-    }
-
-    /// Refuses to write where the signing key is not there.
-    pub(crate) fn may_write(&self) -> Result<(), Fault> {
-        self.log.contradicted.is_not()?;
-        if self.reads_only {
-            return Err(Fault::Refused(
-                "this copy of the log has no signing key: it can be read, and nothing is recorded in it. Put the folder `keys` back where it is the log itself"
-                    .to_owned(),
-            ));
-        }
-        Ok(())
     }
 }
 

@@ -38,9 +38,13 @@ pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: St
     let mut last_signed = Stopwatch::start();
     loop {
         let head = handle.head().await?;
+        let contradicted = handle.log.contradicted.is();
         let tried = tokio::time::timeout(PROBE, handle.probe()).await;
         let says = match tried {
-            Ok(Ok(_)) => None,
+            // That has an alarm of its own, and no start anew would mend it.
+            Ok(Ok(_) | Err(Fault::Contradicted(_))) => None,
+            // What waits for the broker is held up by no disk.
+            Err(_) if handle.log.point.waits() => None,
             Ok(Err(fault)) => Some(format!("Nothing can be recorded: {}.", with_sources(&fault))),
             Err(_) => {
                 Some(format!("Nothing came of a try to record within {} seconds. Look at the disk.", PROBE.as_secs()))
@@ -48,7 +52,7 @@ pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: St
         };
         board.alarm(ROLE, AlarmCode::WritePath, says.as_deref());
         let upkeep = look(&handle.data, handle.log.signed());
-        if upkeep.signed_records >= head.size {
+        if upkeep.signed_records >= head.size || contradicted {
             last_signed = Stopwatch::start();
         }
         let late = last_signed.elapsed() > UNSIGNED;
@@ -60,7 +64,8 @@ pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: St
             "The disk of the data directory has less than 1 GiB left. Make room: the ledger stops when it is full.";
         board.alarm(ROLE, AlarmCode::DiskLow, low.then_some(says));
         if let Some(most) = witnessed {
-            let late = began.elapsed() > most && age(&handle.data.join(COSIGNED)).is_none_or(|age| age > most);
+            let cosigned = age(&handle.data.join(COSIGNED));
+            let late = !contradicted && began.elapsed() > most && cosigned.is_none_or(|age| age > most);
             let says =
                 "The witnesses did not cosign the log in time: too few did. See `rondo audit witness`, and ask them.";
             board.alarm(ROLE, AlarmCode::WitnessLate, late.then_some(says));

@@ -15,6 +15,11 @@ pub trait CommitPoint: Send + Sync {
     /// # Errors
     /// When it may not, and why; nothing may be appended or signed by it from then on.
     fn admit(&self) -> Result<(), Fault>;
+
+    /// Whether `admit` would wait now, as nobody knows. What waits for that is held up by no disk.
+    fn waits(&self) -> bool {
+        false
+    }
 }
 
 /// A log in the hands of whoever stores it, who alone can say what stood at its end at an earlier size.

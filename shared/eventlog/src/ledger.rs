@@ -73,6 +73,9 @@ pub enum Fault {
     /// The ledger does not have what the asker knows of this log: it is an older copy, or another history or log.
     #[error("{0}")]
     DoesNotExtend(String),
+    /// Somebody holds a checkpoint by this log's key that the log does not extend: nothing is taken before a person has seen to it.
+    #[error("{0}")]
+    Contradicted(String),
     /// The ledger takes nothing for now; the same request may be taken later.
     #[error("{0}")]
     NotNow(String),
@@ -110,9 +113,20 @@ impl Fault {
         Self::Unreachable { what: what.into(), source: None }
     }
 
-    /// Whether the same request may succeed later.
+    /// The same refusal for another who waits for it, in words and by its code; its sources are told to the first alone.
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Stopped => Self::Stopped,
+            Self::Contradicted(why) => Self::Contradicted(why.clone()),
+            other => Self::NotNow(other.to_string()),
+        }
+    }
+
+    /// Whether the same request may succeed later. A service waits out all of them; two of them pass only once a person has put
+    /// the newest log in the place of this one.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Stopped | Self::NotNow(_) | Self::DoesNotExtend(_))
+        matches!(self, Self::Unreachable { .. } | Self::Stopped | Self::NotNow(_))
+            || matches!(self, Self::DoesNotExtend(_) | Self::Contradicted(_))
     }
 
     /// Whether nobody knows if the request was acted on. The same request again, with the same id, is safe.
@@ -127,6 +141,7 @@ impl Fault {
             Self::Stopped => Some("ledger.stopped"),
             Self::NotNow(_) => Some("ledger.not-now"),
             Self::DoesNotExtend(_) => Some("ledger.does-not-extend"),
+            Self::Contradicted(_) => Some("ledger.contradicted"),
             _ => None,
         }
     }

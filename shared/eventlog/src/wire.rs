@@ -30,6 +30,11 @@ pub enum Failure {
         /// What is missing.
         what: String,
     },
+    /// Somebody holds a checkpoint by this log's key that the log does not extend.
+    Contradicted {
+        /// Who holds what.
+        what: String,
+    },
     /// The ledger takes nothing for now.
     NotNow {
         /// Why.
@@ -58,6 +63,7 @@ impl From<&Fault> for Failure {
             Fault::Stopped => Self::Stopped,
             Fault::Unreachable { what, .. } => Self::Unreachable { what: what.clone() },
             Fault::DoesNotExtend(what) => Self::DoesNotExtend { what: what.clone() },
+            Fault::Contradicted(what) => Self::Contradicted { what: what.clone() },
             Fault::NotNow(what) => Self::NotNow { what: what.clone() },
             Fault::NotFound(what) => Self::NotFound { what: what.clone() },
             Fault::Refused(what) => Self::Refused { what: what.clone() },
@@ -81,6 +87,7 @@ impl From<Failure> for Fault {
             Failure::Stopped => Self::Stopped,
             Failure::Unreachable { what } => Self::unreachable(what),
             Failure::DoesNotExtend { what } => Self::DoesNotExtend(what),
+            Failure::Contradicted { what } => Self::Contradicted(what),
             Failure::NotNow { what } => Self::NotNow(what),
             Failure::NotFound { what } => Self::NotFound(what),
             Failure::Refused { what } => Self::Refused(what),

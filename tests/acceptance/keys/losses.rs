@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use rondo_tests::{faults, foreign, program, refused, rondo, run};
+use rondo_tests::{faults, foreign, is_told_by_run_book, program, refused, rondo, run};
 use serde_json::Value;
 
 fn copy(from: &Path, to: &Path) {
@@ -43,6 +43,7 @@ fn restored(folder: &Path, name: &str, keys: Option<&str>) -> std::path::PathBuf
     rondo(&data, &["restore", "--from", &folder.join("backup").display().to_string()]);
     if let Some(keys) = keys {
         copy(&folder.join(keys), &data.join("keys"));
+        is_told_by_run_book(&data);
     }
     data
 }
@@ -141,14 +142,40 @@ fn a_going_on_that_is_cut_off_anywhere_is_finished_by_the_same_command_and_recor
             let said = String::from_utf8_lossy(&between.stderr).into_owned();
             let begun = said.contains("`rondo audit continue` once more") || said.contains("does not extend");
             assert!(between.status.success() || begun, "{nth}: {said}");
+            is_told_by_run_book(&data);
             let again = run(&data, &CONTINUE);
             let said = String::from_utf8_lossy(&again.stderr).into_owned();
             assert!(again.status.success() || said.contains("shows a loss"), "{nth}: {said}");
         }
         grow(&data, &["emil"]);
+        is_told_by_run_book(&data);
         let found = verified(&data);
         assert_eq!(found["losses"].as_array().map(Vec::len), Some(1), "{nth}: {found}");
         assert!(found["bytes"] == true && found["signature"] == true, "{nth}: {found}");
     }
     assert!(cut >= 4, "{cut} of them were cut off");
+}
+
+#[test]
+fn a_loss_that_the_index_alone_shows_is_one_and_a_key_that_was_being_made_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = played(folder.path());
+    for leftover in ["none", "unfinished", "linked"] {
+        let data = restored(folder.path(), leftover, Some("equal-keys"));
+        // The index was on another disk and is as new as the log was.
+        copy(&folder.path().join("data/index"), &data.join("index"));
+        refused(&data, &["person", "grant", "dora", "auditor"], 1, &format!("{} records were acknowledged", kept + 2));
+        let unfinished = data.join("keys/.next.key.unfinished");
+        if leftover != "none" {
+            fs::write(&unfinished, "half a k").unwrap();
+        }
+        if leftover == "linked" {
+            fs::hard_link(&unfinished, data.join("keys/next.key")).unwrap();
+        }
+        let told = rondo(&data, &CONTINUE);
+        assert!(told.contains(&format!("records from {kept} on are lost, if there were any")), "{leftover}: {told}");
+        assert!(!unfinished.exists(), "{leftover}");
+        grow(&data, &["dora"]);
+        assert_eq!(verified(&data)["losses"][0]["kept"], kept, "{leftover}");
+    }
 }

@@ -50,6 +50,9 @@ fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, good: &mu
     if records.is_some_and(|records| records < found.signed) {
         bad.push(format!("{} records were signed, and the journal has fewer: it is an older copy, and nothing is signed on it. Restore the newest journal", found.signed));
     }
+    if let Some(signed) = found.contradicted {
+        bad.push(format!("somebody holds a checkpoint of {signed} records by this log's key that the log does not extend (`contradiction`); nothing is signed on it. Restore the newest journal; if nobody has it, `rondo audit continue` goes on under a new key"));
+    }
     if found.went_down {
         good.push("the machine went down while the ledger was at work; the next start makes the store anew".to_owned());
     }

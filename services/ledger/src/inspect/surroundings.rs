@@ -9,7 +9,7 @@ use rondo_eventlog::codec;
 
 use crate::directory::OpenError;
 use crate::journal::JournalReader;
-use crate::{acknowledged, key, mark, memory, rotation};
+use crate::{acknowledged, contradicted, key, mark, memory, rotation};
 
 /// Whether the signing key is there and fits the public key that was given to others.
 ///
@@ -24,9 +24,8 @@ pub fn keys(data: &Path) -> Result<(), OpenError> {
     if public.trim_end() == signer.verifier().vkey() || rotation::is_cut_off(data)? {
         Ok(())
     } else {
-        let what =
-            "it is not the public half of keys/log.key; restore the key that this log was signed with".to_owned();
-        Err(OpenError::BadNote { path, what })
+        let what = "it is not the public half of keys/log.key; restore the key that this log was signed with";
+        Err(OpenError::BadNote { path, source: what.into() })
     }
 }
 
@@ -39,6 +38,8 @@ pub struct Unfinished {
     pub continuing: bool,
     /// A change of the signing key was begun.
     pub key_change: bool,
+    /// How many records the checkpoint signs that is kept as `contradiction` and that the log does not extend. With it nothing is signed.
+    pub contradicted: Option<u64>,
     /// How many records were signed, by the memory of signing beside the key and by the checkpoint.
     pub signed: u64,
 }
@@ -49,6 +50,7 @@ pub struct Unfinished {
 /// When the directory cannot be read.
 pub fn unfinished(data: &Path) -> Result<Unfinished, OpenError> {
     Ok(Unfinished {
+        contradicted: contradicted::by_public_key(data)?.map(|head| head.size),
         went_down: mark::went_down(data)?,
         continuing: memory::continuing(data).exists(),
         key_change: !memory::continuing(data).exists()
