@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rondo_bus::{Candidate, LeadError, Leadership};
-use rondo_ledger::Opened;
+use rondo_ledger::{Opened, durable};
 
 use crate::failure::Failure;
 
@@ -19,10 +19,9 @@ pub(crate) async fn claim(client: rondo_bus::Client, opened: &Opened, data: &Pat
     let by = Candidate { instance: crate::up::token()?, origin: opened.origin().to_owned(), led_on };
     let leadership = rondo_bus::claim(client, Arc::new(opened.handle.clone()), by).await.map_err(|e| match e {
         LeadError::Another(_) | LeadError::Silent => Failure::try_later(e.to_string()),
-        LeadError::Bus(_) => Failure::of(&e),
+        LeadError::Bus(_) | LeadError::Gone => Failure::of(&e),
     })?;
-    std::fs::write(&memory, leadership.broker())
-        .map_err(|e| Failure::failed(format!("cannot write {}: {e}", memory.display())))?;
+    durable::replace(&memory, leadership.broker().as_bytes()).map_err(|e| Failure::of(&e))?;
     opened.handle.commits_at(Arc::new(leadership.clone()));
     Ok(leadership)
 }

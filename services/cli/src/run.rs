@@ -74,31 +74,39 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
         config.bus.url.clone_from(url);
     }
     let mut lifecycle = Lifecycle::default();
+    match start(&mut lifecycle, &config, args).await {
+        Ok(true) => lifecycle.run(std::future::pending()).await.map_err(|e| Failure::of(&e)),
+        given_up => up::end(lifecycle, given_up.map(|_| ())).await,
+    }
+}
+
+/// Starts the roles, one after the other; says whether nobody asked to stop meanwhile.
+async fn start(lifecycle: &mut Lifecycle, config: &Config, args: &RunArgs) -> Result<bool, Failure> {
     let mut roles: Vec<&str> = args.roles.iter().map(String::as_str).collect();
     roles.dedup();
     // The others cannot do anything before the ledger answers, so that it comes first.
     roles.sort_by_key(|role| *role != "ledger");
     for role in roles {
-        let Some(joined) = lifecycle.unless_asked(join(&config, role)).await else { return Ok(()) };
+        let Some(joined) = lifecycle.unless_asked(join(config, role)).await else { return Ok(false) };
         let (client, denied, clock) = joined?;
-        ends_where_denied(&mut lifecycle, denied);
+        ends_where_denied(lifecycle, denied);
         match role {
             "ledger" => {
-                if !start_ledger(&mut lifecycle, &config, client, clock, args.paused).await? {
-                    return Ok(());
+                if !start_ledger(lifecycle, config, client, clock, args.paused).await? {
+                    return Ok(false);
                 }
             }
-            "gateway" => start_gateway(&mut lifecycle, &config, client, clock).await?,
+            "gateway" => start_gateway(lifecycle, config, client, clock).await?,
             _ => {
                 let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client.clone(), role).await?);
                 let board = Board::default();
                 rondo_bus::tell(client, board.clone()).await?;
-                start_role(&mut lifecycle, role, &config, ledger, clock, Arc::new(board))?;
+                start_role(lifecycle, role, config, ledger, clock, Arc::new(board))?;
             }
         }
         hint(&format!("The {role} is up, over {}.", config.bus.url));
     }
-    lifecycle.run(std::future::pending()).await.map_err(|e| Failure::of(&e))
+    Ok(true)
 }
 
 /// A connection of a role's own, and the clock it goes by.
@@ -148,6 +156,9 @@ async fn start_ledger(
     paused: bool,
 ) -> Result<bool, Failure> {
     let witnesses = Witnesses::from_config(config)?;
+    let Some(connected) = lifecycle.unless_asked(connect(config, "ledger")).await else { return Ok(false) };
+    let (claims, denied) = connected?;
+    ends_where_denied(lifecycle, denied);
     let opened = rondo_ledger::open(&LedgerConfig {
         data: config.ledger.data.clone(),
         origin: config.ledger.origin.clone(),
@@ -157,26 +168,37 @@ async fn start_ledger(
     for note in &opened.notes {
         hint(note);
     }
-    let (claims, denied) = connect(config, "ledger").await?;
-    ends_where_denied(lifecycle, denied);
-    let claimed = crate::lead::claim(claims, &opened, &config.ledger.data);
-    let Some(leadership) = lifecycle.unless_asked(claimed).await else { return Ok(false) };
-    let leadership = leadership?;
-    let handle = opened.handle.clone();
-    let history = Arc::new(handle.clone());
-    let ledger: Arc<dyn Ledger> = history.clone();
-    if let Some(witnesses) = &witnesses {
-        witnesses.before_signing(&*ledger).await?;
-    }
-    rondo_bus::tell(client.clone(), opened.handle.board().clone()).await?;
+    let history = Arc::new(opened.handle.clone());
+    let leads = async {
+        let leadership = crate::lead::claim(claims, &opened, &config.ledger.data).await?;
+        if let Some(witnesses) = &witnesses {
+            witnesses.before_signing(&*history).await?;
+        }
+        rondo_bus::tell(client.clone(), opened.handle.board().clone()).await?;
+        Ok::<_, Failure>(leadership)
+    };
+    let leadership = match lifecycle.unless_asked(leads).await {
+        Some(Ok(leadership)) => leadership,
+        given_up => {
+            lifecycle.spawn("ledger", opened.without_signing().run(lifecycle.stop()));
+            return given_up.transpose().map(|_| false);
+        }
+    };
     lifecycle.heed(opened.handle.board());
     lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(config), lifecycle.stop()));
     if let Some(witnesses) = witnesses {
-        witnesses.start(lifecycle, handle);
+        witnesses.start(lifecycle, opened.handle.clone());
     }
-    let stop = lifecycle.stop();
-    lifecycle.spawn("ledger", opened.run(stop));
-    crate::held::hold(&ledger, &config.ledger.data, paused).await?;
+    lifecycle.spawn("ledger", opened.run(lifecycle.stop()));
+    let ledger: Arc<dyn Ledger> = history.clone();
+    match lifecycle.unless_asked(crate::held::hold(&ledger, &config.ledger.data, paused)).await {
+        Some(Ok(())) => {}
+        given_up => {
+            // What waits for the broker is let go, and what was recorded is brought to rest.
+            leadership.stops();
+            return given_up.transpose().map(|_| false);
+        }
+    }
     let mut asked = lifecycle.stop();
     lifecycle.spawn("bus", async move {
         let served = tokio::select! {

@@ -1,13 +1,11 @@
 //! `rondo up`: every role in one process, with the in-process bus.
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rondo_eventlog::Ledger;
-use rondo_ledger::{LedgerConfig, Opened, upkeep};
+use rondo_ledger::{LedgerConfig, Opened, durable, upkeep};
 use rondo_runtime::chance::{Chance, SystemChance};
 use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::config::{Config, MailSection, MailTransport};
@@ -47,28 +45,34 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
         Some(paced) => Arc::new(paced.clone()),
         None => demo::clock_of(&config.ledger.data),
     };
-    let (opened, witnesses) = open(&config, &clock, cast.as_ref()).await?;
+    let witnesses = Witnesses::from_config(&config)?;
+    let opened = open(&config, &clock, cast.as_ref())?;
+    if let Some(witnesses) = &witnesses {
+        match lifecycle.unless_asked(witnesses.before_signing(&opened.handle)).await {
+            Some(Ok(())) => {}
+            given_up => {
+                lifecycle.spawn("ledger", opened.without_signing().run(lifecycle.stop()));
+                return end(lifecycle, given_up.unwrap_or(Ok(())).map_err(Failure::from)).await;
+            }
+        }
+    }
     let handle = opened.handle.clone();
     let (ledger, board) = (Arc::new(handle.clone()) as Arc<dyn Ledger>, handle.board().clone());
-    lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(&config), lifecycle.stop()));
+    lifecycle.spawn("upkeep", upkeep::run(handle.clone(), crate::witness::late(&config), lifecycle.stop()));
     lifecycle.spawn("ledger", opened.run(lifecycle.stop()));
-    crate::held::hold(&ledger, &config.ledger.data, args.paused).await?;
-    let token = token()?;
-    let announced = Announced::write(&config.ledger.data, &bound.address.to_string(), &token)?;
-    let address = bound.address;
+    let held = crate::held::hold(&ledger, &config.ledger.data, args.paused);
+    match lifecycle.unless_asked(held).await {
+        Some(Ok(())) => {}
+        given_up => return end(lifecycle, given_up.unwrap_or(Ok(()))).await,
+    }
     if let Some(witnesses) = witnesses {
         witnesses.start(&mut lifecycle, handle);
     }
-    start_roles(&mut lifecycle, &config, &ledger, &clock, &board)?;
-    let parts = rondo_gateway::Parts {
-        ledger: Arc::clone(&ledger),
-        roles: Arc::new(board.clone()),
-        clock: Arc::clone(&clock),
-        notice: config.gateway.notice.clone(),
-        token,
+    let parts = (&ledger, &clock, &board);
+    let announced = match start_roles(&mut lifecycle, &config, parts, bound) {
+        Ok(announced) => announced,
+        Err(failure) => return end(lifecycle, Err(failure)).await,
     };
-    lifecycle.spawn("gateway", rondo_gateway::run(bound, parts, lifecycle.stop()));
-    hint(&format!("Rondo is up: http://{address}  (data in {})", config.ledger.data.display()));
     let played = match (cast, paced) {
         (Some(cast), Some(paced)) => {
             let conductor = demo::Conductor::new(cast, ledger, Box::new(board), demo::Hands::Local(paced), args.pace);
@@ -85,13 +89,14 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     }
 }
 
-/// Opens the log. A demonstration's is marked as one, and the witnesses are asked before anything in it is signed.
-async fn open(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    cast: Option<&demo::Cast>,
-) -> Result<(Opened, Option<Witnesses>), Failure> {
-    let witnesses = Witnesses::from_config(config)?;
+/// Brings to its end in order what has begun, where a start was given up: asked to stop, or with a failure.
+pub(crate) async fn end(lifecycle: Lifecycle, why: Result<(), Failure>) -> Result<(), Failure> {
+    let ended = lifecycle.end().await.map_err(|e| Failure::of(&e));
+    why.and(ended)
+}
+
+/// Opens the log. A demonstration's is marked as one.
+fn open(config: &Config, clock: &Arc<dyn Clock>, cast: Option<&demo::Cast>) -> Result<Opened, Failure> {
     let opened = rondo_ledger::open(&LedgerConfig {
         data: config.ledger.data.clone(),
         origin: config.ledger.origin.clone(),
@@ -105,10 +110,7 @@ async fn open(
         demo::mark(&config.ledger.data)?;
         cast.write_people(&config.in_data(&config.mail.people))?;
     }
-    if let Some(witnesses) = &witnesses {
-        witnesses.before_signing(&opened.handle).await?;
-    }
-    Ok((opened, witnesses))
+    Ok(opened)
 }
 
 /// Lets links in mails lead to the address that is served, unless the configuration names another.
@@ -152,20 +154,31 @@ async fn run_with(lifecycle: Lifecycle, conductor: demo::Conductor, until_done: 
     }
 }
 
+/// Starts the roles that act on the log, and the pages, and announces the server.
 fn start_roles(
     lifecycle: &mut Lifecycle,
     config: &Config,
-    ledger: &Arc<dyn Ledger>,
-    clock: &Arc<dyn Clock>,
-    board: &Board,
-) -> Result<(), Failure> {
+    (ledger, clock, board): (&Arc<dyn Ledger>, &Arc<dyn Clock>, &Board),
+    bound: rondo_gateway::Bound,
+) -> Result<Announced, Failure> {
     let progress: Arc<dyn Progress> = Arc::new(board.clone());
     lifecycle.heed(board);
     for role in ["scheduler", "reminder", "validator", "publisher"] {
         board.begins(role);
         crate::run::start_role(lifecycle, role, config, Arc::clone(ledger), Arc::clone(clock), Arc::clone(&progress))?;
     }
-    Ok(())
+    let (token, address) = (token()?, bound.address);
+    let announced = Announced::write(&config.ledger.data, &address.to_string(), &token)?;
+    let parts = rondo_gateway::Parts {
+        ledger: Arc::clone(ledger),
+        roles: Arc::new(board.clone()),
+        clock: Arc::clone(clock),
+        notice: config.gateway.notice.clone(),
+        token,
+    };
+    lifecycle.spawn("gateway", rondo_gateway::run(bound, parts, lifecycle.stop()));
+    hint(&format!("Rondo is up: http://{address}  (data in {})", config.ledger.data.display()));
+    Ok(announced)
 }
 
 pub(crate) fn token() -> Result<String, Failure> {
@@ -182,10 +195,8 @@ impl Announced {
         let path = data.join(ANNOUNCEMENT);
         let announcement = Announcement { url: format!("http://{address}"), token: Secret::new(token) };
         let text = serde_json::to_string(&announcement).map_err(|e| Failure::of(&e))?;
-        let failed = |e: std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&path).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
+        // All or nothing: whoever looks for a server meanwhile reads a whole one.
+        durable::replace_private(&path, text.as_bytes()).map_err(|e| Failure::of(&e))?;
         Ok(Self(path))
     }
 

@@ -61,11 +61,14 @@ pub struct Lifecycle {
     tasks: JoinSet<(&'static str, Result<(), String>)>,
     signals: Signals,
     board: Option<Board>,
+    /// Why a task died while others were still being started.
+    early: Result<(), Ended>,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { stop: watch::Sender::new(false), tasks: JoinSet::new(), signals: Signals::listen(), board: None }
+        let (stop, signals) = (watch::Sender::new(false), Signals::listen());
+        Self { stop, tasks: JoinSet::new(), signals, board: None, early: Ok(()) }
     }
 }
 
@@ -85,11 +88,15 @@ impl Lifecycle {
         self.stop.send_replace(true);
     }
 
-    /// Waits for something that a start needs; nothing, if a signal to stop comes first.
+    /// Waits for something that a start needs; nothing, if a signal to stop comes first or a task dies: [`Self::end`] says which.
     pub async fn unless_asked<T>(&mut self, needed: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = needed => Some(done),
             () = self.signals.next() => None,
+            Some(done) = self.tasks.join_next() => {
+                self.early = died_early(done);
+                None
+            }
         }
     }
 
@@ -114,6 +121,19 @@ impl Lifecycle {
             () = until => Ok(()),
             Some(done) = self.tasks.join_next() => died_early(done),
         };
+        self.winds_up(early).await
+    }
+
+    /// Asks every task to stop and waits until they have ended, where a start is given up before there is anything to run.
+    ///
+    /// # Errors
+    /// Why one ended otherwise than asked.
+    pub async fn end(mut self) -> Result<(), Ended> {
+        let early = std::mem::replace(&mut self.early, Ok(()));
+        self.winds_up(early).await
+    }
+
+    async fn winds_up(mut self, early: Result<(), Ended>) -> Result<(), Ended> {
         self.ask();
         service::stopping();
         let wound_up = async {

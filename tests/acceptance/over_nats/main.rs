@@ -2,6 +2,7 @@
 //! broker is wiped; one ledger alone has the log; and each user of the broker has its own and nothing else.
 
 mod claims;
+mod ends;
 mod kills;
 mod permissions;
 mod same;

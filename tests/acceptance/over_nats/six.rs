@@ -66,7 +66,8 @@ impl Round {
         Self { folder, broker, mail, roles: BTreeMap::new(), paced }
     }
 
-    fn config(&self, role: &str) -> PathBuf {
+    /// The page of a role.
+    pub fn config(&self, role: &str) -> PathBuf {
         self.folder.path().join(format!("{role}.toml"))
     }
 
