@@ -83,13 +83,14 @@ pub(crate) fn run(
             continue;
         }
         if let Err(fault) = log.point.admit() {
-            let told = fault.to_string();
             for refused in group.answers {
-                let _ = refused.reply.send(Err(Fault::NotNow(told.clone()).into()));
+                let _ = refused.reply.send(Err(fault.again().into()));
             }
-            // Asked to end while the broker was away: what waited was not recorded, and that is no failure.
-            if !matches!(fault, Fault::Stopped) {
-                log.fail(&told);
+            if matches!(fault, Fault::Stopped) {
+                // Asked to end while the broker was away: what waited was not recorded, and that is no failure.
+                log.set_ending();
+            } else {
+                log.fail(&fault.to_string());
             }
             return;
         }
@@ -123,14 +124,13 @@ pub(crate) fn run(
 /// Ends the log: what the disk holds is unknown.
 fn fails(log: &Log, answers: Vec<Answer>, error: &dyn std::error::Error) {
     let told = with_sources(error);
-    tracing::error!("the journal failed, the ledger stops: {told}");
     for refused in answers {
         let what = "the journal could not be written; whether this command was recorded is known after the next start";
         // The sender may be gone; there is nobody else to tell.
         let unknown = Fault::Unreachable { what: what.to_owned(), source: Some(told.clone().into()) };
         let _ = refused.reply.send(Err(unknown.into()));
     }
-    log.fail(&told);
+    log.fail(&format!("the journal failed: {told}"));
 }
 
 fn answer(answers: Vec<Answer>) {

@@ -14,10 +14,11 @@ use rondo_eventlog::record::Time;
 use rondo_eventlog::{Fault, Head, Record, codec};
 use tokio::sync::watch;
 
+use crate::admission::Point;
 use crate::backlog::Backlog;
 use crate::journal::{JournalError, PointReader};
 use crate::notary::TREE;
-use crate::past::{Past, Point};
+use crate::past::Past;
 use crate::reading::Collected;
 use crate::store::packs::PACK;
 use crate::store::{Place, Store};
@@ -116,13 +117,16 @@ impl Log {
         self.brought.load(Ordering::Acquire)
     }
 
-    /// Says why the log takes nothing any more. The first reason is kept: others follow from it.
+    /// Says why the log takes nothing any more. The first reason is kept, and is the last word of the process: others follow from it.
     pub(crate) fn fail(&self, why: &str) {
-        self.failed.send_if_modified(|failed| {
+        let is_first = self.failed.send_if_modified(|failed| {
             let is_first = failed.is_none();
             failed.get_or_insert_with(|| why.to_owned());
             is_first
         });
+        if !is_first {
+            tracing::warn!("after the ledger had failed: {why}");
+        }
     }
 
     pub(crate) fn failure(&self) -> Option<String> {
@@ -190,8 +194,7 @@ impl Log {
     pub(crate) fn index_failed(&self, fault: Fault) -> Fault {
         self.store.distrust(&fault);
         let told = rondo_runtime::lifecycle::with_sources(&fault);
-        tracing::error!("the store of indexes failed, the ledger stops; the next start makes it anew: {told}");
-        self.fail(&told);
+        self.fail(&format!("the store of indexes failed, and the next start makes it anew: {told}"));
         fault
     }
 

@@ -44,9 +44,7 @@ pub(crate) fn run(log: &Log, folder: &Path, found: Head, stop: &Stop) {
         std::thread::sleep(LOOKS_UP);
     }
     if let Err(error) = check(folder, found, ends) {
-        let told = with_sources(&error);
-        tracing::error!("the ledger stops: {told}");
-        log.fail(&told);
+        log.fail(&with_sources(&error));
     }
 }
 

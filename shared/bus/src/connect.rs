@@ -59,9 +59,7 @@ impl Denied {
     pub async fn happens(mut self) -> DeniedError {
         if let Ok(told) = self.told.wait_for(Option::is_some).await {
             let what = told.clone().unwrap_or_default();
-            let denied = DeniedError { client: self.client, what };
-            tracing::error!("{denied}");
-            return denied;
+            return DeniedError { client: self.client, what };
         }
         // A connection that is gone denies nothing more.
         std::future::pending().await

@@ -4,6 +4,7 @@
 //! While that is so it writes, signs and answers; while it is not so, after a pause of the process, of the machine or of the
 //! broker, it does none of it. The claims have a connection of their own, so that a flood of requests does not delay them.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use rondo_eventlog::{CommitPoint, Fault, History};
 use rondo_runtime::clock::Stopwatch;
+use rondo_runtime::lifecycle::with_sources;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -61,21 +63,24 @@ pub enum LeadError {
     )]
     Silent,
     /// The bus cannot be spoken on.
-    #[error("the ledger cannot claim its log on the bus: {0}")]
-    Bus(String),
+    #[error("the ledger cannot claim its log on the bus")]
+    Bus(#[source] Arc<dyn Error + Send + Sync>),
+    /// The connection is gone for good, or whoever kept up the claim is.
+    #[error("the ledger cannot claim its log on the bus: the connection is gone")]
+    Gone,
 }
 
-/// How a ledger stands, for those who act on it.
+/// Whether this ledger has the log, for those who act on it.
 #[derive(Debug, Clone)]
-enum Standing {
+enum Lease {
     Unsure,
     /// It has the log, as of then.
-    Has(Stopwatch),
+    Held(Stopwatch),
     Ended(LeadError),
 }
 
 struct Shared {
-    standing: watch::Sender<Standing>,
+    lease: watch::Sender<Lease>,
     client: Client,
     stops: AtomicBool,
 }
@@ -103,8 +108,7 @@ impl Drop for Keeping {
 /// When another ledger has it or may have it, or the bus cannot be spoken on.
 pub async fn claim(client: Client, ledger: Arc<dyn History>, by: Candidate) -> Result<Leadership, LeadError> {
     let heard = subscribed(&client, subject::CLAIM).await?;
-    let shared =
-        Arc::new(Shared { standing: watch::Sender::new(Standing::Unsure), client, stops: AtomicBool::new(false) });
+    let shared = Arc::new(Shared { lease: watch::Sender::new(Lease::Unsure), client, stops: AtomicBool::new(false) });
     let keeper = Keeper {
         claimant: Claimant::new(by.instance.clone(), by.origin.clone(), PATIENCE),
         connection: shared.connection(),
@@ -128,9 +132,13 @@ pub async fn claim(client: Client, ledger: Arc<dyn History>, by: Candidate) -> R
 }
 
 async fn subscribed(client: &Client, subject: &'static str) -> Result<Subscriber, LeadError> {
-    let subscriber = client.subscribe(subject).await.map_err(|e| LeadError::Bus(e.to_string()))?;
-    client.flush().await.map_err(|e| LeadError::Bus(e.to_string()))?;
+    let subscriber = client.subscribe(subject).await.map_err(bus)?;
+    client.flush().await.map_err(bus)?;
     Ok(subscriber)
+}
+
+fn bus(error: impl Error + Send + Sync + 'static) -> LeadError {
+    LeadError::Bus(Arc::new(error))
 }
 
 impl Shared {
@@ -145,7 +153,7 @@ impl Shared {
     }
 
     fn has(&self) -> bool {
-        matches!(&*self.standing.borrow(), Standing::Has(then) if then.elapsed() < LEASE) && self.is_connected()
+        matches!(&*self.lease.borrow(), Lease::Held(then) if then.elapsed() < LEASE) && self.is_connected()
     }
 }
 
@@ -176,21 +184,21 @@ impl Leadership {
 
     /// Returns once this ledger has the log.
     pub(crate) async fn gained(&self) -> Result<(), LeadError> {
-        self.turned(|standing| matches!(standing, Standing::Has(_))).await
+        self.turned(|lease| matches!(lease, Lease::Held(_))).await
     }
 
     /// Returns once it is not sure any more.
     pub(crate) async fn lost(&self) -> Result<(), LeadError> {
-        self.turned(|standing| matches!(standing, Standing::Unsure)).await
+        self.turned(|lease| matches!(lease, Lease::Unsure)).await
     }
 
-    async fn turned(&self, wanted: impl Fn(&Standing) -> bool) -> Result<(), LeadError> {
-        let mut standing = self.shared.standing.subscribe();
-        let found = standing.wait_for(|now| wanted(now) || matches!(now, Standing::Ended(_))).await;
+    async fn turned(&self, wanted: impl Fn(&Lease) -> bool) -> Result<(), LeadError> {
+        let mut lease = self.shared.lease.subscribe();
+        let found = lease.wait_for(|now| wanted(now) || matches!(now, Lease::Ended(_))).await;
         match found.as_deref() {
-            Ok(Standing::Ended(why)) => Err(why.clone()),
+            Ok(Lease::Ended(why)) => Err(why.clone()),
             Ok(_) => Ok(()),
-            Err(_) => Err(LeadError::Bus("the claim is kept up no longer".to_owned())),
+            Err(_) => Err(LeadError::Gone),
         }
     }
 }
@@ -201,14 +209,19 @@ impl CommitPoint for Leadership {
             if self.shared.has() {
                 return Ok(());
             }
-            if let Standing::Ended(why) = &*self.shared.standing.borrow() {
-                return Err(Fault::NotNow(why.to_string()));
+            if let Lease::Ended(why) = &*self.shared.lease.borrow() {
+                return Err(Fault::NotNow(with_sources(why)));
             }
             if self.shared.stops.load(Ordering::Acquire) {
                 return Err(Fault::Stopped);
             }
             std::thread::sleep(LOOK);
         }
+    }
+
+    fn waits(&self) -> bool {
+        let ended = matches!(&*self.shared.lease.borrow(), Lease::Ended(_));
+        !ended && !self.shared.has() && !self.shared.stops.load(Ordering::Acquire)
     }
 }
 
@@ -230,9 +243,9 @@ struct Keeper {
 
 impl Keeper {
     async fn keep(mut self) {
+        // It ends the process, whose last words it is.
         let Err(why) = self.work().await;
-        tracing::error!("{why}");
-        self.shared.standing.send_replace(Standing::Ended(why));
+        self.shared.lease.send_replace(Lease::Ended(why));
     }
 
     async fn work(&mut self) -> Result<std::convert::Infallible, LeadError> {
@@ -279,10 +292,10 @@ impl Keeper {
 
     fn tells_of_loss(&self) {
         if self.claimant.stand() != Stand::Leads {
-            let lost = self.shared.standing.send_if_modified(|standing| {
-                let had = matches!(standing, Standing::Has(_));
+            let lost = self.shared.lease.send_if_modified(|lease| {
+                let had = matches!(lease, Lease::Held(_));
                 if had {
-                    *standing = Standing::Unsure;
+                    *lease = Lease::Unsure;
                 }
                 had
             });
@@ -301,12 +314,12 @@ impl Keeper {
         }
         let claim = self.claimant.says(self.head().await?);
         self.said.push(claim.serial, Stopwatch::start());
-        let body = frame::encode(&claim).map_err(|e| LeadError::Bus(e.to_string()))?;
-        self.shared.client.publish(subject::CLAIM, body).await.map_err(|e| LeadError::Bus(e.to_string()))
+        let body = frame::encode(&claim).map_err(bus)?;
+        self.shared.client.publish(subject::CLAIM, body).await.map_err(bus)
     }
 
     async fn hears(&mut self, message: Option<Message>) -> Result<Turn, LeadError> {
-        let message = message.ok_or_else(|| LeadError::Bus("the connection is gone".to_owned()))?;
+        let message = message.ok_or(LeadError::Gone)?;
         // What no ledger of ours says is no claim.
         let Ok(claim) = frame::decode::<Claim>(&message.payload) else { return Ok(Turn::Wait) };
         let head = self.head().await?;
@@ -319,7 +332,7 @@ impl Keeper {
         let turn = self.claimant.hears(&claim, fresh, head);
         match (&turn, when) {
             (Turn::Hold, Some(when)) => {
-                let had = matches!(self.shared.standing.send_replace(Standing::Has(when)), Standing::Has(_));
+                let had = matches!(self.shared.lease.send_replace(Lease::Held(when)), Lease::Held(_));
                 if !had {
                     tracing::info!("the ledger has the log: {claim}");
                 }
@@ -352,16 +365,16 @@ impl Keeper {
 
     /// Tells a ledger that asks how this one stands.
     async fn tells(&mut self, message: Option<Message>) -> Result<(), LeadError> {
-        let message = message.ok_or_else(|| LeadError::Bus("the connection is gone".to_owned()))?;
+        let message = message.ok_or(LeadError::Gone)?;
         let inbox = format!("{}.", prefix("ledger"));
         let Some(reply) = message.reply.filter(|reply| reply.starts_with(&inbox)) else { return Ok(()) };
         let claim = self.claimant.now(self.head().await?);
-        let body = frame::encode(&claim).map_err(|e| LeadError::Bus(e.to_string()))?;
-        self.shared.client.publish(reply, body).await.map_err(|e| LeadError::Bus(e.to_string()))
+        let body = frame::encode(&claim).map_err(bus)?;
+        self.shared.client.publish(reply, body).await.map_err(bus)
     }
 
     async fn head(&self) -> Result<rondo_eventlog::Head, LeadError> {
-        self.ledger.head().await.map_err(|e| LeadError::Bus(e.to_string()))
+        self.ledger.head().await.map_err(bus)
     }
 }
 

@@ -24,8 +24,8 @@ const QUEUE: &str = "ledger";
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The requests cannot be listened to.
-    #[error("the requests on the bus cannot be listened to: {0}")]
-    Listen(String),
+    #[error("the requests on the bus cannot be listened to")]
+    Listen(#[source] async_nats::SubscribeError),
     /// This ledger does not have the log, or has it no longer.
     #[error(transparent)]
     Lead(#[from] LeadError),
@@ -74,7 +74,7 @@ pub async fn serve(client: Client, ledger: Arc<dyn History>, leadership: Leaders
 impl Desk {
     async fn takes(self, verb: &'static str, asked: Asked) -> Result<(), ServeError> {
         let listened = self.client.queue_subscribe(subject::asks(verb, "*"), QUEUE.to_owned()).await;
-        let mut requests = listened.map_err(|e| ServeError::Listen(e.to_string()))?;
+        let mut requests = listened.map_err(ServeError::Listen)?;
         while let Some(request) = requests.next().await {
             let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else { break };
             // One that waited while this process stood still may have been answered by another.
