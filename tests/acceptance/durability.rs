@@ -2,6 +2,8 @@
 
 mod ends;
 mod held;
+#[path = "durability/parts.rs"]
+mod parts;
 
 use std::path::Path;
 

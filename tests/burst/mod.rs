@@ -37,7 +37,7 @@ fn burst() {
     let Ok(data) = std::env::var("RONDO_BURST") else { return };
     let from: usize = std::env::var("RONDO_BURST_FROM").unwrap().parse().unwrap();
     let segment = std::env::var("RONDO_BURST_SEGMENT").map(|size| size.parse().unwrap());
-    let options = segment.map_or_else(|_| Options::default(), |segment| Options { segment });
+    let options = segment.map_or_else(|_| Options::default(), |segment| Options { segment, ..Options::default() });
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async move {
         let opened = open_at(Path::new(&data), Arc::new(SystemClock), options).unwrap();

@@ -25,7 +25,7 @@ use crate::notary::{self, Notary, NotaryError, TREE};
 use crate::sequencer::Request;
 use crate::threads::{Begin, Threads};
 use crate::time::LogTime;
-use crate::{recover, rotation, scrub, tree};
+use crate::{contradicted, recover, rotation, scrub, tree};
 
 /// Where a ledger lives, and what it is handed.
 pub struct LedgerConfig {
@@ -71,6 +71,11 @@ impl Opened {
         }
     }
 
+    /// The same without signing, where a start is given up before it is known whether the log may be signed.
+    pub fn without_signing(self) -> Self {
+        Self { notary: None, ..self }
+    }
+
     /// Keeps signing until asked to stop, then ends the threads and brings the store to the device.
     ///
     /// # Errors
@@ -88,8 +93,10 @@ impl Opened {
         // A failed ledger takes nothing any more; one that is asked to stop finishes what it has.
         let _ = handle.requests.send(Request::Stop).await;
         let data = Arc::clone(&handle.data);
-        let ended = tokio::task::spawn_blocking(move || ends(&log, threads, signed, &data, mark));
-        ended.await.map_err(|panic| OpenError::Store(Fault::storage("the end of the ledger panicked", panic)))?
+        let ending = Arc::clone(&log);
+        let ended = tokio::task::spawn_blocking(move || ends(&ending, threads, signed, &data, mark)).await;
+        log.point.let_go();
+        ended.map_err(|panic| OpenError::Store(Fault::storage("the end of the ledger panicked", panic)))?
     }
 }
 
@@ -123,11 +130,13 @@ fn ends(
     let indexing = threads.answered(log);
     let signed = signed.and_then(|notary| match notary {
         // Another may have the log by now, and sign another history of it.
-        Some(_) if log.failure().is_none() && log.point.admit().is_err() => {
-            tracing::warn!("the newest records are left unsigned, as nobody says that this ledger has the log; the next start signs them");
-            Ok(())
-        }
-        Some(mut notary) if log.failure().is_none() => Ok(notary.sign(log.head())?),
+        Some(mut notary) if log.failure().is_none() && notary.has_unsigned(log.head()) => match log.point.admit() {
+            Ok(()) => Ok(notary.sign(log.head())?),
+            Err(why) => {
+                tracing::warn!("the newest records are left unsigned for another start to sign: {why}");
+                Ok(())
+            }
+        },
         _ => Ok(()),
     });
     indexing.ended();
@@ -156,11 +165,13 @@ pub fn open(config: &LedgerConfig) -> Result<Opened, OpenError> {
 pub struct Options {
     /// Bytes after which a segment of the journal is closed.
     pub segment: u64,
+    /// Called by the indexer for each group, with how many records it has then brought into the store.
+    pub indexed: fn(u64),
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment: journal::SEGMENT_SIZE }
+        Self { segment: journal::SEGMENT_SIZE, indexed: |_| () }
     }
 }
 
@@ -252,6 +263,7 @@ fn open_as(
         journal,
         acknowledged,
         packer: found.packer,
+        indexed: options.indexed,
         evidence: Arc::clone(&evidence),
         key,
         time: Arc::clone(&time),
@@ -285,6 +297,7 @@ fn signing(
         notes.push("the public key was missing and was written anew from the signing key".to_owned());
     }
     let key = signer.verifier();
+    contradicted::at_start(data, &key, log.head().size, notes)?;
     Ok((key, Notary::open(Arc::clone(log), data, signer)?))
 }
 
@@ -294,7 +307,7 @@ fn reading(log: &Arc<Log>, data: &Path) -> Result<Verifier, OpenError> {
         let path = data.join(name);
         fs::read_to_string(&path).map(|text| (path.clone(), text)).map_err(io("read", &path))
     };
-    let bad = |path: PathBuf| move |e: NoteError| OpenError::BadNote { path, what: e.to_string() };
+    let bad = |path: PathBuf| move |e: NoteError| OpenError::BadNote { path, source: e.into() };
     let (path, vkey) = read("log.vkey")?;
     let key = Verifier::from_vkey(&vkey).map_err(bad(path))?;
     let (path, note) = read("checkpoint")?;

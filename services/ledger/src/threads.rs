@@ -34,6 +34,8 @@ pub(crate) struct Begin {
     pub(crate) journal: JournalWriter,
     pub(crate) acknowledged: Acknowledged,
     pub(crate) packer: Packer,
+    /// Called for each group that was indexed, with how many records are then.
+    pub(crate) indexed: fn(u64),
     pub(crate) evidence: Arc<Evidence>,
     /// The public half of the key that signs.
     pub(crate) key: Verifier,
@@ -78,7 +80,7 @@ impl Threads {
         config: &LedgerConfig,
         begin: Begin,
     ) -> Result<(mpsc::Sender<Request>, Self), OpenError> {
-        let Begin { frontier, journal, acknowledged, packer, evidence, key, time } = begin;
+        let Begin { frontier, journal, acknowledged, packer, indexed, evidence, key, time } = begin;
         let (requests, waiting) = mpsc::channel(WAITING);
         let (to_committer, groups) = sync_channel(UNWRITTEN);
         // Not bounded by itself: the backlog is, in bytes.
@@ -99,7 +101,7 @@ impl Threads {
         let index = config.data.join("index");
         let disk = (journal, acknowledged);
         let committing = move |log: &Log| committer::run(log, disk, frontier, &groups, &to_indexer);
-        let indexing = move |log: &Log| indexer::run(log, packer, &written, &index);
+        let indexing = move |log: &Log| indexer::run(log, (packer, indexed), &written, &index);
         let threads = Self {
             sequencer: link(log, "sequencer", move |_| sequencer.run()).map_err(failed())?,
             committer: link(log, "committer", committing).map_err(failed())?,

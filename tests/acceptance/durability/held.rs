@@ -1,4 +1,4 @@
-//! One ledger alone writes to a journal, whatever became of the lock file; and a ledger of which a part has ended, ends.
+//! One ledger alone writes to a journal, whatever became of the lock file.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -6,15 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use jiff::Timestamp;
-use rondo_eventlog::Ledger;
-use rondo_ledger::Options;
-use rondo_runtime::clock::Clock;
-use rondo_runtime::lifecycle::Lifecycle;
 use rondo_testkit::process::{Running, free_port};
 use rondo_tests::{await_server, program, refused, rondo};
 
@@ -99,40 +91,4 @@ fn a_journal_that_was_replaced_is_not_written_to_and_health_says_so() {
     }
     rondo(&data, &["person", "grant", "anna", "auditor"]);
     assert!(rondo(&data, &["audit", "verify"]).contains("2. bytes:      good"));
-}
-
-/// A clock that works until somebody breaks it.
-#[derive(Default)]
-struct Breaks(AtomicBool);
-
-#[async_trait::async_trait]
-impl Clock for Breaks {
-    fn now(&self) -> Timestamp {
-        assert!(!self.0.load(Ordering::SeqCst), "the spring is broken");
-        Timestamp::UNIX_EPOCH
-    }
-
-    async fn sleep_until(&self, _until: Timestamp) {}
-}
-
-#[test]
-fn a_thread_that_panics_ends_the_ledger_with_its_reason() {
-    let folder = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let clock = Arc::new(Breaks::default());
-        let opened = open_at(&folder.path().join("data"), Arc::<Breaks>::clone(&clock), Options::default()).unwrap();
-        let handle = opened.handle.clone();
-        let mut lifecycle = Lifecycle::default();
-        let stop = lifecycle.stop();
-        lifecycle.spawn("ledger", opened.run(stop));
-        handle.submit(command(0)).await.unwrap();
-        assert!(handle.probe().await.is_ok());
-        clock.0.store(true, Ordering::SeqCst);
-        assert!(handle.submit(command(1)).await.is_err());
-        let ended = tokio::time::timeout(Duration::from_secs(30), lifecycle.run(std::future::pending())).await;
-        let ended = ended.expect("a dead thread is noticed").unwrap_err().to_string();
-        assert!(ended.contains("the sequencer panicked") && ended.contains("the spring is broken"), "{ended}");
-        assert!(handle.probe().await.is_err());
-    });
 }

@@ -90,7 +90,12 @@ impl Packer {
 const NICE: i32 = 10;
 
 /// Works until the committer ends, then brings the store to the device.
-pub(crate) fn run(log: &Log, mut packer: Packer, groups: &Receiver<Written>, folder: &std::path::Path) {
+pub(crate) fn run(
+    log: &Log,
+    (mut packer, indexed): (Packer, fn(u64)),
+    groups: &Receiver<Written>,
+    folder: &std::path::Path,
+) {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         tracing::debug!("the indexer keeps the priority of the others: {error}");
     }
@@ -100,12 +105,12 @@ pub(crate) fn run(log: &Log, mut packer: Packer, groups: &Receiver<Written>, fol
         match packer.take(&log.store, written.at, written.before, &written.entries) {
             Ok(packed) => {
                 log.indexed_to(end, packed);
+                indexed(end);
                 indexing.done(written.bytes);
             }
             Err(fault) => {
                 let told = rondo_runtime::lifecycle::with_sources(&fault);
-                tracing::error!("the store of indexes failed, the ledger stops: {told}");
-                return log.fail(&told);
+                return log.fail(&format!("the store of indexes failed: {told}"));
             }
         }
     }
