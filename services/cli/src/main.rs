@@ -39,7 +39,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let form = cli.output;
-    output::begin(form);
     match work(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -104,11 +103,13 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         Command::Completions { shell } => nouns::manual::completions(*shell),
         Command::Manual { out } => nouns::manual::write(out),
         Command::Audit(verb @ AuditVerb::Verify { .. }) => nouns::audit::verify(verb, &config, cli.output),
-        Command::Audit(AuditVerb::Clock { today }) => nouns::audit::confirm_clock(*today, &config.ledger.data),
+        Command::Audit(AuditVerb::Clock { today }) => {
+            nouns::audit::confirm_clock(*today, &config.ledger.data, cli.output)
+        }
         Command::Audit(AuditVerb::Continue { reason, to, although_nothing_shows_it: although }) => {
             nouns::key::go_on(&cli, &config, reason, to.as_deref(), *although).await
         }
-        Command::Audit(AuditVerb::Key(KeyVerb::Create { out })) => nouns::key::create(out),
+        Command::Audit(AuditVerb::Key(KeyVerb::Create { out })) => nouns::key::create(out, cli.output),
         Command::Audit(AuditVerb::Key(KeyVerb::Rotate { reason, to })) => {
             nouns::key::rotate(&cli, &config, reason, to.as_deref()).await
         }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
@@ -47,18 +46,9 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// In which form this process prints: standard output is one, and so is its form.
-static FORM: OnceLock<Form> = OnceLock::new();
-
-/// Says once, at the start, in which form this process prints what its verbs did.
-pub(crate) fn begin(form: Form) {
-    // A second call, of a test process, changes nothing.
-    let _ = FORM.set(form);
-}
-
 /// Prints what a verb did: a sentence for people, the same in a document for programs.
-pub(crate) fn said(sentence: &str) -> Result<(), Failure> {
-    document(FORM.get().copied().unwrap_or_default(), json!({ "said": sentence }), sentence)
+pub(crate) fn said(form: Form, sentence: &str) -> Result<(), Failure> {
+    document(form, json!({ "said": sentence }), sentence)
 }
 
 /// Whether what is said on standard error is said as lines of the log.

@@ -20,7 +20,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, document, hint, line, said};
 use crate::receipts;
-use crate::witness::{self, Asked, Refusal, Witnesses};
+use crate::witness::{self, Asked, NotCosigned, Witnesses};
 
 /// What is said of every log that verifies.
 const LIMITS: &str = "A history that was rewritten and signed again passes 1 and 2; only a checkpoint, receipt or witness kept elsewhere shows it.";
@@ -131,9 +131,9 @@ pub(crate) fn verify_directory(data: &Path, form: Form) -> Result<(), Failure> {
 }
 
 /// Says that the machine's clock is right.
-pub(crate) fn confirm_clock(today: jiff::civil::Date, data: &Path) -> Result<(), Failure> {
+pub(crate) fn confirm_clock(today: jiff::civil::Date, data: &Path, form: Form) -> Result<(), Failure> {
     rondo_ledger::time::confirm(data, today, SystemClock.now())?;
-    said(&format!("The clock is right: it is {today}. What was refused is taken now when it is sent again."))
+    said(form, &format!("The clock is right: it is {today}. What was refused is taken now when it is sent again."))
 }
 
 /// The largest text that is read: a key, a checkpoint, a receipt or a policy.
@@ -166,7 +166,7 @@ async fn be_witnessed(ledger: &dyn Ledger, policy: &Path, config: &Config, form:
         return Err(Failure::usage("the policy names no witness with an address, so that there is nobody to ask"));
     }
     let renewed = Witnesses::new(policy, config)?.renew(ledger).await?;
-    let outcome = |asked: &Asked| asked.outcome.as_ref().map_or_else(Refusal::sentence, |_| "cosigned").to_owned();
+    let outcome = |asked: &Asked| asked.outcome.as_ref().map_or_else(NotCosigned::sentence, |_| "cosigned").to_owned();
     let mut told: String = renewed.asked.iter().map(|asked| format!("{}: {}\n", asked.name, outcome(asked))).collect();
     if let Some(size) = renewed.size {
         let kept = config.ledger.data.join(COSIGNED);
@@ -227,7 +227,7 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, config: &Config, form: Fo
             (Some(position), _) => {
                 let (receipt, record) = receipts::receipt(ledger, *position).await?;
                 let path = receipts::write(out, &format!("record-{position}"), &receipt, &record)?;
-                written(&[path])
+                written(&[path], form)
             }
             (None, Some(since)) => {
                 let (checkpoint, proof) = receipts::consistency(ledger, *since).await?;
@@ -246,9 +246,9 @@ pub(crate) async fn run(verb: &AuditVerb, desk: &Desk, config: &Config, form: Fo
 }
 
 /// Says where receipts were written.
-pub(crate) fn written(paths: &[PathBuf]) -> Result<(), Failure> {
+pub(crate) fn written(paths: &[PathBuf], form: Form) -> Result<(), Failure> {
     let told = |path: &PathBuf| format!("Written: {}, with its record beside it.", path.display());
-    said(&paths.iter().map(told).collect::<Vec<_>>().join("\n"))?;
+    said(form, &paths.iter().map(told).collect::<Vec<_>>().join("\n"))?;
     if let Some(last) = paths.last() {
         hint(&format!("Next: rondo audit verify {} --key FILE, with the log's public key (log.vkey)", last.display()));
     }

@@ -227,10 +227,13 @@ pub(crate) async fn institution(verb: &InstitutionVerb, desk: &Desk, form: Form)
                 place: place.clone(),
             };
             let accepted = desk.submit(&["register"], Wish::Network { command }).await?;
-            said(&match accepted.count {
-                0 => format!("{institution} is registered so already."),
-                _ => format!("{institution} is registered as {title}."),
-            })
+            said(
+                form,
+                &match accepted.count {
+                    0 => format!("{institution} is registered so already."),
+                    _ => format!("{institution} is registered as {title}."),
+                },
+            )
         }
     }
 }

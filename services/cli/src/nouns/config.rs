@@ -17,18 +17,24 @@ pub(crate) async fn run(verb: &ConfigVerb, config: &Config, form: Form) -> Resul
             rondo_reminder::transport::check(config)?;
             crate::run::credentials(config)?;
             crate::up::links_lead_nowhere(&config.mail);
-            said("The configuration can be used: addresses are well-formed, secrets and certificates can be read.")?;
+            said(
+                form,
+                "The configuration can be used: addresses are well-formed, secrets and certificates can be read.",
+            )?;
             if !connect {
                 return Ok(());
             }
             rondo_reminder::transport::greet(config).await?;
-            said(match config.mail.transport {
-                MailTransport::Folder => "Mail goes into a folder; there is no mail server to be greeted.",
-                MailTransport::Smtp if config.mail.user.is_some() => {
-                    "The mail server takes the user name and the password."
-                }
-                MailTransport::Smtp => "The mail server greets; nobody signs in there.",
-            })
+            said(
+                form,
+                match config.mail.transport {
+                    MailTransport::Folder => "Mail goes into a folder; there is no mail server to be greeted.",
+                    MailTransport::Smtp if config.mail.user.is_some() => {
+                        "The mail server takes the user name and the password."
+                    }
+                    MailTransport::Smtp => "The mail server greets; nobody signs in there.",
+                },
+            )
         }
         ConfigVerb::Show => {
             let text = toml::to_string_pretty(config).map_err(|e| Failure::of(&e))?;

@@ -18,7 +18,7 @@ pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<()
     match verb {
         FigureVerb::LoadPublished { file, reason } => {
             let count = desk.load_published(&read(file)?, reason).await?;
-            said(&format!("{count} published figures are loaded."))
+            said(form, &format!("{count} published figures are loaded."))
         }
         FigureVerb::History { key, when } => {
             let entries = life(desk, key, when).await?.iter().map(entry).collect();

@@ -84,12 +84,12 @@ pub(crate) fn lost_under<'k>(keys: &'k str, vkey: &str) -> Option<(u64, &'k str)
 }
 
 /// Makes a key in a file.
-pub(crate) fn create(out: &Path) -> Result<(), Failure> {
+pub(crate) fn create(out: &Path, form: Form) -> Result<(), Failure> {
     if out.exists() {
         return Err(Failure::conflict(format!("{} is there already; nothing was changed", out.display())));
     }
     rondo_ledger::create_key(out, &SystemChance).map_err(|e| Failure::of(&e))?;
-    said(&format!("{} is a new key. Keep it secret.", out.display()))?;
+    said(form, &format!("{} is a new key. Keep it secret.", out.display()))?;
     hint(&format!("Next, beside the log: rondo audit key rotate --to {} --reason WHY", out.display()));
     Ok(())
 }
@@ -119,7 +119,7 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
     let is = rotation.is.clone();
     let kept = rotation.finish()?;
     Reached::new(config, None, None).await?.close().await?;
-    said(&format!("The log is signed by {is} from now on."))?;
+    said(cli.output, &format!("The log is signed by {is} from now on."))?;
     if finishing {
         hint(
             "This finished a change that was recorded earlier, with its own reason; the key is not changed once more.",
@@ -165,8 +165,7 @@ pub(crate) async fn go_on(
     let (told, key) = (continuation.loss(reason).to_string(), continuation.key().to_owned());
     continuation.finish()?;
     Reached::new(config, None, None).await?.close().await?;
-    line(&format!("The log goes on, and says: {told}"))?;
-    line(&format!("It is signed by {key} from now on."))?;
+    said(cli.output, &format!("The log goes on, and says: {told}\nIt is signed by {key} from now on."))?;
     hint(
         "Give the new log.vkey to whoever checks the log, with `rondo audit key list --plain`. Whoever holds a receipt or a checkpoint of a lost record has proof of it: ask them for what they sent. Witnesses that saw the lost records have to be told before they cosign again.",
     );

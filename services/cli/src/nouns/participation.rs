@@ -28,21 +28,24 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             let command = ParticipationCommand::Accept { tables: Vec::new() };
             let accepted = desk.country_command(round, country, command).await?;
             if accepted.count == 0 {
-                return said(&format!("No table of {country} waits to be accepted."));
+                return said(form, &format!("No table of {country} waits to be accepted."));
             }
-            said(&format!("The tables of {country} that were ready are accepted."))
+            said(form, &format!("The tables of {country} that were ready are accepted."))
         }
         ParticipationVerb::Confirm { round, country } => {
             desk.country_command(round, country, ParticipationCommand::Confirm).await?;
-            said(&format!("{country} has confirmed its tables."))
+            said(form, &format!("{country} has confirmed its tables."))
         }
         ParticipationVerb::Replace { round, country, was, is, reason } => {
             let command =
                 ParticipationCommand::ReplaceContact { was: was.clone(), is: is.clone(), reason: reason.clone() };
             desk.country_command(round, country, command).await?;
-            said(&format!(
-                "{is} is a contact of {country} in the place of {was}, and is invited while the round takes answers."
-            ))
+            said(
+                form,
+                &format!(
+                    "{is} is a contact of {country} in the place of {was}, and is invited while the round takes answers."
+                ),
+            )
         }
         ParticipationVerb::Answer { round, country, answer, text } => {
             let standing = desk.round(round).await?;
@@ -51,13 +54,13 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             let text = text.clone().unwrap_or_default();
             let command = ParticipationCommand::Choose { question, choice, text };
             desk.country_command(round, country, command).await?;
-            said(&format!("{country} has answered: {answer}."))
+            said(form, &format!("{country} has answered: {answer}."))
         }
         ParticipationVerb::Why { round, country, as_of } => explained(desk, round, country, *as_of, form).await,
         ParticipationVerb::Close { round, country, reason } => {
             let command = ParticipationCommand::Close { reason: reason.clone() };
             desk.country_command(round, country, command).await?;
-            said(&format!("The part of {country} is closed."))
+            said(form, &format!("The part of {country} is closed."))
         }
     }
 }

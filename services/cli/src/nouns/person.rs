@@ -25,12 +25,12 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
             let was = people.person.insert(person.clone(), entry);
             people.write(&path).map_err(|e| Failure::usage(rondo_runtime::lifecycle::with_sources(&e)))?;
             let was = if was.is_some() { " Its earlier entry was replaced." } else { "" };
-            said(&format!("{person} is in the register {}.{was}", path.display()))
+            said(form, &format!("{person} is in the register {}.{was}", path.display()))
         }
         PersonVerb::End { who, ended, country, institution, reason } => {
-            end((who, *ended), (country.as_ref(), institution.as_ref()), reason, desk).await
+            end((who, *ended), (country.as_ref(), institution.as_ref()), reason, desk, form).await
         }
-        PersonVerb::Erase { who: person, reason } => erase(person, reason, desk, config).await,
+        PersonVerb::Erase { who: person, reason } => erase(person, reason, desk, config, form).await,
         PersonVerb::Grant { who: person, granted: role, country, institution, from, until } => {
             let term = Term { from: *from, until: *until, deputy_of: None };
             let grant = Grant { institution: institution.clone(), term, ..Grant::of(*role, country.clone()) };
@@ -42,7 +42,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
                 (None, Some(until)) => format!(" until {until}"),
                 (Some(from), Some(until)) => format!(" from {from} until {until}"),
             };
-            said(&format!("{person} holds the role {role}{term}."))?;
+            said(form, &format!("{person} holds the role {role}{term}."))?;
             unknown_country(country.as_ref());
             not_registered(person, config);
             Ok(())
@@ -58,7 +58,7 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
                 reason: reason.clone(),
             };
             desk.submit(&["delegate"], Wish::Network { command }).await?;
-            said(&format!("{to} stands in for {who} as {delegated} until {until}."))?;
+            said(form, &format!("{to} stands in for {who} as {delegated} until {until}."))?;
             not_registered(to, config);
             Ok(())
         }
@@ -117,6 +117,7 @@ async fn end(
     (country, institution): (Option<&Country>, Option<&InstitutionId>),
     reason: &str,
     desk: &Desk,
+    form: Form,
 ) -> Result<(), Failure> {
     let world = desk.world(&["network"]).await?;
     let held = world.network().grants.get(person).map_or(&[][..], Vec::as_slice);
@@ -134,11 +135,11 @@ async fn end(
     };
     let command = NetworkCommand::EndRole { person: person.clone(), grant, reason: reason.to_owned() };
     desk.submit(&["end"], Wish::Network { command }).await?;
-    said(&format!("{person} no longer holds the role {ended}."))
+    said(form, &format!("{person} no longer holds the role {ended}."))
 }
 
 /// Records the erasure, then removes what stands outside the log. Cut off in between, the same again finishes it.
-async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config) -> Result<(), Failure> {
+async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
     let path = config.in_data(&config.mail.people);
     let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
     let world = desk.world(&["network"]).await?;
@@ -166,9 +167,12 @@ async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config) ->
         people.person.remove(person);
         people.write(&path).map_err(|e| unfinished(Failure::of(&e)))?;
     }
-    said(&format!(
-        "{person} is erased: every role has ended, the register forgets the name, {mails} mails to and from them are removed."
-    ))?;
+    said(
+        form,
+        &format!(
+            "{person} is erased: every role has ended, the register forgets the name, {mails} mails to and from them are removed."
+        ),
+    )?;
     hint("Backups of the register and mails that have left are elsewhere; a received file may hold a name as well.");
     Ok(())
 }

@@ -45,5 +45,5 @@ pub(crate) async fn run(verb: &QueryVerb, desk: &Desk, form: Form) -> Result<(),
         }
     };
     desk.queries(round, country, Some(query), &act).await?;
-    said(&format!("The query {query} is {told}."))
+    said(form, &format!("The query {query} is {told}."))
 }

@@ -40,8 +40,8 @@ pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(
             }
             document(form, entry(release, found), &told)
         }
-        ReleaseVerb::Prepare { release } => prepare(desk, release).await,
-        ReleaseVerb::Approve { release } => act(desk, release, ReleaseCommand::Approve, "approved").await,
+        ReleaseVerb::Prepare { release } => prepare(desk, release, form).await,
+        ReleaseVerb::Approve { release } => act(desk, release, ReleaseCommand::Approve, "approved", form).await,
         ReleaseVerb::Receipt { release, out } => {
             let mut paths = Vec::new();
             let stream = StreamId::release(release);
@@ -62,10 +62,12 @@ pub(crate) async fn run(verb: &ReleaseVerb, desk: &Desk, form: Form) -> Result<(
                 let sentence = format!("nothing was approved, cleared or published of a release `{release}`");
                 return Err(Failure::not_found(sentence));
             }
-            audit::written(&paths)
+            audit::written(&paths, form)
         }
-        ReleaseVerb::Clear { release } => act(desk, release, ReleaseCommand::Clear, "cleared for publication").await,
-        ReleaseVerb::Publish { release } => publish(desk, release).await,
+        ReleaseVerb::Clear { release } => {
+            act(desk, release, ReleaseCommand::Clear, "cleared for publication", form).await
+        }
+        ReleaseVerb::Publish { release } => publish(desk, release, form).await,
     }
 }
 
@@ -74,14 +76,14 @@ fn known<'w>(world: &'w World, release: &ReleaseId) -> Result<&'w Release, Failu
     world.release(release).ok_or_else(missing)
 }
 
-async fn prepare(desk: &Desk, release: &ReleaseId) -> Result<(), Failure> {
+async fn prepare(desk: &Desk, release: &ReleaseId, form: Form) -> Result<(), Failure> {
     let world = desk.world(&["release/", "round/"]).await?;
     let found = world.release(release).and_then(|found| Some((found.round.clone()?, found.not_before?)));
     let (round, not_before) = found.or_else(|| first(&world, release)).ok_or_else(|| {
         Failure::not_found(format!("there is neither a release `{release}` nor a round of which it could be the first"))
     })?;
     let countries = world.round(&round).into_iter().flat_map(|round| round.participants.keys().cloned()).collect();
-    act(desk, release, ReleaseCommand::Prepare { round, countries, not_before }, "put together").await
+    act(desk, release, ReleaseCommand::Prepare { round, countries, not_before }, "put together", form).await
 }
 
 /// The round of which a release can be put together for the first time, and when it may go out.
@@ -91,22 +93,22 @@ fn first(world: &World, release: &ReleaseId) -> Option<(RoundId, Timestamp)> {
     Some((id, moment.at))
 }
 
-async fn publish(desk: &Desk, release: &ReleaseId) -> Result<(), Failure> {
+async fn publish(desk: &Desk, release: &ReleaseId, form: Form) -> Result<(), Failure> {
     let world = desk.world(&["release/"]).await?;
     let found = known(&world, release)?;
     let Some(round) = found.round.clone() else {
         return Err(Failure::not_found(format!("the release {release} was never put together")));
     };
     let countries = found.contents.iter().map(|tables| tables.country.clone()).collect();
-    act(desk, release, ReleaseCommand::Begin { round, countries }, "handed to the publisher").await
+    act(desk, release, ReleaseCommand::Begin { round, countries }, "handed to the publisher", form).await
 }
 
-async fn act(desk: &Desk, release: &ReleaseId, command: ReleaseCommand, told: &str) -> Result<(), Failure> {
+async fn act(desk: &Desk, release: &ReleaseId, command: ReleaseCommand, told: &str, form: Form) -> Result<(), Failure> {
     if !matches!(command, ReleaseCommand::Prepare { .. }) {
         known(&desk.world(&["release/"]).await?, release)?;
     }
     desk.submit(&[told], Wish::Release { release: release.clone(), command }).await?;
-    said(&format!("The release {release} is {told}."))
+    said(form, &format!("The release {release} is {told}."))
 }
 
 fn entry(id: &ReleaseId, release: &Release) -> Value {

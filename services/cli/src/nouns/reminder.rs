@@ -39,7 +39,7 @@ pub(crate) async fn run(
             let told = format!("{scope} of {round} waits until it is resumed.");
             desk.round_command(round, RoundCommand::PauseMail { scope, reason }).await?;
             remark(served);
-            said(&capital(&told))
+            said(form, &capital(&told))
         }
         ReminderVerb::Resume { round, scope, reason } => {
             let scope = meant(scope);
@@ -53,13 +53,13 @@ pub(crate) async fn run(
             let reason = reason.clone();
             desk.round_command(round, RoundCommand::ResumeMail { scope, reason }).await?;
             remark(served);
-            said(&capital(&told))
+            said(form, &capital(&told))
         }
         ReminderVerb::Drop { round, notice, reason } => {
             let command = NoticeCommand::Suppress { reason: reason.clone() };
             let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
             desk.submit(&["drop"], wish).await?;
-            said(&format!("The mail {notice} is not sent."))
+            said(form, &format!("The mail {notice} is not sent."))
         }
         ReminderVerb::Answered { round, notice } => {
             let command = NoticeCommand::RecordAnswer;
@@ -81,9 +81,11 @@ pub(crate) async fn run(
                 remark(served);
             }
             match notices.as_slice() {
-                [] => said("There is no such mail; nothing is sent."),
-                [one] => said(&format!("The mail {one} is released to be sent, as far as it is still true.")),
-                many => said(&format!("{} mails are released to be sent, as far as they are still true.", many.len())),
+                [] => said(form, "There is no such mail; nothing is sent."),
+                [one] => said(form, &format!("The mail {one} is released to be sent, as far as it is still true.")),
+                many => {
+                    said(form, &format!("{} mails are released to be sent, as far as they are still true.", many.len()))
+                }
             }
         }
     }

@@ -22,6 +22,8 @@ use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, line, said};
 
 pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool) -> Result<(), Failure> {
+    // How what was done is said, and whether a server acts on it.
+    let how = (form, served);
     match verb {
         RoundVerb::List => list(desk, form).await,
         RoundVerb::Show { round } => show(desk, round, form).await,
@@ -29,22 +31,22 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
             super::migration::propose(round, workflow, reason.as_deref().filter(|_| !preview), desk, form, served).await
         }
         RoundVerb::ApproveMigration { round } => {
-            act(desk, round, RoundCommand::ApproveMigration, "goes by the proposed version from now on", served).await
+            act(desk, round, RoundCommand::ApproveMigration, "goes by the proposed version from now on", how).await
         }
         RoundVerb::RejectMigration { round, reason } => {
             let command = RoundCommand::RejectMigration { reason: reason.clone() };
-            act(desk, round, command, "goes on as it did", served).await
+            act(desk, round, command, "goes on as it did", how).await
         }
-        RoundVerb::Lesson { round, workflow, text } => learned(round, workflow, text, desk, served).await,
+        RoundVerb::Lesson { round, workflow, text } => learned(round, workflow, text, desk, how).await,
         RoundVerb::Held { round } => crate::held::list(round, desk, form).await,
-        RoundVerb::Drop { item, reason } => dropped(item, reason, desk, served).await,
+        RoundVerb::Drop { item, reason } => dropped(item, reason, desk, how).await,
         RoundVerb::Review { round, out } => crate::review::run(round, out.as_deref(), desk, form).await,
         RoundVerb::Figures { round, country, when } => figures(desk, round, country.as_ref(), when, form).await,
         RoundVerb::Plan { workflow, year, late } => {
             let bundle = builtin::bundle(workflow)?;
             let skipped = in_time(&bundle, *year, *late, desk.now())?;
             let round = desk.plan(&bundle, *year).await?;
-            said(&format!("The round {round} is planned."))?;
+            said(form, &format!("The round {round} is planned."))?;
             remark(served);
             if !skipped.is_empty() {
                 hint(&format!("It is too late for these steps, which are skipped: {}.", skipped.join(", ")));
@@ -53,17 +55,17 @@ pub(crate) async fn run(verb: &RoundVerb, desk: &Desk, form: Form, served: bool)
             hint(&format!("Next: rondo round show {round}"));
             Ok(())
         }
-        RoundVerb::Launch { round } => act(desk, round, RoundCommand::Launch, "is launched", served).await,
+        RoundVerb::Launch { round } => act(desk, round, RoundCommand::Launch, "is launched", how).await,
         RoundVerb::Pause { round, reason } => {
-            act(desk, round, RoundCommand::Pause { reason: reason.clone() }, "is paused", served).await
+            act(desk, round, RoundCommand::Pause { reason: reason.clone() }, "is paused", how).await
         }
         RoundVerb::Resume { round, reason } => {
-            act(desk, round, RoundCommand::Resume { reason: reason.clone() }, "goes on", served).await
+            act(desk, round, RoundCommand::Resume { reason: reason.clone() }, "goes on", how).await
         }
-        RoundVerb::Close { round } => act(desk, round, RoundCommand::Close, "is closed to submissions", served).await,
+        RoundVerb::Close { round } => act(desk, round, RoundCommand::Close, "is closed to submissions", how).await,
         RoundVerb::Extend { round, country, by, until, reason } => {
             let (command, told) = extension(round, country, (*by, *until), reason, desk).await?;
-            act(desk, round, command, &told, served).await
+            act(desk, round, command, &told, how).await
         }
     }
 }
@@ -114,7 +116,7 @@ async fn learned(
     workflow: &WorkflowId,
     lesson: &str,
     desk: &Desk,
-    served: bool,
+    how: (Form, bool),
 ) -> Result<(), Failure> {
     let known = desk.world(&["round/"]).await?;
     let names = |round: &Round| round.pin.as_ref().is_some_and(|pin| pin.workflow == *workflow);
@@ -122,11 +124,11 @@ async fn learned(
         return Err(Failure::not_found(format!("no round goes by a workflow `{workflow}`, and none is packed here")));
     }
     let command = RoundCommand::Learn { workflow: workflow.clone(), lesson: lesson.to_owned() };
-    act(desk, round, command, &format!("has taught a lesson for the next round of {workflow}"), served).await
+    act(desk, round, command, &format!("has taught a lesson for the next round of {workflow}"), how).await
 }
 
 /// A step that is not carried out any more.
-async fn dropped(item: &TaskName, reason: &str, desk: &Desk, served: bool) -> Result<(), Failure> {
+async fn dropped(item: &TaskName, reason: &str, desk: &Desk, (form, served): (Form, bool)) -> Result<(), Failure> {
     let known = desk.world(&[&format!("run/{}", item.round)]).await?;
     let run = known.run(&item.round, item.country.as_ref());
     let named = |other: &&Occurrence| item.of.as_ref().is_none_or(|of| *of == other.of);
@@ -141,7 +143,7 @@ async fn dropped(item: &TaskName, reason: &str, desk: &Desk, served: bool) -> Re
     let wish = Wish::Run { round: item.round.clone(), country: item.country.clone(), command };
     desk.submit(&["drop", &item.to_string()], wish).await?;
     remark(served);
-    said(&format!("{item} is dropped."))
+    said(form, &format!("{item} is dropped."))
 }
 
 /// Says which roles nobody holds without whom a round comes to a stop, and of which countries nobody is a focal point.
@@ -181,11 +183,17 @@ fn in_time(bundle: &Bundle, year: Year, late: bool, now: Timestamp) -> Result<Ve
     }
 }
 
-async fn act(desk: &Desk, round: &RoundId, command: RoundCommand, told: &str, served: bool) -> Result<(), Failure> {
+async fn act(
+    desk: &Desk,
+    round: &RoundId,
+    command: RoundCommand,
+    told: &str,
+    (form, served): (Form, bool),
+) -> Result<(), Failure> {
     desk.round(round).await?;
     desk.round_command(round, command).await?;
     remark(served);
-    said(&format!("The round {round} {told}."))
+    said(form, &format!("The round {round} {told}."))
 }
 
 async fn figures(desk: &Desk, id: &RoundId, country: Option<&Country>, when: &When, form: Form) -> Result<(), Failure> {

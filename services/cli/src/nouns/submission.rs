@@ -41,7 +41,7 @@ pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: 
                 Failure::from(rondo_domain::Rejection::UnknownSubmission { submission: submission.to_string() })
             })?;
             let (receipt, record) = receipts::receipt(&*desk.ledger, found.position).await?;
-            audit::written(&[receipts::write(out, submission.as_str(), &receipt, &record)?])
+            audit::written(&[receipts::write(out, submission.as_str(), &receipt, &record)?], form)
         }
         SubmissionVerb::List { round } => list(desk, round, form).await,
         SubmissionVerb::Show { round, country, submission } => show(desk, round, country, submission, form).await,

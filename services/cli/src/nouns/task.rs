@@ -19,11 +19,14 @@ pub(crate) async fn run(verb: &TaskVerb, desk: &Desk, form: Form, served: bool) 
     };
     let lacking = desk.answer_task(task, answer, words).await?;
     remark(served);
-    said(&match answer {
-        TaskAnswer::Done => format!("The task {task} is done."),
-        TaskAnswer::Declined => format!("The task {task} is declined."),
-        TaskAnswer::Approved => format!("The task {task} is approved by {}.", desk.person),
-    })?;
+    said(
+        form,
+        &match answer {
+            TaskAnswer::Done => format!("The task {task} is done."),
+            TaskAnswer::Declined => format!("The task {task} is declined."),
+            TaskAnswer::Approved => format!("The task {task} is approved by {}.", desk.person),
+        },
+    )?;
     if let Some(lacking) = lacking {
         hint(&format!("{lacking} more must approve it."));
     }
