@@ -21,13 +21,18 @@ pub fn moment(at: &str, local: DateTime) -> Moment {
 /// Chance that can be repeated (xorshift64*).
 pub struct Dice(u64);
 
+/// The seed that `RONDO_SEED` names, or the usual one; it is printed, so that a run can be repeated.
+#[allow(clippy::disallowed_methods, reason = "the seed is told by the environment")]
+pub fn seed() -> u64 {
+    let seed: u64 = std::env::var("RONDO_SEED").map_or(0x5EED, |seed| seed.parse().expect("a seed is a number"));
+    eprintln!("seed {seed}");
+    seed
+}
+
 impl Dice {
-    /// Dice of the seed that `RONDO_SEED` names, or of the usual one; it is printed, so that a run can be repeated.
-    #[allow(clippy::disallowed_methods, reason = "the seed is told by the environment")]
+    /// Dice of this run's seed.
     pub fn of_this_run() -> Self {
-        let seed: u64 = std::env::var("RONDO_SEED").map_or(0x5EED, |seed| seed.parse().expect("a seed is a number"));
-        eprintln!("seed {seed}");
-        Self(seed | 1)
+        Self(seed() | 1)
     }
 
     /// One of so many sides, from 0.
@@ -155,6 +160,37 @@ pub fn history(data: &Path) -> Vec<String> {
     }
     lives.sort();
     lives
+}
+
+/// What the run book's tables of the data directory name, folders without their stroke; one that ends with `*` begins so.
+pub fn places_of_run_book() -> Vec<String> {
+    let book = std::fs::read_to_string(root().join("deploy/RUNBOOK.md")).expect("the run book");
+    let chapter = book.split("\n## What is in the data directory\n").nth(1).expect("its chapter");
+    let chapter = chapter.split("\n## ").next().unwrap_or_default();
+    let cells = chapter.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let names = cells.flat_map(|cell| cell.split('`').step_by(2).map(|name| name.trim_end_matches('/').to_owned()));
+    names.collect()
+}
+
+/// Fails where the run book does not tell of something that lies in a data directory.
+pub fn is_told_by_run_book(data: &Path) {
+    let places = places_of_run_book();
+    for (folder, before) in [(data.to_owned(), ""), (data.join("keys"), "keys/")] {
+        for entry in std::fs::read_dir(&folder).expect("a data directory with its keys") {
+            let name = format!("{before}{}", entry.expect("it can be listed").file_name().to_string_lossy());
+            // What was being replaced, or had no name yet, when a process was killed.
+            let unfinished = name.ends_with(".new") || name.ends_with(".unfinished") || name.ends_with(".making");
+            let is_it = |place: &String| match place.strip_suffix('*') {
+                Some(begin) => name.starts_with(begin),
+                None => *place == name,
+            };
+            assert!(
+                unfinished || places.iter().any(is_it),
+                "the run book does not tell of {name} in {}",
+                data.display()
+            );
+        }
+    }
 }
 
 /// Every record of a data directory's journal, in order.

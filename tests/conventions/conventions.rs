@@ -55,6 +55,17 @@ fn dependencies(package: &Value) -> BTreeSet<String> {
 }
 
 #[test]
+fn what_the_run_book_says_to_lie_in_a_data_directory_is_made_by_the_program() {
+    let sources = Command::new("git").args(["ls-files", "services/*.rs", "shared/*.rs"]).current_dir(root()).output();
+    let listed = String::from_utf8(sources.unwrap().stdout).unwrap();
+    let code: String = listed.lines().map(|path| std::fs::read_to_string(root().join(path)).unwrap()).collect();
+    for place in rondo_tests::places_of_run_book() {
+        let name = place.trim_start_matches("keys/").trim_end_matches('*');
+        assert!(code.contains(&format!("\"{name}")), "nothing makes {place}");
+    }
+}
+
+#[test]
 fn arrows_point_one_way_and_libraries_have_one_owner() {
     let packages = metadata();
     assert_eq!(packages.len(), 15, "a crate more or less needs its reason here");

@@ -269,17 +269,25 @@ impl Config {
         Ok(parse_toml(&path.display().to_string(), &text)?)
     }
 
-    /// Takes the secrets whose file is named without a folder from this one, if they are there: systemd hands them over so
-    /// (`LoadCredential=`), to each service its own.
+    /// Takes the secrets whose file is named without a folder from this one, if they are there: as `secret_NAME`, which is how
+    /// systemd hands over the files of the folder that our units name (`LoadCredential=secret:FOLDER`), to each service its own.
     pub fn take_credentials(&mut self, folder: &Path) {
-        let dkim = self.mail.dkim.as_mut().map(|dkim| &mut dkim.key_file);
-        let named = [self.bus.password_file.as_mut(), self.mail.password_file.as_mut(), dkim];
-        for path in named.into_iter().flatten() {
-            let handed = folder.join(&*path);
-            if path.file_name().is_some_and(|name| name == path.as_os_str()) && handed.exists() {
+        for path in self.secrets() {
+            let Some(name) = path.file_name().filter(|name| *name == path.as_os_str()) else { continue };
+            let mut handed = std::ffi::OsString::from("secret_");
+            handed.push(name);
+            let handed = folder.join(handed);
+            if handed.exists() {
                 *path = handed;
             }
         }
+    }
+
+    /// The files with secrets that the page names.
+    fn secrets(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let dkim = self.mail.dkim.as_mut().map(|dkim| &mut dkim.key_file);
+        let named = [self.bus.password_file.as_mut(), self.mail.password_file.as_mut(), dkim];
+        named.into_iter().flatten().chain([&mut self.mail.secret_file])
     }
 
     /// A path of the page: as it stands when absolute, inside the data directory otherwise.
@@ -307,16 +315,26 @@ mod tests {
     #[test]
     fn a_secret_named_without_a_folder_is_the_one_that_was_handed_over() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("bus"), "of the bus\n").unwrap();
+        std::fs::write(folder.path().join("secret_bus"), "of the bus\n").unwrap();
+        std::fs::write(folder.path().join("secret_return-path.key"), "of the return path\n").unwrap();
+        std::fs::write(folder.path().join("mail"), "of nobody\n").unwrap();
         let mut config = Config::default();
         config.bus.password_file = Some("bus".into());
         config.mail.password_file = Some("mail".into());
         let key_file = PathBuf::from("/etc/rondo/bus");
         config.mail.dkim = Some(DkimSection { key_file: key_file.clone(), ..DkimSection::default() });
         config.take_credentials(folder.path());
-        let handed = config.bus.password_file.unwrap();
+        let handed = config.bus.password_file.clone().unwrap();
         assert_eq!(read_secret(&handed).unwrap().reveal(), "of the bus");
+        assert_eq!(read_secret(&config.mail.secret_file).unwrap().reveal(), "of the return path");
         assert_eq!(config.mail.password_file, Some("mail".into()), "there is none of that name");
-        assert_eq!(config.mail.dkim.unwrap().key_file, key_file);
+        assert_eq!(config.mail.dkim.as_ref().unwrap().key_file, key_file);
+        // Every file with a secret can be handed over: whoever adds a key of the page to these adds it to `secrets`.
+        config.mail.password_file = Some("mail".into());
+        let page = toml::to_string(&config).unwrap();
+        let named = page.lines().filter(|line| {
+            ["password-file", "key-file", "secret-file"].iter().any(|key| line.starts_with(&format!("{key} = ")))
+        });
+        assert_eq!(named.count(), config.secrets().count(), "{page}");
     }
 }
