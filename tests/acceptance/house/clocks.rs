@@ -145,7 +145,8 @@ async fn a_clock_months_ahead_closes_nothing_until_the_day_is_said_and_records_f
     // What can be undone goes on, with the time of the last record, and says so.
     machine.done(&PAUSE);
     machine.done(&RESUME);
-    std::thread::sleep(Duration::from_secs(3));
+    let waits = || std::fs::read_to_string(&log).unwrap().contains("the ledger is waited for");
+    until("what cannot be undone was tried and refused", waits);
     end(up);
     let all = records(&machine.data);
     assert!(
@@ -160,6 +161,7 @@ async fn a_clock_months_ahead_closes_nothing_until_the_day_is_said_and_records_f
     machine.done(&["audit", "clock", "--today", "2026-08-07"]);
     let (up, _) = machine.up();
     until("the round is closed", || !machine.events("RoundClosed").is_empty());
+    until("mail leaves", || machine.events("NoticeAttempted").len() > mailed);
     end(up);
     // It was the wrong clock all the same, and is set right: the log is ahead of it by months.
     machine.set("2025-10-20T03:00:00Z");
