@@ -146,9 +146,9 @@ async fn serve(
         };
         let unchanged = match scheduler.knowledge.refused_for(UNCHANGED) {
             0 => None,
-            count => {
-                Some(format!("{count} commands of the scheduler were answered as ones of before, and changed nothing."))
-            }
+            count => Some(format!(
+                "{count} commands of the scheduler were answered as ones of before, and changed nothing. They are tried again; look into the scheduler's log, and start it anew if this stays."
+            )),
         };
         progress.alarm(ROLE, AlarmCode::NoProgress, unchanged.as_deref());
         let troubles = scheduler.definitions.troubles(&scheduler.knowledge);
