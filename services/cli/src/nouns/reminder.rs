@@ -65,7 +65,7 @@ pub(crate) async fn run(
             let command = NoticeCommand::RecordAnswer;
             let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
             desk.submit(&["answered"], wish).await?;
-            said(&format!("The mail {notice} counts as answered."))
+            said(form, &format!("The mail {notice} counts as answered."))
         }
         ReminderVerb::SendNow { round, notices, all, scope, reason } => {
             let notices = match all {
