@@ -2,7 +2,6 @@
 
 mod ends;
 mod held;
-#[path = "durability/parts.rs"]
 mod parts;
 
 use std::path::Path;

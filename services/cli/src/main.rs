@@ -87,7 +87,8 @@ fn work(cli: Cli) -> Result<(), Failure> {
 async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
     match &cli.command {
         Command::Up(args) => up::up(config, args).await,
-        Command::Run(args) => run::run(config, args).await,
+        // A start holds all that it opens until it runs.
+        Command::Run(args) => Box::pin(run::run(config, args)).await,
         Command::Conduct(args) => run::conduct(config, args).await,
         Command::Rehearse(args) if args.round.is_none() => rehearse::run(args, &config, cli.output).await,
         Command::Check(args) => nouns::check::check(args, cli.output),

@@ -306,7 +306,7 @@ impl AskedFirst {
 impl CommitPoint for AskedFirst {
     fn admit(&self) -> Result<(), Fault> {
         let asked = || self.runtime.block_on(self.witnesses.before_signing(&self.ledger));
-        self.outcome.get_or_init(asked).as_ref().map(|()| ()).map_err(Fault::again)
+        self.outcome.get_or_init(asked).as_ref().copied().map_err(Fault::again)
     }
 }
 

@@ -11,7 +11,6 @@ use rondo_testkit::process::{Running, free_port};
 use rondo_tests::{await_server, program, refused, rondo};
 
 use super::written;
-use crate::burst::{command, open_at};
 
 fn up(data: &Path, address: &str) -> Running {
     let mut command = Command::new(program());

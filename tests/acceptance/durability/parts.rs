@@ -12,7 +12,7 @@ use rondo_runtime::clock::Clock;
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::progress::Roles;
 
-use super::burst::{command, open, open_at};
+use crate::burst::{command, open, open_at};
 
 /// A clock that works until somebody breaks it.
 #[derive(Default)]
