@@ -282,6 +282,7 @@ fn a_command_beside_the_log_asks_before_it_signs_and_one_that_only_reads_asks_no
     // Whoever opens the log twice in one command lets go of it in between, whoever was to be asked.
     let (status, said) = told(&alone.run(&["audit", "key", "rotate", "--reason", "the yearly change"]));
     assert!(status == Some(0) && said.contains("is signed by"), "{said}");
+    rondo_tests::is_told_by_run_book(Path::new(&alone.data));
 }
 
 #[test]
