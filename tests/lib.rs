@@ -1,11 +1,14 @@
 //! What the tests share: where things are, and the workflow as one bundle.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
 use rondo_domain::calendar::{Moment, Reckoning};
 use rondo_domain::workflow::Bundle;
+use rondo_eventlog::codec;
+use rondo_ledger::journal::{AtDamage, JournalError, Span, fold};
 
 /// The root of the workspace.
 pub fn root() -> PathBuf {
@@ -195,13 +198,12 @@ pub fn is_told_by_run_book(data: &Path) {
 
 /// Every record of a data directory's journal, in order.
 pub fn records(data: &Path) -> Vec<rondo_eventlog::Record> {
-    let folder = data.join("journal");
-    let mut reader =
-        rondo_ledger::journal::JournalReader::open(&folder, None, None).expect("a journal").expect("not empty");
     let mut records = Vec::new();
-    while let Some(group) = reader.next_group().expect("a whole journal") {
-        records.extend(group.records.iter().map(|bytes| rondo_eventlog::codec::decode(bytes).expect("a record")));
-    }
+    let read = fold::<JournalError>(&data.join("journal"), Span::whole(AtDamage::Fails), |record| {
+        records.push(codec::decode(record.bytes).expect("a record"));
+        Ok(ControlFlow::Continue(()))
+    });
+    read.expect("a whole journal");
     records
 }
 

@@ -1,6 +1,7 @@
 //! The notary: signs checkpoints, at most a second after the log has grown, from the bytes on disk and never backwards.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use rondo_eventlog::merkle::{Checkpoint, Frontier, Signer, leaf_hash};
 use rondo_runtime::lifecycle::Stop;
 
 use crate::durable::{FileError, failed, replace};
-use crate::journal::{JournalError, JournalReader};
+use crate::journal::{JournalError, Span, fold};
 use crate::key::KeyError;
 use crate::log::Log;
 use crate::memory::{self, Memory, MemoryError};
@@ -162,17 +163,16 @@ impl Notary {
 
     fn hash_up_to(&mut self, size: u64) -> Result<(), NotaryError> {
         let folder = self.data.join("journal");
-        let Some(mut reader) = JournalReader::open(&folder, self.memory.at, Some(size))? else { return Ok(()) };
-        while let Some(group) = reader.next_group()? {
-            for (position, record) in (group.at.position..).zip(&group.records) {
-                if position == self.memory.frontier.size() && position < size {
-                    let leaf = leaf_hash(record);
-                    self.memory.frontier.push(leaf);
-                    self.tree.push(leaf).map_err(failed("write to", &self.data.join(TREE)))?;
-                }
+        let Self { memory, tree, data, .. } = self;
+        let folded = fold::<NotaryError>(&folder, Span::up_to(size, memory.at), |record| {
+            if record.position == memory.frontier.size() {
+                let leaf = leaf_hash(record.bytes);
+                memory.frontier.push(leaf);
+                tree.push(leaf).map_err(failed("write to", &data.join(TREE)))?;
             }
-            self.memory.at = Some(group.at);
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        memory.at = folded.last.or(memory.at);
         Ok(())
     }
 }
@@ -190,18 +190,15 @@ pub(crate) fn tree(data: &Path, head: Head) -> Result<TreeWriter, NotaryError> {
     tracing::info!(records = head.size, "the hashes of the tree are written anew from the journal");
     let mut tree = TreeWriter::anew(&folder).map_err(unusable())?;
     let mut frontier = Frontier::default();
-    if let Some(mut reader) = JournalReader::open(&data.join("journal"), None, Some(head.size))? {
-        while frontier.size() < head.size
-            && let Some(group) = reader.next_group()?
-        {
-            for record in group.records.iter().take((head.size - frontier.size()) as usize) {
-                let leaf = leaf_hash(record);
-                frontier.push(leaf);
-                tree.push(leaf).map_err(unusable())?;
-            }
+    fold::<NotaryError>(&data.join("journal"), Span::up_to(head.size, None), |record| {
+        let leaf = leaf_hash(record.bytes);
+        frontier.push(leaf);
+        tree.push(leaf).map_err(unusable())?;
+        if record.ends_group || frontier.size() == head.size {
             tree.flush().map_err(unusable())?;
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     if frontier.root() != head.root {
         return Err(NotaryError::DoesNotExtend { have: frontier.size(), signed: head.size });
     }

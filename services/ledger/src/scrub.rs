@@ -1,6 +1,7 @@
 //! The scrub: a start trusts the index for what stands behind it; this reads and hashes every byte of that once, in the
 //! background, and ends the ledger if acknowledged bytes are damaged (with their place) or altered (with the count).
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_runtime::clock::Stopwatch;
 use rondo_runtime::lifecycle::{Stop, with_sources};
 
-use crate::journal::{JournalError, JournalReader};
+use crate::journal::{JournalError, Span, fold};
 use crate::log::Log;
 
 /// How much the scrub stands back (nice(2)) behind those who are answered.
@@ -63,15 +64,12 @@ fn check(folder: &Path, found: Head, ends: impl Fn() -> bool) -> Result<(), Scru
 
 fn root(folder: &Path, size: u64, ends: impl Fn() -> bool) -> Result<Option<[u8; 32]>, JournalError> {
     let mut frontier = Frontier::default();
+    let mut ended = false;
     // A journal without segments hashes to the root of nothing, which is not the one found.
-    let Some(mut reader) = JournalReader::open(folder, None, Some(size))? else { return Ok(Some(frontier.root())) };
-    while let Some(group) = reader.next_group()? {
-        if ends() {
-            return Ok(None);
-        }
-        for record in group.records.iter().take((size - frontier.size()) as usize) {
-            frontier.push(leaf_hash(record));
-        }
-    }
-    Ok(Some(frontier.root()))
+    fold::<JournalError>(folder, Span::up_to(size, None), |record| {
+        frontier.push(leaf_hash(record.bytes));
+        ended = record.ends_group && ends();
+        Ok(if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok((!ended).then(|| frontier.root()))
 }

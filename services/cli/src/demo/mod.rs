@@ -8,13 +8,14 @@ mod round;
 pub(crate) use cast::Cast;
 pub(crate) use conductor::{Conductor, Hands, Mover, Watch};
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rondo_eventlog::codec;
-use rondo_ledger::journal::JournalReader;
+use rondo_ledger::journal::{AtDamage, JournalError, Span, fold};
 use rondo_runtime::clock::{Clock, SystemClock, VouchedClock};
 use rondo_runtime::config::Config;
 
@@ -77,14 +78,15 @@ pub(crate) fn resume_at(config: &Config, cast: &Cast) -> Result<Timestamp, Failu
     if !folder.exists() {
         return Ok(last);
     }
-    let Some(mut reader) = JournalReader::open(&folder, None, None).map_err(|e| Failure::of(&e))? else {
-        return Ok(last);
-    };
     // What stands behind a bad place is the ledger's business when it opens.
-    while let Ok(Some(group)) = reader.next_group() {
-        if let Some(record) = group.records.last().and_then(|bytes| codec::decode(bytes).ok()) {
-            last = last.max(record.recorded_at);
+    let read = fold::<JournalError>(&folder, Span::whole(AtDamage::Ends), |record| {
+        if record.ends_group
+            && let Ok(time) = codec::time_of(record.bytes)
+        {
+            last = last.max(time.recorded_at);
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    });
+    read.map_err(|e| Failure::of(&e))?;
     Ok(last)
 }

@@ -1,6 +1,7 @@
 //! `rondo audit search`: records by who, where, what and why; and the ready questions that auditors ask.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rondo_domain::event::Event;
 use rondo_domain::figure::{FigureKey, FiguresEvent, SheetKey};
@@ -10,7 +11,7 @@ use rondo_domain::round::RoundEvent;
 use rondo_domain::table::{Questionnaire, TableNo};
 use rondo_domain::{Country, InstitutionId, PersonId, RoundId};
 use rondo_eventlog::Record;
-use rondo_eventlog::ledger::MAX_READ;
+use rondo_runtime::subscription::Subscription;
 use serde_json::{Value, json};
 
 use super::allowed::{self, Allowed};
@@ -28,29 +29,24 @@ pub(crate) async fn run(args: &SearchArgs, desk: &Desk, form: Form) -> Result<()
     let (mut asked, mut allowed) = (Asked::default(), Allowed::default());
     let mut entries = Vec::new();
     let (mut names, mut people) = (BTreeSet::new(), BTreeSet::new());
-    let mut from = 0;
-    loop {
-        let records = desk.ledger.read(from, MAX_READ).await?;
-        let Some(last) = records.last() else { break };
-        from = last.position + 1;
-        for record in &records {
-            if !names.contains(&record.name) {
-                names.insert(record.name.clone());
-            }
-            if !people.contains(&record.actor.id) {
-                people.insert(record.actor.id.clone());
-            }
-            if args.question == Some(Question::PublishedOnAllowance) {
-                entries.extend(allowed.take(record, &questionnaire, entry));
-                continue;
-            }
-            let told = match args.question {
-                None => fits(record, args, &questionnaire).then(|| summary(record)),
-                Some(question) => asked.answer(question, record, &questionnaire),
-            };
-            entries.extend(told.map(|what| entry(record, &what)));
+    let take = |record: &Record| {
+        if !names.contains(&record.name) {
+            names.insert(record.name.clone());
         }
-    }
+        if !people.contains(&record.actor.id) {
+            people.insert(record.actor.id.clone());
+        }
+        if args.question == Some(Question::PublishedOnAllowance) {
+            entries.extend(allowed.take(record, &questionnaire, entry));
+            return;
+        }
+        let told = match args.question {
+            None => fits(record, args, &questionnaire).then(|| summary(record)),
+            Some(question) => asked.answer(question, record, &questionnaire),
+        };
+        entries.extend(told.map(|what| entry(record, &what)));
+    };
+    Subscription::new(Arc::clone(&desk.ledger)).catch_up(take).await?;
     if entries.is_empty() {
         may_be_meant(args, &names, &people)?;
     }

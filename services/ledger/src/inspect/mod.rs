@@ -12,6 +12,7 @@ pub use network::network;
 pub use surroundings::{Files, Unfinished, files, keys, unfinished};
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rondo_eventlog::merkle::tile::WIDTH;
@@ -20,7 +21,7 @@ use rondo_eventlog::record::Time;
 use rondo_eventlog::{Head, codec};
 
 use crate::directory::OpenError;
-use crate::journal::{self, JournalError, JournalReader};
+use crate::journal::{self, AtDamage, JournalError, Span, fold};
 use crate::loss::Loss;
 use crate::notary::TREE;
 use crate::tree::TreeReader;
@@ -218,33 +219,30 @@ pub fn inspect(data: &Path, keys: Option<&str>, saved: &[&str]) -> Result<Inspec
 
 fn walk(data: &Path, read: &mut Read, acknowledged: u64) -> Result<(), JournalError> {
     let folder = data.join("journal");
-    let Some(mut reader) = JournalReader::open(&folder, None, None)? else { return Ok(()) };
     let tree = TreeReader::new(&data.join(TREE));
     let mut expected: Vec<Hash> = Vec::new();
     let signed = read.signed().map_or(0, |head| head.size);
-    loop {
-        let group = match reader.next_group() {
-            Ok(Some(group)) => group,
-            // An older copy is known by what was signed.
-            Ok(None) if read.frontier.size() < signed => return Ok(()),
-            Ok(None) => return journal::holds(&folder, reader.location(), acknowledged),
-            Err(error) => {
-                read.inspection.torn = reader.torn(signed.max(acknowledged))?.ok_or(error)?;
-                return Ok(());
-            }
-        };
-        if let Some(record) = group.records.last().and_then(|bytes| codec::time_of(bytes).ok()) {
-            read.inspection.latest = Some(record);
+    let all = Span::whole(AtDamage::FailsBefore(signed.max(acknowledged)));
+    let folded = fold::<JournalError>(&folder, all, |record| {
+        if record.ends_group
+            && let Ok(time) = codec::time_of(record.bytes)
+        {
+            read.inspection.latest = Some(time);
         }
-        for bytes in &group.records {
-            let position = read.frontier.size();
-            if position.is_multiple_of(WIDTH) {
-                let width = signed.saturating_sub(position).min(WIDTH);
-                // The hashes follow from the journal; where they are not there, the root alone tells.
-                expected = tree.tile(&Tile { level: Some(0), index: position / WIDTH, width }).unwrap_or_default();
-            }
-            let leaf = leaf_hash(bytes);
-            read.take(bytes, leaf, expected.get((position % WIDTH) as usize));
+        let position = record.position;
+        if position.is_multiple_of(WIDTH) {
+            let width = signed.saturating_sub(position).min(WIDTH);
+            // The hashes follow from the journal; where they are not there, the root alone tells.
+            expected = tree.tile(&Tile { level: Some(0), index: position / WIDTH, width }).unwrap_or_default();
         }
+        let leaf = leaf_hash(record.bytes);
+        read.take(record.bytes, leaf, expected.get((position % WIDTH) as usize));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    read.inspection.torn = folded.torn;
+    match folded.end {
+        // An older copy is known by what was signed.
+        Some(end) if folded.torn == 0 && read.frontier.size() >= signed => journal::holds(&folder, end, acknowledged),
+        _ => Ok(()),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rondo_domain::FileHash;
 use rondo_eventlog::codec;
 
 use crate::directory::OpenError;
-use crate::journal::JournalReader;
+use crate::journal::{AtDamage, Span, fold};
 use crate::{acknowledged, contradicted, key, mark, memory, rotation};
 
 /// Whether the signing key is there and fits the public key that was given to others.
@@ -77,21 +78,15 @@ pub struct Files {
 pub fn files(data: &Path) -> Result<Files, OpenError> {
     let mut named = BTreeSet::new();
     let acknowledged = acknowledged::at_least(data)?;
-    if let Some(mut reader) = JournalReader::open(&data.join("journal"), None, None)? {
-        loop {
-            let group = match reader.next_group() {
-                Ok(Some(group)) => group,
-                // An end that was never acknowledged speaks of nothing.
-                Err(error) if reader.torn(acknowledged)?.is_none() => {
-                    return Err(error.into());
-                }
-                Ok(None) | Err(_) => break,
-            };
-            // A record that cannot be read is told by the reading of the journal itself.
-            let records = group.records.iter().filter_map(|bytes| codec::decode(bytes).ok());
-            records.for_each(|record| named.extend(record.event.files().into_iter().cloned()));
+    // An end that was never acknowledged speaks of nothing.
+    let all = Span::whole(AtDamage::FailsBefore(acknowledged));
+    fold::<OpenError>(&data.join("journal"), all, |record| {
+        // A record that cannot be read is told by the reading of the journal itself.
+        if let Ok(record) = codec::decode(record.bytes) {
+            named.extend(record.event.files().into_iter().cloned());
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     let mut files = Files { named: named.len(), ..Files::default() };
     let folder = data.join("files");
     for hash in &named {

@@ -11,12 +11,14 @@
 //! something that was acknowledged, and stops the ledger. A bad group with none after it is cut, unless it was acknowledged:
 //! the checkpoint, the index and the file `acknowledged` tell how many records were. A journal that holds fewer is damaged.
 
+mod fold;
 mod frame;
 mod lock;
 mod point;
 mod reader;
 mod writer;
 
+pub use fold::{AtDamage, Folded, Placed, Span, fold};
 pub use frame::{FIRST, GROUP_HEADER, Location, SEGMENT_HEADER, encode_group};
 pub use lock::Held;
 pub use point::PointReader;

@@ -2,11 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::JournalError;
+use super::fold::{AtDamage, Span, fold};
 use super::frame::{GROUP_HEADER, GROUP_MAGIC, GroupHeader, Location, SEGMENT_HEADER, check_segment_header};
 use super::writer::{segment_name, segment_path};
 
@@ -241,13 +243,11 @@ pub fn holds(folder: &Path, end: Location, acknowledged: u64) -> Result<(), Jour
 /// # Errors
 /// The damage, or why a file cannot be read.
 pub fn judge(folder: &Path, acknowledged: u64) -> Result<(), JournalError> {
-    let Some(mut reader) = JournalReader::open(folder, None, None)? else { return Ok(()) };
-    loop {
-        match reader.next_group() {
-            Ok(Some(_)) => {}
-            Ok(None) => return holds(folder, reader.location(), acknowledged),
-            Err(error) => return reader.torn(acknowledged)?.map(|_| ()).ok_or(error),
-        }
+    let all = Span::whole(AtDamage::FailsBefore(acknowledged));
+    let folded = fold::<JournalError>(folder, all, |_| Ok(ControlFlow::Continue(())))?;
+    match folded.end {
+        Some(end) if folded.torn == 0 => holds(folder, end, acknowledged),
+        _ => Ok(()),
     }
 }
 
