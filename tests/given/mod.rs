@@ -13,6 +13,7 @@ use rondo_eventlog::{Ledger, SubmitError, files};
 use rondo_ledger::LedgerConfig;
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{Clock, PacedClock};
+use rondo_runtime::lifecycle::Lifecycle;
 
 pub const COUNTRIES: [&str; 3] = ["LAO", "THA", "VNM"];
 pub const TABLE: TableNo = TableNo(17);
@@ -23,12 +24,20 @@ pub struct Log {
     pub clock: PacedClock,
     acts: u64,
     pub round: RoundId,
-    _opened: rondo_ledger::Opened,
+    pub opened: rondo_ledger::Opened,
 }
 
+#[allow(dead_code, reason = "each test uses its part")]
 impl Log {
     /// A new log in a data directory, with people and no round yet.
     pub async fn new(data: &Path) -> Self {
+        let mut log = Self::open(data);
+        log.people().await;
+        log
+    }
+
+    /// The log of a data directory as it is.
+    pub fn open(data: &Path) -> Self {
         let clock = PacedClock::new("2026-01-01T00:00:00Z".parse().unwrap());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let opened = rondo_ledger::open(&LedgerConfig {
@@ -39,9 +48,16 @@ impl Log {
         })
         .unwrap();
         let ledger = Arc::new(opened.handle.clone());
-        let mut log = Self { ledger, clock, acts: 0, round: "r".parse().unwrap(), _opened: opened };
-        log.people().await;
-        log
+        Self { ledger, clock, acts: 0, round: "r".parse().unwrap(), opened }
+    }
+
+    /// Ends it well, so that it can be opened again.
+    pub async fn end(self) {
+        let mut lifecycle = Lifecycle::default();
+        let stop = lifecycle.stop();
+        lifecycle.spawn("ledger", self.opened.run(stop));
+        drop(self.ledger);
+        lifecycle.run(std::future::ready(())).await.unwrap();
     }
 
     /// A command by a person, which was never given before.

@@ -5,7 +5,10 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use rondo_domain::Wish;
+use rondo_domain::round::RoundCommand;
 use rondo_eventlog::codec;
+use rondo_eventlog::wish::WishHash;
 use rondo_tests::root;
 use serde_json::Value;
 
@@ -66,6 +69,18 @@ fn a_stored_record_of_every_event_is_read_as_it_was_written() {
     assert!(missing.is_empty(), "no stored record in tests/compatibility of {missing:?}");
     let unknown: Vec<&String> = seen.difference(&names).collect();
     assert!(unknown.is_empty(), "events that the domain no longer has: {unknown:?}");
+}
+
+#[test]
+fn a_record_says_what_was_wished_by_a_hash_where_it_is_not_older_than_that() {
+    let read = |file: &str| {
+        let bytes = Bytes::from(std::fs::read(root().join("tests/compatibility").join(file)).unwrap());
+        codec::decode(&bytes).unwrap()
+    };
+    assert_eq!(read("RoundLaunched.1.json").wish, None);
+    // What is recorded is compared with what is reckoned now: a wish's JSON is as stable as an event's.
+    let launch = Wish::Round { round: "ilms-asean-2025".parse().unwrap(), command: RoundCommand::Launch };
+    assert_eq!(read("RoundLaunched.2.wished.json").wish, Some(WishHash::of(&launch).unwrap()));
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rondo_domain::{Command, FileHash};
+use rondo_domain::{Command, FileHash, StreamId};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::ledger::MAX_READ;
 use rondo_eventlog::merkle::{Hash, Tile};
-use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
+use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, Sealed, SubmitError};
 use rondo_runtime::progress::Board;
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,9 +68,22 @@ impl LedgerHandle {
         self.may_write()?;
         let (reply, answer) = oneshot::channel();
         let told = crate::telling::of(&command);
+        let command = Sealed::new(command).map_err(|e| Fault::storage("a wish cannot be written as JSON", e))?;
         self.requests.send(Request::Submit(Box::new(command), reply)).await.map_err(|_| Fault::Stopped)?;
         let ended = |_| Fault::unreachable("the ledger ended before it answered");
         crate::telling::recorded(told, answer.await.map_err(ended)?)
+    }
+
+    /// How the streams stand that commands are decided on, as far as they are in memory, in digests
+    /// ([`rondo_eventlog::Standing::digest`]): for tests, which hold it against what the journal says.
+    ///
+    /// # Errors
+    /// When the ledger has stopped.
+    #[doc(hidden)]
+    pub async fn standings(&self) -> Result<Vec<(StreamId, [u8; 32])>, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Look(reply)).await.map_err(|_| Fault::Stopped)?;
+        answer.await.map_err(|_| Fault::Stopped)
     }
 
     /// Returns once everything recorded so far is in the store's indexes.

@@ -3,20 +3,18 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use bytes::Bytes;
-use rondo_domain::command::{Context, actor_of};
-use rondo_domain::event::{Aggregate, Event, Stamp};
 use rondo_domain::network::NetworkCommand;
-use rondo_domain::{Actor, Command, Rejection, StreamId, Wish};
+use rondo_domain::{FileHash, Rejection, StreamId, Wish};
+use rondo_eventlog::decide::{Decided, Stands, decide};
 use rondo_eventlog::merkle::Verifier;
 use rondo_eventlog::record::Time;
-use rondo_eventlog::{Accepted, Fault, SubmitError, codec};
+use rondo_eventlog::{Accepted, Fault, Sealed, Standing, SubmitError};
 use rondo_runtime::chance::Chance;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::committer::{Answer, Group};
 use crate::evidence::Evidence;
-use crate::standing::Standings;
+use crate::standing::{Digests, Standings};
 use crate::store::Entry;
 use crate::time::LogTime;
 
@@ -32,26 +30,33 @@ pub(crate) type Reply = oneshot::Sender<Result<Accepted, SubmitError>>;
 
 /// What the sequencer is asked.
 pub(crate) enum Request {
-    Submit(Box<Command>, Reply),
+    Submit(Box<Sealed>, Reply),
     /// Goes the way of a command, and records nothing.
     Try(Reply),
+    /// How the streams stand that commands are decided on, in memory: for tests, which hold it against the journal.
+    Look(oneshot::Sender<Digests>),
     Stop,
 }
 
 pub(crate) struct Sequencer {
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) committer: SyncSender<Group>,
-    pub(crate) standings: Standings,
+    pub(crate) ground: Ground,
     /// The stream that every decision looks at.
     pub(crate) network: StreamId,
     /// The position of the next record.
     pub(crate) next: u64,
+    pub(crate) buffer: Vec<u8>,
+}
+
+/// What commands are decided on.
+pub(crate) struct Ground {
+    pub(crate) standings: Standings,
     pub(crate) time: Arc<LogTime>,
     pub(crate) salts: Salts,
     pub(crate) evidence: Arc<Evidence>,
     /// The public half of the key that signs.
     pub(crate) key: Verifier,
-    pub(crate) buffer: Vec<u8>,
 }
 
 impl Sequencer {
@@ -70,7 +75,7 @@ impl Sequencer {
             if self.committer.send(group).is_err() || stopping {
                 break;
             }
-            self.standings.trim();
+            self.ground.standings.trim();
         }
     }
 
@@ -81,101 +86,65 @@ impl Sequencer {
                 group.tried = true;
                 Answer { reply, outcome: Ok(Accepted { first: self.next, count: 0, repeated: false }) }
             }
+            Request::Look(reply) => {
+                // Whoever asked may be gone.
+                let _ = reply.send(self.ground.standings.digests());
+                return false;
+            }
             Request::Stop => return true,
         };
         group.answers.push(answer);
         false
     }
 
-    fn decide(&mut self, command: &Command, group: &mut Group) -> Result<Accepted, SubmitError> {
-        let stream = command.wish.stream();
-        self.standings.load(&stream)?;
-        self.standings.load(&self.network)?;
-        let surroundings = command.wish.surroundings();
-        for other in &surroundings {
-            self.standings.load(other)?;
+    fn decide(&mut self, command: &Sealed, group: &mut Group) -> Result<Accepted, SubmitError> {
+        let decided = decide(&mut self.ground, command, (&self.network, self.next), &mut self.buffer)?;
+        let Decided { accepted, growth: Some(growth) } = decided else { return Ok(decided.accepted) };
+        let standing = self.ground.standings.get_mut(&growth.stream).ok_or(Fault::Stopped)?;
+        growth.bring(standing, command, accepted);
+        self.ground.standings.grown(&growth.stream);
+        self.ground.time.recorded(growth.time);
+        self.next = accepted.end();
+        for bytes in growth.records {
+            group.bytes += bytes.len();
+            group.entries.push(Entry { stream: growth.stream.clone(), bytes });
         }
-        let standing = self.standings.get(&stream).ok_or(Fault::Stopped)?;
-        if let Some((first, count)) = standing.accepted.get(&command.id.0) {
-            return Ok(Accepted { first: *first, count: *count, repeated: true });
-        }
-        let Some(Aggregate::Network(people)) = self.standings.get(&self.network).map(|standing| &standing.state) else {
-            return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
-        };
-        let time = self.time.now(command.wish.cannot_be_undone())?;
-        let now = time.instant();
-        let actor = actor_of(command, people, now)?;
-        if let Some(file) = command.wish.file()
-            && !self.evidence.has(file)?
-        {
-            return Err(Rejection::FileNotStored { sha256: file.to_string() }.into());
-        }
-        if let Wish::Network { command: NetworkCommand::RotateKey { was, is, .. } } = &command.wish {
-            self.hands_over(was, is)?;
-        }
-        let around: Vec<(StreamId, &Aggregate)> = surroundings
-            .into_iter()
-            .filter_map(|other| self.standings.get(&other).map(|standing| (other, &standing.state)))
-            .collect();
-        let context = Context { actor: &actor, now, surroundings: &around };
-        let events = command.wish.decide(&standing.state, &context)?;
-        self.append(command, &stream, &actor, time, &events, group)
+        Ok(accepted)
+    }
+}
+
+impl Stands for Ground {
+    fn ensure(&mut self, stream: &StreamId) -> Result<(), Fault> {
+        self.standings.load(stream)
+    }
+
+    fn standing(&self, stream: &StreamId) -> Option<&Standing> {
+        self.standings.get(stream)
+    }
+
+    fn has_file(&self, file: &FileHash) -> Result<bool, Fault> {
+        self.evidence.has(file)
+    }
+
+    fn now(&self, cannot_be_undone: bool) -> Result<Time, Fault> {
+        self.time.now(cannot_be_undone)
+    }
+
+    fn salt(&mut self) -> Result<&str, Fault> {
+        self.salts.next()
     }
 
     /// A handing over is recorded from the key that really signs to another one of this log.
-    fn hands_over(&self, was: &str, is: &str) -> Result<(), Rejection> {
+    fn permits(&self, wish: &Wish) -> Result<(), Rejection> {
+        let Wish::Network { command: NetworkCommand::RotateKey { was, is, .. } } = wish else { return Ok(()) };
         let own = self.key.vkey();
-        if was != own {
+        if *was != own {
             return Err(Rejection::Malformed { what: format!("the log is signed by {own}, not by {was}") });
         }
         match Verifier::from_vkey(is) {
-            Ok(next) if next.name() == self.key.name() && is != own => Ok(()),
+            Ok(next) if next.name() == self.key.name() && *is != own => Ok(()),
             _ => Err(Rejection::Malformed { what: format!("{is} is no other key of {}", self.key.name()) }),
         }
-    }
-
-    fn append(
-        &mut self,
-        command: &Command,
-        stream: &StreamId,
-        actor: &Actor,
-        time: Time,
-        events: &[Event],
-        group: &mut Group,
-    ) -> Result<Accepted, SubmitError> {
-        let first = self.next;
-        let standing = self.standings.get(stream).ok_or(Fault::Stopped)?;
-        let mut encoded: Vec<Bytes> = Vec::with_capacity(events.len());
-        for (ordinal, event) in events.iter().enumerate() {
-            let ahead = ordinal as u64;
-            let place = codec::Place { stream, version: standing.version + ahead, position: first + ahead, ordinal };
-            let salt = self.salts.next()?;
-            let salt = std::str::from_utf8(&salt).map_err(|e| Fault::storage("cannot salt a record", e))?;
-            let written = codec::encode(&mut self.buffer, place, event, command, actor, time, salt);
-            encoded.push(written.map_err(|e| match e {
-                codec::CodecError::TooLarge(size) => SubmitError::Rejected(Rejection::OutOfBounds {
-                    what: format!("a record of {size} bytes"),
-                    limit: rondo_eventlog::record::MAX_RECORD,
-                }),
-                other => SubmitError::Fault(Fault::storage("cannot write a record", other)),
-            })?);
-        }
-        let standing = self.standings.get_mut(stream).ok_or(Fault::Stopped)?;
-        for (event, bytes) in events.iter().zip(encoded) {
-            standing.state.evolve(event, &Stamp { at: time.instant(), actor, position: self.next });
-            standing.version += 1;
-            standing.last = Some(self.next);
-            self.next += 1;
-            group.bytes += bytes.len();
-            group.entries.push(Entry { stream: stream.clone(), bytes });
-        }
-        let count = events.len() as u64;
-        if count > 0 {
-            self.time.recorded(time);
-            standing.accepted.insert(command.id.0, (first, count));
-        }
-        self.standings.grown(stream);
-        Ok(Accepted { first, count, repeated: false })
     }
 }
 
@@ -183,24 +152,25 @@ impl Sequencer {
 pub(crate) struct Salts {
     chance: Arc<dyn Chance>,
     pool: Vec<u8>,
+    /// The one that was taken last.
+    digits: [u8; 32],
 }
 
 impl Salts {
     pub(crate) fn new(chance: Arc<dyn Chance>) -> Self {
-        Self { chance, pool: Vec::new() }
+        Self { chance, pool: Vec::new(), digits: [b'0'; 32] }
     }
 
-    fn next(&mut self) -> Result<[u8; 32], Fault> {
+    fn next(&mut self) -> Result<&str, Fault> {
         if self.pool.len() < 16 {
             let mut pool = vec![0; CHANCE];
             self.chance.fill(&mut pool).map_err(|e| Fault::storage("cannot salt a record", e))?;
             self.pool = pool;
         }
-        let mut digits = [b'0'; 32];
         let start = self.pool.len() - 16;
-        hex::encode_to_slice(&self.pool[start..], &mut digits)
+        hex::encode_to_slice(&self.pool[start..], &mut self.digits)
             .map_err(|e| Fault::storage("cannot salt a record", e))?;
         self.pool.truncate(start);
-        Ok(digits)
+        std::str::from_utf8(&self.digits).map_err(|e| Fault::storage("cannot salt a record", e))
     }
 }

@@ -1,43 +1,38 @@
 //! The streams the sequencer is at work on: state, next version, and the commands already accepted, kept in memory.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use lru::LruCache;
 use rondo_domain::StreamId;
 use rondo_domain::event::Aggregate;
-use rondo_eventlog::Fault;
+use rondo_eventlog::{Fault, Standing};
 
 use crate::log::Log;
 
 /// About what a figure takes, and an answer.
 const FIGURE: usize = 200;
-const ANSWER: usize = 60;
+const ANSWER: usize = 100;
 
-/// A stream's standing.
+/// A stream's standing in memory.
 #[derive(Debug)]
-pub(crate) struct Standing {
-    pub(crate) state: Aggregate,
-    pub(crate) version: u64,
-    /// The position of the stream's last record.
-    pub(crate) last: Option<u64>,
-    /// First position and count of the records of each accepted command.
-    pub(crate) accepted: HashMap<[u8; 16], (u64, u64)>,
+struct Kept {
+    standing: Standing,
     /// About what it took when it was weighed last.
     bytes: usize,
 }
 
-impl Standing {
-    fn weigh(&self) -> usize {
-        let figures = if let Aggregate::Figures(figures) = &self.state { figures.cells.len() } else { 0 };
-        figures * FIGURE + self.accepted.len() * ANSWER
-    }
+fn weigh(standing: &Standing) -> usize {
+    let figures = if let Aggregate::Figures(figures) = &standing.state { figures.cells.len() } else { 0 };
+    figures * FIGURE + standing.accepted.len() * ANSWER
 }
+
+/// The digests of the standings in memory: [`Standing::digest`].
+pub(crate) type Digests = Vec<(StreamId, [u8; 32])>;
 
 /// The standings in memory.
 pub(crate) struct Standings {
     log: Arc<Log>,
-    kept: LruCache<StreamId, Standing>,
+    kept: LruCache<StreamId, Kept>,
     bytes: usize,
     limits: Limits,
 }
@@ -63,7 +58,7 @@ impl Standings {
     pub(crate) fn load(&mut self, stream: &StreamId) -> Result<(), Fault> {
         if self.kept.get(stream).is_none() {
             let standing = read(&self.log, stream)?;
-            self.kept.put(stream.clone(), standing);
+            self.kept.put(stream.clone(), Kept { standing, bytes: 0 });
             self.grown(stream);
         }
         Ok(())
@@ -71,21 +66,26 @@ impl Standings {
 
     /// Weighs a stream anew, after it has grown.
     pub(crate) fn grown(&mut self, stream: &StreamId) {
-        if let Some(standing) = self.kept.peek_mut(stream) {
-            let bytes = standing.weigh();
-            let before = std::mem::replace(&mut standing.bytes, bytes);
+        if let Some(kept) = self.kept.peek_mut(stream) {
+            let bytes = weigh(&kept.standing);
+            let before = std::mem::replace(&mut kept.bytes, bytes);
             self.bytes = self.bytes + bytes - before;
         }
     }
 
     /// The standing of a loaded stream.
     pub(crate) fn get(&self, stream: &StreamId) -> Option<&Standing> {
-        self.kept.peek(stream)
+        self.kept.peek(stream).map(|kept| &kept.standing)
     }
 
     /// The standing of a loaded stream, to be changed.
     pub(crate) fn get_mut(&mut self, stream: &StreamId) -> Option<&mut Standing> {
-        self.kept.get_mut(stream)
+        self.kept.get_mut(stream).map(|kept| &mut kept.standing)
+    }
+
+    /// What is in memory, in a few words.
+    pub(crate) fn digests(&self) -> Digests {
+        self.kept.iter().map(|(stream, kept)| (stream.clone(), kept.standing.digest())).collect()
     }
 
     /// Lets go of what was used least, but never of a stream whose last record the store does not have yet.
@@ -94,18 +94,17 @@ impl Standings {
         let Limits { streams, at_work, bytes } = self.limits;
         while self.kept.len() > streams || (self.bytes > bytes && self.kept.len() > at_work) {
             let stored =
-                self.kept.peek_lru().is_some_and(|(_, standing)| standing.last.is_none_or(|last| last < indexed));
+                self.kept.peek_lru().is_some_and(|(_, kept)| kept.standing.last.is_none_or(|last| last < indexed));
             if !stored {
                 return;
             }
-            self.bytes -= self.kept.pop_lru().map_or(0, |(_, standing)| standing.bytes);
+            self.bytes -= self.kept.pop_lru().map_or(0, |(_, kept)| kept.bytes);
         }
     }
 }
 
 fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
-    let mut standing =
-        Standing { state: Aggregate::new(stream.kind()), version: 0, last: None, accepted: HashMap::new(), bytes: 0 };
+    let mut standing = Standing::new(stream.kind());
     for place in log.places(stream)? {
         let record = log.record(&place)?;
         if place.version != standing.version {
@@ -114,10 +113,7 @@ fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
                 standing.version
             ))));
         }
-        standing.state.evolve(&record.event, &record.stamp());
-        standing.version += 1;
-        standing.last = Some(record.position);
-        standing.accepted.entry(record.command.0).or_insert((record.position, 0)).1 += 1;
+        standing.take(&record);
     }
     Ok(standing)
 }
@@ -126,8 +122,10 @@ fn read(log: &Log, stream: &StreamId) -> Result<Standing, Fault> {
 mod tests {
     use std::collections::VecDeque;
 
+    use rondo_domain::{CommandId, PersonId};
     use rondo_eventlog::Head;
     use rondo_eventlog::merkle::tree::empty_root;
+    use rondo_eventlog::standing::Answer;
 
     use super::*;
     use crate::store::Store;
@@ -140,7 +138,9 @@ mod tests {
     fn holds(standings: &mut Standings, n: usize, answers: usize, last: u64) {
         standings.load(&stream(n)).unwrap();
         let standing = standings.get_mut(&stream(n)).unwrap();
-        standing.accepted = (0..answers).map(|answer| ([answer as u8; 16], (last, 1))).collect();
+        let actor: PersonId = "operator".parse().unwrap();
+        let answered = || Answer { first: last, count: 1, actor: actor.clone(), wish: None };
+        standing.accepted = (0..answers).map(|answer| (CommandId([answer as u8; 16]), answered())).collect();
         standing.last = Some(last);
         standings.grown(&stream(n));
     }

@@ -18,7 +18,7 @@ use crate::evidence::Evidence;
 use crate::journal::JournalWriter;
 use crate::log::Log;
 use crate::open::LedgerConfig;
-use crate::sequencer::{Request, Salts, Sequencer};
+use crate::sequencer::{Ground, Request, Salts, Sequencer};
 use crate::standing::Standings;
 use crate::store::indexer::{self, Packer};
 use crate::time::LogTime;
@@ -88,13 +88,15 @@ impl Threads {
         let sequencer = Sequencer {
             requests: waiting,
             committer: to_committer,
-            standings: Standings::new(Arc::clone(log)),
+            ground: Ground {
+                standings: Standings::new(Arc::clone(log)),
+                time,
+                salts: Salts::new(Arc::clone(&config.chance)),
+                evidence,
+                key,
+            },
             network: StreamId::network(),
             next: frontier.size(),
-            time,
-            salts: Salts::new(Arc::clone(&config.chance)),
-            evidence,
-            key,
             buffer: Vec::new(),
         };
         let failed = || directory::io("start a thread for", &config.data);

@@ -17,6 +17,25 @@ pub struct FigureConflict {
     pub proposed: FigureValue,
 }
 
+/// In what a command differs from the one before of the same id. Who that was by is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Otherwise {
+    /// Somebody else had sent it.
+    Actor,
+    /// It wished something else.
+    Wish,
+}
+
+impl std::fmt::Display for Otherwise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Actor => "by somebody else",
+            Self::Wish => "for another wish",
+        })
+    }
+}
+
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "code", rename_all_fields = "snake_case")]
@@ -185,6 +204,17 @@ pub enum Rejection {
         /// The limit.
         limit: usize,
     },
+    /// The command's id stands for another one: of another wish, or by somebody else.
+    #[serde(rename = "command.id-used-otherwise")]
+    #[error(
+        "the id {id} was used before {otherwise}; nothing was recorded now. If this is wished as well, give it with an id of its own: on the command line without `--again`"
+    )]
+    IdUsedOtherwise {
+        /// The id.
+        id: String,
+        /// What is other about the one before.
+        otherwise: Otherwise,
+    },
     /// Something in the command is malformed.
     #[serde(rename = "command.malformed")]
     #[error("{what}")]
@@ -218,6 +248,7 @@ impl Rejection {
             Self::UnknownQuery { .. } => "query.unknown",
             Self::UnknownTask { .. } => "task.unknown",
             Self::OutOfBounds { .. } => "limit.exceeded",
+            Self::IdUsedOtherwise { .. } => "command.id-used-otherwise",
             Self::Malformed { .. } => "command.malformed",
         }
     }
@@ -250,6 +281,7 @@ mod tests {
             Rejection::RoundClosed { round: "r".into(), state: "closed".into() },
             Rejection::ChangedMeanwhile { conflicts: vec![] },
             Rejection::OutOfBounds { what: "w".into(), limit: 1 },
+            Rejection::IdUsedOtherwise { id: "0".into(), otherwise: Otherwise::Wish },
         ];
         for rejection in all {
             let json = serde_json::to_value(&rejection).unwrap();

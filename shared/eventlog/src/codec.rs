@@ -4,13 +4,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rondo_domain::event::Event;
 use rondo_domain::stream::StreamKind;
-use rondo_domain::{Actor, Command, CommandId, InstitutionId, PersonId, StreamId};
+use rondo_domain::{Actor, CommandId, InstitutionId, PersonId, StreamId};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer as _, Serialize};
 use serde_json::value::RawValue;
 
 use crate::record::{MAX_RECORD, Record, Time};
 use crate::upcaster;
+use crate::wish::{Sealed, WishHash};
 
 /// Why a record cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,7 @@ struct Stored<'a> {
     command: CommandId,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<CommandId>,
+    wish: WishHash,
     salt: &'a str,
 }
 
@@ -74,6 +76,8 @@ struct Read<'a> {
     command: CommandId,
     #[serde(default)]
     cause: Option<CommandId>,
+    #[serde(default)]
+    wish: Option<WishHash>,
 }
 
 /// Where a record stands: stream, version there, position in the log, ordinal among the command's records.
@@ -112,7 +116,7 @@ pub fn encode(
     buffer: &mut Vec<u8>,
     place: Place<'_>,
     event: &Event,
-    command: &Command,
+    command: &Sealed,
     actor: &Actor,
     time: impl Into<Time>,
     salt: &str,
@@ -132,6 +136,7 @@ pub fn encode(
         on_behalf_of: command.on_behalf_of.as_ref(),
         command: command.id,
         cause: command.cause,
+        wish: command.hash(),
         salt,
     };
     buffer.clear();
@@ -161,6 +166,7 @@ pub fn decode(bytes: &Bytes) -> Result<Record, CodecError> {
         on_behalf_of: read.on_behalf_of,
         command: read.command,
         cause: read.cause,
+        wish: read.wish,
         event,
         name,
         schema: read.schema,
@@ -246,8 +252,8 @@ fn event(kind: StreamKind, json: &str) -> Result<Event, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
-    use rondo_domain::Wish;
     use rondo_domain::round::{RoundCommand, RoundEvent};
+    use rondo_domain::{Command, Wish};
 
     use super::*;
 
@@ -255,7 +261,7 @@ mod tests {
     fn a_record_is_read_as_it_was_written() {
         let round = "ilms-asean-2025".parse().unwrap();
         let wish = Wish::Round { round, command: RoundCommand::Launch };
-        let command = Command::of_service("scheduler", &["launch"], wish).unwrap();
+        let command = Sealed::new(Command::of_service("scheduler", &["launch"], wish).unwrap()).unwrap();
         let actor = rondo_domain::network::Network::default()
             .actor(&command.actor, None, None, jiff::Timestamp::UNIX_EPOCH)
             .unwrap();
@@ -269,6 +275,10 @@ mod tests {
             (7, 2, &event, "RoundLaunched")
         );
         assert_eq!(record.bytes, bytes);
+        assert_eq!(record.wish, Some(command.hash()));
+        let older =
+            String::from_utf8(bytes.to_vec()).unwrap().replace(&format!("\"wish\":\"{}\",", command.hash()), "");
+        assert_eq!(decode(&Bytes::from(older)).unwrap().wish, None);
         assert!(decode(&Bytes::from_static(b"{\"position\":")).is_err());
         assert_eq!(position_of(&bytes).unwrap(), 7);
         assert_eq!(stream_of(&bytes).unwrap(), stream);

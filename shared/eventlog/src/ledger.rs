@@ -163,6 +163,12 @@ impl SubmitError {
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Fault(fault) if fault.is_passing())
     }
+
+    /// Whether the command's id stands for another one that was recorded. To a service, whose ids are born of causes, that says
+    /// that the cause has had its effect, as far as it was known then; the same again would change nothing.
+    pub fn is_used_otherwise(&self) -> bool {
+        matches!(self, Self::Rejected(Rejection::IdUsedOtherwise { .. }))
+    }
 }
 
 /// The log, as everything but the ledger itself knows it.

@@ -4,16 +4,21 @@
 
 pub mod codec;
 pub mod commit;
+pub mod decide;
 pub mod files;
 pub mod ledger;
 pub mod life;
 pub mod merkle;
 pub mod record;
+pub mod standing;
 pub mod state;
 pub mod upcaster;
 pub mod vintage;
 pub mod wire;
+pub mod wish;
 
 pub use commit::{CommitPoint, History};
 pub use ledger::{Accepted, Fault, Head, Ledger, SubmitError};
 pub use record::Record;
+pub use standing::Standing;
+pub use wish::Sealed;

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use rondo_domain::event::{Event, Stamp};
 use rondo_domain::{Actor, CommandId, InstitutionId, PersonId, StreamId};
 
+use crate::wish::WishHash;
+
 /// The largest record, in bytes: entry bundles of the tile layout (C2SP tlog-tiles) have 16-bit lengths.
 pub const MAX_RECORD: usize = 60 * 1024;
 
@@ -57,6 +59,8 @@ pub struct Record {
     pub command: CommandId,
     /// What gave rise to the command.
     pub cause: Option<CommandId>,
+    /// The hash of what was wished; older records have none.
+    pub wish: Option<WishHash>,
     /// What happened.
     pub event: Event,
     /// The name under which the event is stored.

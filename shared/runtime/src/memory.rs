@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rondo_domain::command::{Context, actor_of};
-use rondo_domain::event::Aggregate;
-use rondo_domain::{Command, CommandId, FileHash, Rejection, StreamId};
+use rondo_domain::{Command, FileHash, StreamId};
+use rondo_eventlog::decide::{Decided, Stands, decide};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::merkle::{Frontier, Hash, Tile, leaf_hash};
-use rondo_eventlog::{Accepted, Fault, Head, History, Ledger, Record, SubmitError, codec};
+use rondo_eventlog::record::Time;
+use rondo_eventlog::{Accepted, Fault, Head, History, Ledger, Record, Sealed, Standing, SubmitError, codec};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -24,24 +24,31 @@ const WAIT: Duration = Duration::from_secs(1);
 const SALT: &str = "00";
 
 struct Stream {
-    state: Aggregate,
+    standing: Standing,
     positions: Vec<u64>,
 }
 
 impl Stream {
     fn new(id: &StreamId) -> Self {
-        Self { state: Aggregate::new(id.kind()), positions: Vec::new() }
+        Self { standing: Standing::new(id.kind()), positions: Vec::new() }
     }
 }
 
 #[derive(Default)]
 struct State {
     records: Vec<Record>,
-    streams: BTreeMap<StreamId, Stream>,
-    answers: HashMap<CommandId, Accepted>,
+    ground: Ground,
     frontier: Frontier,
-    files: HashMap<FileHash, Vec<u8>>,
     buffer: Vec<u8>,
+}
+
+/// What commands are decided on.
+#[derive(Default)]
+struct Ground {
+    streams: BTreeMap<StreamId, Stream>,
+    files: HashMap<FileHash, Vec<u8>>,
+    /// The instant of the decision.
+    now: jiff::Timestamp,
 }
 
 /// A ledger in memory.
@@ -67,21 +74,13 @@ impl MemoryLedger {
         let mut state = ledger.state();
         for mut record in records {
             record.position = state.records.len() as u64;
-            let accepted = state.answers.entry(record.command).or_insert(Accepted {
-                first: record.position,
-                count: 0,
-                repeated: false,
-            });
-            accepted.count += 1;
-            state.ensure(&record.stream);
-            if let Some(stream) = state.streams.get_mut(&record.stream) {
-                stream.state.evolve(&record.event, &record.stamp());
-                stream.positions.push(record.position);
-            }
+            let stream = state.ground.made_sure(&record.stream);
+            stream.standing.take(&record);
+            stream.positions.push(record.position);
             state.frontier.push(leaf_hash(&record.bytes));
             state.records.push(record);
         }
-        state.files.extend(files);
+        state.ground.files.extend(files);
         let size = state.records.len() as u64;
         drop(state);
         ledger.size.send_replace(size);
@@ -93,57 +92,48 @@ impl MemoryLedger {
     }
 }
 
+impl Ground {
+    fn made_sure(&mut self, stream: &StreamId) -> &mut Stream {
+        self.streams.entry(stream.clone()).or_insert_with(|| Stream::new(stream))
+    }
+}
+
+impl Stands for Ground {
+    fn ensure(&mut self, stream: &StreamId) -> Result<(), Fault> {
+        self.made_sure(stream);
+        Ok(())
+    }
+
+    fn standing(&self, stream: &StreamId) -> Option<&Standing> {
+        self.streams.get(stream).map(|stream| &stream.standing)
+    }
+
+    fn has_file(&self, file: &FileHash) -> Result<bool, Fault> {
+        Ok(self.files.contains_key(file))
+    }
+
+    fn now(&self, _: bool) -> Result<Time, Fault> {
+        Ok(self.now.into())
+    }
+
+    fn salt(&mut self) -> Result<&str, Fault> {
+        Ok(SALT)
+    }
+}
+
 impl State {
-    /// Makes sure that a stream is there, so that its state can be looked at.
-    fn ensure(&mut self, stream: &StreamId) {
-        if !self.streams.contains_key(stream) {
-            self.streams.insert(stream.clone(), Stream::new(stream));
-        }
-    }
-
-    fn of(&self, stream: &StreamId) -> Result<&Aggregate, Fault> {
-        let missing = || Fault::NotFound(format!("the stream {stream}"));
-        self.streams.get(stream).map(|stream| &stream.state).ok_or_else(missing)
-    }
-
-    fn decide(&mut self, command: &Command, now: jiff::Timestamp) -> Result<Accepted, SubmitError> {
-        if let Some(answer) = self.answers.get(&command.id) {
-            return Ok(Accepted { repeated: true, ..*answer });
-        }
-        let (stream, network, around) = (command.wish.stream(), StreamId::network(), command.wish.surroundings());
-        for needed in [&stream, &network].into_iter().chain(&around) {
-            self.ensure(needed);
-        }
-        let Aggregate::Network(people) = self.of(&network)? else {
-            return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
-        };
-        let actor = actor_of(command, people, now)?;
-        if let Some(file) = command.wish.file()
-            && !self.files.contains_key(file)
-        {
-            return Err(Rejection::FileNotStored { sha256: file.to_string() }.into());
-        }
-        let surroundings: Vec<(StreamId, &Aggregate)> =
-            around.into_iter().map(|other| Ok((other.clone(), self.of(&other)?))).collect::<Result<_, Fault>>()?;
-        let context = Context { actor: &actor, now, surroundings: &surroundings };
-        let events = command.wish.decide(self.of(&stream)?, &context)?;
-        let first = self.records.len() as u64;
-        for (ordinal, event) in events.iter().enumerate() {
-            let position = self.records.len() as u64;
-            let Some(entry) = self.streams.get_mut(&stream) else { return Err(Fault::Stopped.into()) };
-            let place = codec::Place { stream: &stream, version: entry.positions.len() as u64, position, ordinal };
-            let written = codec::encode(&mut self.buffer, place, event, command, &actor, now, SALT);
-            let record = written.and_then(|bytes| codec::decode(&bytes));
-            let record = record.map_err(|e| Fault::storage("cannot write a record", e))?;
-            entry.state.evolve(&record.event, &record.stamp());
-            entry.positions.push(position);
-            self.frontier.push(leaf_hash(&record.bytes));
-            self.records.push(record);
-        }
-        let accepted = Accepted { first, count: events.len() as u64, repeated: false };
-        if accepted.count > 0 {
-            self.answers.insert(command.id, accepted);
-        }
+    fn decide(&mut self, command: &Sealed) -> Result<Accepted, SubmitError> {
+        let next = self.records.len() as u64;
+        let decided = decide(&mut self.ground, command, (&StreamId::network(), next), &mut self.buffer)?;
+        let Decided { accepted, growth: Some(growth) } = decided else { return Ok(decided.accepted) };
+        // All of it is read back before any of it counts.
+        let records: Result<Vec<Record>, _> = growth.records.iter().map(codec::decode).collect();
+        let records = records.map_err(|e| Fault::storage("cannot read back a record", e))?;
+        let stream = self.ground.made_sure(&growth.stream);
+        growth.bring(&mut stream.standing, command, accepted);
+        stream.positions.extend(next..accepted.end());
+        records.iter().for_each(|record| self.frontier.push(leaf_hash(&record.bytes)));
+        self.records.extend(records);
         Ok(accepted)
     }
 }
@@ -151,8 +141,10 @@ impl State {
 #[async_trait]
 impl Ledger for MemoryLedger {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+        let command = Sealed::new(command).map_err(|e| Fault::storage("a wish cannot be written as JSON", e))?;
         let mut state = self.state();
-        let accepted = state.decide(&command, self.clock.now())?;
+        state.ground.now = self.clock.now();
+        let accepted = state.decide(&command)?;
         self.size.send_replace(state.records.len() as u64);
         Ok(accepted)
     }
@@ -165,7 +157,7 @@ impl Ledger for MemoryLedger {
 
     async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
         let state = self.state();
-        let below = state.streams.iter().filter(|(stream, _)| stream.as_str().starts_with(prefix));
+        let below = state.ground.streams.iter().filter(|(stream, _)| stream.as_str().starts_with(prefix));
         let records =
             below.flat_map(|(_, stream)| &stream.positions).map(|position| &state.records[*position as usize]);
         let later = records.filter(|record| after.is_none_or(|after| (record.stream.as_str(), record.version) > after));
@@ -198,14 +190,14 @@ impl Ledger for MemoryLedger {
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
         let mut state = self.state();
-        let file = state.files.entry(part.hash.clone()).or_default();
+        let file = state.ground.files.entry(part.hash.clone()).or_default();
         if part.offset > file.len() as u64 {
             return Err(Fault::Refused("a part leaves a gap".to_owned()));
         }
         file.truncate(part.offset as usize);
         file.extend_from_slice(&part.bytes);
         if file.len() as u64 == part.total && FileHash::of(file) != part.hash {
-            state.files.remove(&part.hash);
+            state.ground.files.remove(&part.hash);
             return Err(Fault::Refused("the parts do not make the file".to_owned()));
         }
         Ok(())
@@ -213,7 +205,7 @@ impl Ledger for MemoryLedger {
 
     async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
         let state = self.state();
-        let file = state.files.get(hash).ok_or_else(|| Fault::NotFound(format!("the file {hash}")))?;
+        let file = state.ground.files.get(hash).ok_or_else(|| Fault::NotFound(format!("the file {hash}")))?;
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(file.len());
         let bytes = Bytes::copy_from_slice(&file[from..]);
         Ok(FilePart { hash: hash.clone(), total: file.len() as u64, offset, bytes })

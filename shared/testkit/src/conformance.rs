@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::round::{Pin, RoundCommand};
 use rondo_domain::{Command, CommandId, FileHash, Role, RoundId, Wish};
-use rondo_eventlog::{Fault, Ledger, SubmitError, files, ledger};
+use rondo_eventlog::{Accepted, Fault, Ledger, SubmitError, files, ledger};
 
 /// Stands for the files of a workflow.
 const BUNDLE: &[u8] = b"bundle";
@@ -28,6 +28,7 @@ fn plan(round: &RoundId) -> Wish {
 pub async fn suite(port: Arc<dyn Ledger>) {
     answers(&*port).await;
     reads(&*port).await;
+    tells_commands_apart(&*port).await;
     waits(Arc::clone(&port)).await;
     races(Arc::clone(&port)).await;
     keeps_files(&*port).await;
@@ -50,6 +51,39 @@ async fn answers(port: &dyn Ledger) {
     }
     assert_eq!(port.head().await.expect("a head").size, 1, "a refusal records nothing");
     files::store(port, BUNDLE).await.expect("stored");
+}
+
+/// An id stands for one wish of one person in its stream, whatever has become of the person since.
+async fn tells_commands_apart(port: &dyn Ledger) {
+    let end = |person: &str| {
+        let grant = Grant::of(Role::RegionalCoordinator, None);
+        let (person, reason) = (person.parse().expect("an id"), "the term is over".to_owned());
+        Wish::Network { command: NetworkCommand::EndRole { person, grant, reason } }
+    };
+    let used = |outcome: Result<Accepted, SubmitError>| match outcome {
+        Err(SubmitError::Rejected(rejection)) => assert_eq!(rejection.code(), "command.id-used-otherwise"),
+        other => panic!("an id that stands for another command was answered {other:?}"),
+    };
+    let first = port.submit(command("operator", "an id", grant("one"))).await.expect("accepted");
+    used(port.submit(command("operator", "an id", grant("two"))).await);
+    used(port.submit(command("coordinator", "an id", grant("one"))).await);
+    let again = port.submit(command("operator", "an id", grant("one"))).await.expect("the same answer");
+    assert_eq!((again.first, again.count, again.repeated), (first.first, 1, true));
+    // Ids are of one stream: in another one, the wish is another.
+    let round: RoundId = "by-one".parse().expect("an id");
+    let planned = port.submit(command("one", "an id", plan(&round))).await.expect("accepted");
+    assert!(!planned.repeated);
+    port.submit(command("operator", "an end", end("one"))).await.expect("accepted");
+    let again = port.submit(command("one", "an id", plan(&round))).await.expect("it was in the role then");
+    assert_eq!((again.first, again.repeated), (planned.first, true));
+    // What was refused left its id free.
+    let later: RoundId = "later".parse().expect("an id");
+    match port.submit(command("one", "too late", plan(&later))).await {
+        Err(SubmitError::Rejected(rejection)) => assert_eq!(rejection.code(), "actor.unknown"),
+        other => panic!("whoever has no role any more was answered {other:?}"),
+    }
+    port.submit(command("coordinator", "too late", plan(&later))).await.expect("accepted");
+    assert_eq!(port.head().await.expect("a head").size, first.end() + 3);
 }
 
 async fn reads(port: &dyn Ledger) {

@@ -15,7 +15,7 @@ use rondo_domain::run::RunEvent;
 use rondo_domain::workflow::Bundle;
 use rondo_domain::{Command, CommandId, Rejection, Role, RoundId, StreamId, Wish};
 use rondo_eventlog::codec::{self, Place};
-use rondo_eventlog::{Ledger, Record, files, ledger};
+use rondo_eventlog::{Ledger, Record, Sealed, files, ledger};
 use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::config::MailSection;
 use rondo_runtime::memory::MemoryLedger;
@@ -135,7 +135,7 @@ fn recorded(records: &[Record], round: &RoundId, change: CalendarChange) -> Reco
     let place = Place { stream: &stream, version, position: records.len() as u64, ordinal: 0 };
     let actor = Network::default().actor(&"scheduler".parse().unwrap(), None, None, jiff::Timestamp::MIN).unwrap();
     let wish = changing(round, change.clone());
-    let command = Command::of_service("scheduler", &["another version"], wish).unwrap();
+    let command = Sealed::new(Command::of_service("scheduler", &["another version"], wish).unwrap()).unwrap();
     let (changes, reason) = (vec![change], "a decree".to_owned());
     let event = Event::Round(RoundEvent::CalendarChanged { changes, moves: Vec::new(), reason });
     let at = records.last().unwrap().recorded_at;

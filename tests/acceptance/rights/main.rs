@@ -2,6 +2,7 @@
 //! reason, and nothing at all for those who only look on. Every refusal is told by its stable code.
 
 mod tasks;
+mod whole;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -156,6 +156,7 @@ mod tests {
             on_behalf_of: None,
             command: command.id,
             cause: None,
+            wish: None,
             event: Event::Round(RoundEvent::RoundFinalising {}),
             name: "RoundFinalising".to_owned(),
             schema: 1,
