@@ -2,6 +2,7 @@
 //! server of every mood: at least one copy lies there, at the most one more for a crash, all under the same Message-ID.
 
 mod after_trouble;
+mod begins_again;
 mod changes_nothing;
 
 use std::collections::BTreeMap;

@@ -123,6 +123,8 @@ async fn publish(
             tracing::info!(release = %id, "a release was published");
             Ok(accepted.is_progress(seen))
         }
+        // One that was under way when we began was recorded since, with its own manifest.
+        Err(error) if error.is_used_otherwise() => Ok(false),
         Err(SubmitError::Rejected(rejection)) => {
             Err(Fault::Protocol(format!("the release {id} could not be completed: {rejection}")))
         }

@@ -339,6 +339,11 @@ impl Delivery {
         let command = Command::of_service(ROLE, &[cause], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
         match self.parts.ledger.submit(command).await {
             Ok(_) => Ok(true),
+            // The same mail was read before, and is known by what it was taken for then.
+            Err(error) if error.is_used_otherwise() => {
+                tracing::warn!(notice = %key.1, "a mail that was read before is taken for something else now: {error}");
+                Ok(true)
+            }
             Err(SubmitError::Rejected(rejection)) => {
                 tracing::warn!(notice = %key.1, code = rejection.code(), "what came in is not recorded: {rejection}");
                 Ok(false)

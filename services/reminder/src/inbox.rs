@@ -76,11 +76,11 @@ impl Inbox {
     }
 }
 
-/// Records what a mail says; gives the folder into which it is put aside. The commands' ids are born of the mail, so that one that is
-/// read twice is recorded once.
+/// Records what a mail says; gives the folder into which it is put aside. The commands' ids are born of the mail alone, so that one
+/// that is read twice is recorded once, although it may be taken for something else by then.
 async fn record(meaning: &Meaning, bytes: &[u8], delivery: &Delivery) -> Result<&'static str, Fault> {
     let Meaning::Said { keys, command, aside } = meaning else { return Ok(meaning.aside()) };
-    let cause = format!("returned {} {command:?}", FileHash::of(bytes));
+    let cause = format!("returned {}", FileHash::of(bytes));
     let mut all = true;
     for key in keys {
         all &= delivery.note(key, &cause, NoticeCommand::clone(command)).await?;

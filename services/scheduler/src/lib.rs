@@ -199,6 +199,13 @@ async fn send(
                     idle.push(command);
                 }
             }
+            // Its cause has had its effect, as it was known then; what comes behind it goes on, as after an answer of before.
+            Err(error) if error.is_used_otherwise() => {
+                tracing::warn!(command = %command.id, "a command was recorded before with another content: {error}");
+                if !knowledge.taken(command.id) {
+                    idle.push(command);
+                }
+            }
             Err(SubmitError::Rejected(rejection)) => {
                 if passes(command) {
                     moved = true;

@@ -161,7 +161,8 @@ impl Checker {
         }
         for (sheet, cells) in &wishes {
             for (index, part) in cells.chunks(CELLS).enumerate() {
-                let command = recording(work, received, sheet, index, part.to_vec());
+                let place = (recorded.version(&sheet.key), index);
+                let command = recording(work, received, sheet, place, part.to_vec());
                 if let Err(rejection) = self.submit(command).await? {
                     findings.entry(Some(sheet.table)).or_default().push(refusal(&rejection));
                     return Ok(true);
@@ -174,14 +175,27 @@ impl Checker {
     async fn submit(&self, command: Command) -> Result<Result<Accepted, Rejection>, Fault> {
         match self.ledger.submit(command).await {
             Ok(accepted) => Ok(Ok(accepted)),
+            Err(error) if error.is_used_otherwise() => {
+                // One that was under way when we began was recorded since, and what it said counts.
+                tracing::error!("the same was recorded before with another content: {error}");
+                Ok(Ok(Accepted { first: 0, count: 0, repeated: true }))
+            }
             Err(SubmitError::Rejected(rejection)) => Ok(Err(rejection)),
             Err(SubmitError::Fault(fault)) => Err(fault),
         }
     }
 }
 
-/// The command that records a part of a sheet's figures for whoever sent them.
-fn recording(work: &Work, received: &ReceivedSubmission, sheet: &Sheet, part: usize, cells: Vec<CellWish>) -> Command {
+/// The command that records a part of a sheet's figures for whoever sent them. Its id is born of the submission, of the version
+/// of the sheet's stream that the cells were told from, and of which part it is: after an end of ours that left some recorded, the
+/// rest is wished from what stands then, which is another wish.
+fn recording(
+    work: &Work,
+    received: &ReceivedSubmission,
+    sheet: &Sheet,
+    (version, part): (u64, usize),
+    cells: Vec<CellWish>,
+) -> Command {
     let command = FiguresCommand::Record {
         round: work.0.clone(),
         submission: work.2.clone(),
@@ -191,7 +205,7 @@ fn recording(work: &Work, received: &ReceivedSubmission, sheet: &Sheet, part: us
     };
     let wish = Wish::Figures { sheet: sheet.key.clone(), command };
     Command {
-        id: CommandId::of(&[ROLE, wish.stream().as_str(), work.2.as_str(), &part.to_string()]),
+        id: CommandId::of(&[ROLE, wish.stream().as_str(), work.2.as_str(), &version.to_string(), &part.to_string()]),
         actor: received.author.clone(),
         role: None,
         via: ROLE.parse().ok(),

@@ -18,6 +18,8 @@ pub(crate) struct RecordedSheet {
     /// As the sender could see it: what was there when the file arrived, and what the sender recorded since. What another
     /// recorded meanwhile is not in it, so that nobody overwrites unseen.
     pub(crate) seen: Figures,
+    /// How many records its stream has: what is wished of it is told from what was wished before by that.
+    pub(crate) version: u64,
 }
 
 /// The sources of every figure of a country, whatever its year.
@@ -49,6 +51,7 @@ impl Recorded {
                     let (Some(sheet), Event::Figures(event)) = (record.stream.sheet(), &record.event) else { continue };
                     let (_, stands) = all.0.entry(sheet).or_insert_with(|| (layout.table, RecordedSheet::default()));
                     stands.current.evolve(event);
+                    stands.version = record.version + 1;
                     if record.position < received.position || record.actor.id == received.author {
                         stands.seen.evolve(event);
                     }
@@ -78,6 +81,11 @@ impl Recorded {
             cell: Some(format!("row {}", reported.line)),
         };
         sheet.cells.iter().map(wish).collect()
+    }
+
+    /// The version of a sheet's stream.
+    pub(crate) fn version(&self, sheet: &SheetKey) -> u64 {
+        self.0.get(sheet).map_or(0, |(_, stands)| stands.version)
     }
 
     /// A sheet as it is now.
