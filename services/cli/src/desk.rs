@@ -52,8 +52,8 @@ impl Desk {
     }
 
     pub(crate) async fn round_command(&self, round: &RoundId, command: RoundCommand) -> Result<Accepted, Failure> {
-        let cause = format!("{command:?}");
-        self.submit(&[&cause], Wish::Round { round: round.clone(), command }).await
+        let act = act(&command);
+        self.submit(&[&act], Wish::Round { round: round.clone(), command }).await
     }
 
     pub(crate) async fn country_command(
@@ -62,9 +62,20 @@ impl Desk {
         country: &Country,
         command: ParticipationCommand,
     ) -> Result<Accepted, Failure> {
-        let cause = format!("{command:?}");
+        self.country_command_on(round, country, "", command).await
+    }
+
+    /// The same, of one of several things that an occasion is about.
+    async fn country_command_on(
+        &self,
+        round: &RoundId,
+        country: &Country,
+        on: &str,
+        command: ParticipationCommand,
+    ) -> Result<Accepted, Failure> {
+        let act = act(&command);
         let wish = Wish::Participation { round: round.clone(), country: country.clone(), command };
-        self.submit(&[&cause], wish).await
+        self.submit(&[&act, on], wish).await
     }
 
     /// The states of the streams whose name begins so.
@@ -175,7 +186,7 @@ impl Desk {
                 QueryAct::Accept => ParticipationCommand::AcceptAnswer { query },
                 QueryAct::Allow(reason) => ParticipationCommand::Allow { query, reason: reason.clone() },
             };
-            self.country_command(round, country, command).await?;
+            self.country_command_on(round, country, id.as_str(), command).await?;
             done += 1;
         }
         match only {
@@ -223,6 +234,13 @@ impl Desk {
         }
         Ok(file.rows.len())
     }
+}
+
+/// What an act is called, whatever it says: ids are born of the occasion and of this, so that the same occasion with other words is
+/// seen to be another wish, instead of acting a second time.
+fn act(command: &impl std::fmt::Debug) -> String {
+    let told = format!("{command:?}");
+    told.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_owned()
 }
 
 /// How a file is sent.

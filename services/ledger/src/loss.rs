@@ -3,6 +3,7 @@
 //! which records are lost and why; nobody can go on unseen. What was set aside for it is kept in `keys`.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rondo_domain::Wish;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::contradicted;
 use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::durable::{replace, sync_folder};
-use crate::journal::{JournalReader, Location};
+use crate::journal::{AtDamage, Location, Span, fold};
 use crate::key;
 use crate::mark::{self, IndexFault};
 use crate::memory::{Memory, MemoryError, continuing as plan};
@@ -81,6 +82,8 @@ pub struct Continuation {
     data: PathBuf,
     origin: String,
     plan: Plan,
+    /// The reason with which the loss is recorded already, so that only the keys have still to change places.
+    pub recorded: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -102,20 +105,30 @@ struct Found {
 
 fn read(data: &Path, asked: u64, mut each: impl FnMut(u64, &bytes::Bytes)) -> Result<Found, OpenError> {
     let mut found = Found { frontier: Frontier::default(), last: None, root: None };
-    let Some(mut reader) = JournalReader::open(&data.join("journal"), None, None)? else {
-        return Err(OpenError::JournalMissing(data.to_owned()));
-    };
-    while let Some(group) = reader.next_group()? {
-        for bytes in &group.records {
-            each(found.frontier.size(), bytes);
-            found.frontier.push(leaf_hash(bytes));
-            if found.frontier.size() == asked {
-                found.root = Some(found.frontier.root());
-            }
+    let end = fold::<OpenError>(&data.join("journal"), Span::whole(AtDamage::Fails), |record| {
+        each(record.position, record.bytes);
+        found.frontier.push(leaf_hash(record.bytes));
+        if found.frontier.size() == asked {
+            found.root = Some(found.frontier.root());
         }
-        found.last = Some(group.at);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if end.end.is_none() {
+        return Err(OpenError::JournalMissing(data.to_owned()));
     }
+    found.last = end.last;
     Ok(found)
+}
+
+/// The journal as it is, and the loss that the record at a position tells of.
+fn stands_at(data: &Path, at: u64) -> Result<(Found, Option<Loss>), OpenError> {
+    let mut recorded = None;
+    let found = read(data, 0, |position, bytes| {
+        if position == at {
+            recorded = Loss::in_bytes(bytes);
+        }
+    })?;
+    Ok((found, recorded))
 }
 
 /// Begins to go on, or takes up what was begun: makes a new key, or takes the one in a file, and writes down what will be recorded.
@@ -135,7 +148,8 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     if let Some(bytes) = begun {
         let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), source: e.into() };
         let begun: Plan = serde_json::from_slice(&bytes).map_err(bad)?;
-        let continuation = Continuation { data: data.to_owned(), origin: origin.clone(), plan: begun };
+        let mut continuation =
+            Continuation { data: data.to_owned(), origin: origin.clone(), plan: begun, recorded: None };
         if continuation.fits()? {
             continuation.clears()?;
             return Ok(continuation);
@@ -165,7 +179,7 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     let begun = Plan { was, is, kept: lost.kept, signed, root };
     let bytes = serde_json::to_vec(&begun).map_err(|e| io("write", &plan(data))(e.into()))?;
     replace(&plan(data), &bytes)?;
-    let continuation = Continuation { data: data.to_owned(), origin, plan: begun };
+    let continuation = Continuation { data: data.to_owned(), origin, plan: begun, recorded: None };
     continuation.clears()?;
     Ok(continuation)
 }
@@ -276,14 +290,10 @@ impl Continuation {
     }
 
     /// Whether the journal is the one that it was begun on: it ends there, or the loss is recorded there.
-    fn fits(&self) -> Result<bool, OpenError> {
-        let mut recorded = None;
-        let found = read(&self.data, 0, |position, bytes| {
-            if position == self.plan.kept {
-                recorded = Loss::in_bytes(bytes);
-            }
-        })?;
-        Ok(found.frontier.size() == self.plan.kept || recorded.is_some_and(|loss| loss.is == self.plan.is))
+    fn fits(&mut self) -> Result<bool, OpenError> {
+        let (end, recorded) = stands_at(&self.data, self.plan.kept)?;
+        self.recorded = recorded.filter(|loss| loss.is == self.plan.is).map(|loss| loss.reason);
+        Ok(end.frontier.size() == self.plan.kept || self.recorded.is_some())
     }
 
     /// Lets go of it, where the log refused to record it.
@@ -306,14 +316,9 @@ impl Continuation {
     /// # Errors
     /// When the loss is not recorded, another process has the log, or a file cannot be renamed or written.
     pub fn finish(self) -> Result<(), OpenError> {
-        let Self { data, origin, plan: Plan { is, kept, .. } } = self;
+        let Self { data, origin, plan: Plan { is, kept, .. }, .. } = self;
         let _held = DataDirectory::open(&data)?;
-        let mut recorded = None;
-        let found = read(&data, 0, |position, bytes| {
-            if position == kept {
-                recorded = Loss::in_bytes(bytes);
-            }
-        })?;
+        let (found, recorded) = stands_at(&data, kept)?;
         if recorded.is_none_or(|loss| loss.is != is) {
             return Err(MemoryError::Continuing(plan(&data)).into());
         }

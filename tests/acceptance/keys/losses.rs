@@ -143,9 +143,13 @@ fn a_going_on_that_is_cut_off_anywhere_is_finished_by_the_same_command_and_recor
             let begun = said.contains("`rondo audit continue` once more") || said.contains("does not extend");
             assert!(between.status.success() || begun, "{nth}: {said}");
             is_told_by_run_book(&data);
-            let again = run(&data, &CONTINUE);
+            // Whoever comes next has words of their own for it; what is recorded stays recorded, and is what is told.
+            let again = run(&data, &[&CONTINUE[..3], &["in other words"]].concat());
             let said = String::from_utf8_lossy(&again.stderr).into_owned();
             assert!(again.status.success() || said.contains("shows a loss"), "{nth}: {said}");
+            let told = String::from_utf8_lossy(&again.stdout).into_owned();
+            let reason = verified(&data)["losses"][0]["reason"].as_str().unwrap().to_owned();
+            assert!(told.is_empty() || told.contains(&reason), "{nth}: {reason} is recorded, {told} is told");
         }
         grow(&data, &["emil"]);
         is_told_by_run_book(&data);

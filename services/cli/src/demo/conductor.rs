@@ -107,9 +107,13 @@ impl Conductor {
             let now = self.hands.now();
             while let Some((index, (at, act))) = acts.next_if(|(_, (at, _))| *at <= now) {
                 tracing::debug!(index, %at, "an act of the cast");
-                act::play(&self.cast, &self.ledger, index, act).await.map_err(|failure| {
-                    Failure::failed(format!("act {index} ({} by {}): {}", at, act.by, failure.sentence))
-                })?;
+                match act::play(&self.cast, &self.ledger, index, act).await {
+                    // It was played before; what would be said of it now is another thing.
+                    Err(failure) if failure.code == Some("command.id-used-otherwise") => {}
+                    played => played.map_err(|failure| {
+                        Failure::failed(format!("act {index} ({} by {}): {}", at, act.by, failure.sentence))
+                    })?,
+                }
                 self.rest().await?;
             }
             bar.set_position(now.duration_since(self.cast.begin).as_hours().unsigned_abs());

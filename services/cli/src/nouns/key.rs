@@ -153,7 +153,8 @@ pub(crate) async fn go_on(
     let id = CommandId::of(&["continue", continuation.key()]);
     let (actor, role) = (cli.person.clone(), cli.role);
     let command = Command { role, ..Command::of(id, actor, wish) };
-    let recorded = reached.hand_over(command).await;
+    // What an earlier run recorded before it was cut off is not wished again, with another reason or by somebody else.
+    let recorded = if continuation.recorded.is_some() { Ok(()) } else { reached.hand_over(command).await };
     reached.close().await?;
     if let Err(error) = recorded {
         // A fault is no refusal: the loss may be recorded, and the same command again finishes it.
@@ -162,6 +163,7 @@ pub(crate) async fn go_on(
         }
         return Err(error.into());
     }
+    let reason = continuation.recorded.as_deref().unwrap_or(reason);
     let (told, key) = (continuation.loss(reason).to_string(), continuation.key().to_owned());
     continuation.finish()?;
     Reached::new(config, None, None).await?.close().await?;

@@ -129,8 +129,8 @@ pub(super) async fn extend(
     let world = crate::desk::world(&*rehearsal.ledger, &["network", "round/"]).await?;
     let holders = world.network().holders(Role::RegionalCoordinator, None, rehearsal.begin());
     let who = holders.first().ok_or_else(|| Failure::not_found("nobody holds the role regional-coordinator"))?;
-    let desk = desk(&rehearsal.ledger, (*who).clone());
-    for (country, offset) in extensions {
+    for (n, (country, offset)) in extensions.iter().enumerate() {
+        let desk = Desk { occasion: format!("extension {n}"), ..desk(&rehearsal.ledger, (*who).clone()) };
         let round = desk.round(id).await?;
         let unknown =
             || rondo_domain::Rejection::UnknownParticipation { round: id.to_string(), country: country.to_string() };

@@ -166,8 +166,9 @@ impl Simulation {
 
     async fn migrate(&self, round: &RoundId, other: bool) -> Result<(), Failure> {
         let (is, reason) = (self.version(other).await?, format!("drawn at {}", self.clock.now()));
+        let coordinator =
+            Desk { occasion: reason.clone(), ..desk(&self.ledger, person(Role::RegionalCoordinator, None)?) };
         let propose = RoundCommand::ProposeMigration { is, effects: Vec::new(), reason };
-        let coordinator = desk(&self.ledger, person(Role::RegionalCoordinator, None)?);
         allowed(coordinator.round_command(round, propose).await)?;
         let manager = desk(&self.ledger, person(Role::CollectionManager, None)?);
         let wish = Wish::Round { round: round.clone(), command: RoundCommand::ApproveMigration };
@@ -175,7 +176,10 @@ impl Simulation {
     }
 
     async fn act(&self, round: &RoundId, meddling: Meddling) -> Result<(), Failure> {
-        let desk = desk(&self.ledger, person(Role::RegionalCoordinator, None)?);
+        let desk = Desk {
+            occasion: format!("{meddling:?} at {}", self.clock.now()),
+            ..desk(&self.ledger, person(Role::RegionalCoordinator, None)?)
+        };
         let scope = |country: Option<Country>| country.map_or(MailScope::All, MailScope::Country);
         let reason = format!("drawn at {}", self.clock.now());
         let changed = |country: Country, change: DayChange, reason: String| {
