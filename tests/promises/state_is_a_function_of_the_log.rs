@@ -230,20 +230,19 @@ async fn what_a_ledger_decides_by_is_what_its_journal_folds_into() {
     log.end().await;
 }
 
-#[test]
-fn a_standing_that_differs_in_anything_has_another_digest() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_that_differs_in_anything_has_another_digest() {
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data").display().to_string();
-    rondo(&data, &["person", "grant", "one", "auditor"]);
-    rondo(&data, &["person", "grant", "two", "auditor"]);
-    let records = rondo_tests::records(Path::new(&data));
+    // People alone: one stream.
+    Log::new(&folder.path().join("data")).await.end().await;
+    let records = rondo_tests::records(&folder.path().join("data"));
     let stands = |records: &[rondo_eventlog::Record]| {
         let mut standing = Standing::new(records[0].stream.kind());
         records.iter().for_each(|record| standing.take(record));
         standing
     };
     let whole = stands(&records);
-    assert_ne!(whole.digest(), stands(&records[..1]).digest(), "a record is missing");
+    assert_ne!(whole.digest(), stands(&records[1..]).digest(), "a record is missing");
     let mut other = whole.clone();
     other.version += 1;
     assert_ne!(other.digest(), whole.digest());

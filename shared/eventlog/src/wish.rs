@@ -1,9 +1,10 @@
 //! A command with the hash of its wish, by which the same id with another wish is told from the same command again.
 
-use std::io;
 use std::ops::Deref;
 
 use rondo_domain::{Command, Wish};
+use serde::de::Visitor;
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -22,43 +23,48 @@ impl WishHash {
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn of(wish: &Wish) -> Result<Self, serde_json::Error> {
-        struct Hashing(Sha256);
-        impl io::Write for Hashing {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.update(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let mut hashing = Hashing(Sha256::new());
-        serde_json::to_writer(&mut hashing, wish)?;
-        let whole: [u8; 32] = hashing.0.finalize().into();
+        let whole: [u8; 32] = Sha256::digest(serde_json::to_vec(wish)?).into();
         let [a, b, c, d, e, f, g, h, ..] = whole;
         Ok(Self(u64::from_be_bytes([a, b, c, d, e, f, g, h])))
     }
 }
 
+fn digits(buffer: &mut [u8; 16], hash: WishHash) -> Result<&str, std::str::Utf8Error> {
+    for (digit, nibble) in buffer.iter_mut().zip((0..16).rev()) {
+        *digit = b"0123456789abcdef"[(hash.0 >> (4 * nibble)) as usize & 15];
+    }
+    std::str::from_utf8(buffer)
+}
+
 impl std::fmt::Display for WishHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(digits(&mut [0; 16], *self).map_err(|_| std::fmt::Error)?)
     }
 }
 
 impl Serialize for WishHash {
     fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
-        writer.collect_str(self)
+        // Once a record, on the one thread that everybody waits for: without the detour over formatting.
+        let mut buffer = [0; 16];
+        writer.serialize_str(digits(&mut buffer, *self).map_err(S::Error::custom)?)
     }
 }
 
 impl<'de> Deserialize<'de> for WishHash {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let text = <std::borrow::Cow<'de, str>>::deserialize(reader)?;
-        let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        let hash = if digits { u64::from_str_radix(&text, 16).ok() } else { None };
-        hash.map(Self).ok_or_else(|| D::Error::custom("the hash of a wish is 16 lower-case hexadecimal digits"))
+        struct Digits;
+        impl Visitor<'_> for Digits {
+            type Value = WishHash;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("16 lower-case hexadecimal digits")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<WishHash, E> {
+                let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+                let hash = if digits { u64::from_str_radix(text, 16).ok() } else { None };
+                hash.map(WishHash).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            }
+        }
+        reader.deserialize_str(Digits)
     }
 }
 
