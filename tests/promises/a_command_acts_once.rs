@@ -7,9 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use rondo_domain::calendar::{CalendarChange, DayChange};
 use rondo_domain::network::{Grant, NetworkCommand};
+use rondo_domain::round::{Participant, Pin, RoundCommand, RoundPlan};
+use rondo_domain::table::TableNo;
 use rondo_domain::{Command, CommandId, Role, Wish};
-use rondo_eventlog::{Ledger, SubmitError};
+use rondo_eventlog::{Ledger, SubmitError, files};
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::SystemClock;
@@ -67,11 +70,11 @@ async fn ten_thousand_commands_delivered_up_to_five_times_have_ten_thousand_effe
     eprintln!("{} deliveries", deliveries.len());
 }
 
-/// Somebody who may do what the operator may.
-fn administrator() -> Command {
-    let grant = Grant::of(Role::Administrator, None);
-    let wish = Wish::Network { command: NetworkCommand::GrantRole { person: "admin".parse().unwrap(), grant } };
-    Command { id: CommandId::of(&["another administrator"]), wish, ..command(0) }
+/// The operator grants a role.
+fn command_of_operator(role: Role, person: &str) -> Command {
+    let grant = Grant::of(role, None);
+    let wish = Wish::Network { command: NetworkCommand::GrantRole { person: person.parse().unwrap(), grant } };
+    Command { id: CommandId::of(&["grant", person]), wish, ..command(0) }
 }
 
 /// What comes under one id: a wish, twice; another wish; and each of them by somebody else.
@@ -115,7 +118,8 @@ async fn of_two_contents_under_one_id_or_of_two_people_one_has_its_effect() {
     for restarted in [false, true] {
         let opened = open(&data);
         let ledger = opened.handle.clone();
-        ledger.submit(administrator()).await.unwrap();
+        // Somebody who may do what the operator may.
+        ledger.submit(command_of_operator(Role::Administrator, "admin")).await.unwrap();
         for (n, accepted) in send_all(&ledger, &mut dice).await {
             let first = *chosen.entry(n).or_insert(accepted[0].0.max(1));
             // The first two are the same command.
@@ -133,4 +137,39 @@ async fn of_two_contents_under_one_id_or_of_two_people_one_has_its_effect() {
     }
     let winners = [1, 2, 3, 4].map(|at| chosen.values().filter(|chosen| **chosen == at).count());
     assert!(winners.iter().all(|won| *won > 0), "every content came first somewhere: {winners:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_is_answered_again_although_it_would_be_refused_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = open(&folder.path().join("data"));
+    let ledger = opened.handle.clone();
+    let round: rondo_domain::RoundId = "r".parse().unwrap();
+    let of_round = |id: &str, command: RoundCommand| Command {
+        id: CommandId::of(&[id]),
+        actor: "coordinator".parse().unwrap(),
+        wish: Wish::Round { round: round.clone(), command },
+        ..command_of_operator(Role::RegionalCoordinator, "coordinator")
+    };
+    ledger.submit(command_of_operator(Role::RegionalCoordinator, "coordinator")).await.unwrap();
+    let bundle = files::store(&ledger, &rondo_tests::bundle("ilms-asean").to_bytes()).await.unwrap();
+    let pin = Pin { workflow: "ilms-asean".parse().unwrap(), bundle };
+    ledger.submit(of_round("plan", RoundCommand::Plan { pin, year: 2025, title: "A round".into() })).await.unwrap();
+    let deadline = rondo_tests::moment("2025-10-31T16:59:00Z", jiff::civil::date(2025, 10, 31).at(23, 59, 0, 0));
+    let participants = vec![Participant { country: "LAO".parse().unwrap(), deadline, tables: vec![TableNo(17)] }];
+    let plan = RoundPlan { milestones: BTreeMap::new(), participants, reference_years: vec![2023] };
+    ledger.submit(of_round("configure", RoundCommand::Configure { plan })).await.unwrap();
+    let date = jiff::civil::date(2025, 10, 28);
+    let off = DayChange::DayOff { date, title: "a storm".to_owned(), estimated: false };
+    let nobody = CalendarChange { country: "XYZ".parse().unwrap(), place: None, change: off };
+    let changing = |id: &str| {
+        let (changes, reason) = (vec![nobody.clone()], "a decree".to_owned());
+        of_round(id, RoundCommand::ChangeCalendar { changes, moves: Vec::new(), reason })
+    };
+    // Another version of the program took a change of a calendar that the round does not have.
+    let first = ledger.hand_over(changing("change")).await.unwrap();
+    let again = ledger.submit(changing("change")).await.unwrap();
+    assert_eq!((again.first, again.count, again.repeated), (first.first, 1, true));
+    let Err(SubmitError::Rejected(refused)) = ledger.submit(changing("another")).await else { panic!("it is refused") };
+    assert_eq!(refused.code(), "command.malformed");
 }

@@ -82,7 +82,12 @@ async fn agrees(log: &Log, data: &Path, when: &str) -> usize {
         // One that was looked at and has no record yet stands as a fresh one.
         let fresh = Standing::new(stream.kind());
         let standing = folded.get(stream).unwrap_or(&fresh);
-        assert_eq!(*digest, standing.digest(), "{when}: {stream} is not what the journal says: {standing:?}");
+        let (version, last) = (standing.version, standing.last);
+        assert_eq!(
+            *digest,
+            standing.digest(),
+            "{when}: {stream} (version {version}, {last:?}) is not what the journal says"
+        );
     }
     let loaded = live.iter().filter(|(stream, _)| folded.contains_key(stream)).count();
     assert_eq!(loaded, folded.len(), "{when}: every stream was at work");

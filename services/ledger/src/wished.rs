@@ -7,20 +7,20 @@ use rondo_domain::stream::StreamKind;
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{Command, Rejection, RoundId, StreamId, Wish};
-use rondo_eventlog::{Fault, Ledger, SubmitError, files, ledger};
+use rondo_eventlog::{Fault, Ledger, files, ledger};
 
-/// Tries a command on the files that it is about, where it is about any.
+/// Tries a command on the files that it is about, where it is about any; gives why it cannot be carried out.
 ///
 /// # Errors
-/// That it cannot be carried out, or the ledger's fault.
-pub(crate) async fn possible(reader: &dyn Ledger, command: &Command) -> Result<(), SubmitError> {
+/// The ledger's fault.
+pub(crate) async fn objection(reader: &dyn Ledger, command: &Command) -> Result<Option<Rejection>, Fault> {
     let Wish::Round { round, command: RoundCommand::ChangeCalendar { changes, .. } } = &command.wish else {
-        return Ok(());
+        return Ok(None);
     };
-    let Some(calendars) = calendars(reader, round).await? else { return Ok(()) };
+    let Some(calendars) = calendars(reader, round).await? else { return Ok(None) };
     let known = |change: &CalendarChange| calendars.changed(std::slice::from_ref(change)).map(|_| ());
     let refused = changes.iter().try_for_each(known);
-    Ok(refused.map_err(|error| Rejection::Malformed { what: error.to_string() })?)
+    Ok(refused.err().map(|error| Rejection::Malformed { what: error.to_string() }))
 }
 
 /// The calendars that a round is pinned to; nothing where there is no such round, or where they cannot be read, which is told

@@ -107,6 +107,9 @@ pub fn decide<S: Stands>(
     if let Some(answer) = standing.answered(command)? {
         return Ok(Decided { accepted: answer, growth: None });
     }
+    if let Some(objection) = command.objection() {
+        return Err(objection.clone().into());
+    }
     stands.ensure(network)?;
     let surroundings = command.wish.surroundings();
     for other in &surroundings {

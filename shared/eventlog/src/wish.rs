@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use rondo_domain::{Command, Wish};
+use rondo_domain::{Command, Rejection, Wish};
 use serde::de::Visitor;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -74,6 +74,7 @@ impl<'de> Deserialize<'de> for WishHash {
 pub struct Sealed {
     command: Command,
     hash: WishHash,
+    objection: Option<Rejection>,
 }
 
 impl Sealed {
@@ -83,7 +84,19 @@ impl Sealed {
     /// When the wish cannot be written as JSON.
     pub fn new(command: Command) -> Result<Self, serde_json::Error> {
         let hash = WishHash::of(&command.wish)?;
-        Ok(Self { command, hash })
+        Ok(Self { command, hash, objection: None })
+    }
+
+    /// The same, with what whoever takes it in has against it, having looked at what the one that orders does not look at. A command
+    /// that was accepted before is answered as before all the same.
+    #[must_use]
+    pub fn objected(self, objection: Option<Rejection>) -> Self {
+        Self { objection, ..self }
+    }
+
+    /// What there is against it, before anything is looked at.
+    pub fn objection(&self) -> Option<&Rejection> {
+        self.objection.as_ref()
     }
 
     /// The hash of its wish.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use rondo_domain::event::Event;
@@ -85,26 +85,43 @@ async fn a_validator_that_dies_at_any_command_records_every_figure_once() {
                 break;
             }
             deaths += 1;
-            assert!(!checks(Arc::clone(&stage.ledger)).await);
+            let ledger = Listens::to(&stage.ledger, None);
+            assert!(!checks(ledger.clone()).await);
+            assert_eq!(ledger.used_otherwise(), 0, "command {step}: what is wished from elsewhere has another id");
             assert_eq!(recorded(&stage).await, (whole.clone(), ended.clone()), "command {step}, {carried_out}");
         }
     }
     assert!(deaths > 2 * whole.len(), "{deaths} deaths");
 }
 
-/// A ledger at which a command that was under way arrives just before another one of its id.
-struct Overtaken {
+/// A ledger that counts the commands whose id stood for another one, and at which one that was under way arrives just before
+/// another one of its id.
+struct Listens {
     ledger: Arc<dyn Ledger>,
-    first: Command,
+    under_way: Option<Command>,
+    used_otherwise: AtomicUsize,
+}
+
+impl Listens {
+    fn to(ledger: &Arc<dyn Ledger>, under_way: Option<Command>) -> Arc<Self> {
+        Arc::new(Self { ledger: Arc::clone(ledger), under_way, used_otherwise: AtomicUsize::new(0) })
+    }
+
+    fn used_otherwise(&self) -> usize {
+        self.used_otherwise.load(Ordering::SeqCst)
+    }
 }
 
 #[async_trait]
-impl Ledger for Overtaken {
+impl Ledger for Listens {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
-        if command.id == self.first.id {
-            self.ledger.submit(self.first.clone()).await?;
+        if let Some(first) = self.under_way.as_ref().filter(|first| first.id == command.id) {
+            self.ledger.submit(first.clone()).await?;
         }
-        self.ledger.submit(command).await
+        let answer = self.ledger.submit(command).await;
+        let used = answer.as_ref().is_err_and(SubmitError::is_used_otherwise);
+        self.used_otherwise.fetch_add(usize::from(used), Ordering::SeqCst);
+        answer
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
@@ -154,6 +171,8 @@ async fn a_report_that_another_one_came_before_is_left_alone() {
     let submission: SubmissionId = SUBMISSION.parse().unwrap();
     let command = ParticipationCommand::Reject { submission, findings: Vec::new(), extent: None };
     let first = Command::of_service("validator", &["check", SUBMISSION], of_lao(&stage, command)).unwrap();
-    assert!(!checks(Arc::new(Overtaken { ledger: Arc::clone(&stage.ledger), first })).await);
+    let ledger = Listens::to(&stage.ledger, Some(first));
+    assert!(!checks(ledger.clone()).await);
+    assert_eq!(ledger.used_otherwise(), 1, "it was not asked for again and again");
     assert_eq!(recorded(&stage).await.1, ["SubmissionRejected"], "it ended once");
 }
