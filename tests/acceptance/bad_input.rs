@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod log_lines;
+mod occasions;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
