@@ -2,15 +2,12 @@
 //! them answers every question in the same words. And the states in memory that a ledger decides by are, after a burst and after
 //! a restart, those that its journal folds into.
 
-#[path = "../given/mod.rs"]
-mod given;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use crate::given::{COUNTRIES, Log, TABLE};
 use futures::StreamExt;
-use given::{COUNTRIES, Log, TABLE};
 use rondo_domain::figure::{CellKey, CellWish, Evidence, FigureValue, FiguresCommand, Sex, SheetKey};
 use rondo_domain::finding::{Finding, Severity, Verdict};
 use rondo_domain::network::{Grant, NetworkCommand};

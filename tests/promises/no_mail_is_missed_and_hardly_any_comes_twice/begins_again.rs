@@ -9,10 +9,9 @@ use async_trait::async_trait;
 use rondo_domain::event::Event;
 use rondo_domain::figure::FiguresEvent;
 use rondo_domain::participation::{Channel, ParticipationCommand, ParticipationEvent, ReceivedFile};
-use rondo_domain::{Command, FileHash, StreamId, SubmissionId, Wish};
-use rondo_eventlog::files::{self, FilePart};
-use rondo_eventlog::merkle::{Hash, Tile};
-use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, ledger};
+use rondo_domain::{Command, StreamId, SubmissionId, Wish};
+use rondo_eventlog::{Accepted, Ledger, Record, SubmitError, files, ledger};
+use rondo_testkit::between::{OnTheWay, between};
 use rondo_testkit::process::MailServer;
 use rondo_validator::Validator;
 
@@ -81,83 +80,42 @@ async fn a_validator_that_dies_at_any_command_records_every_figure_once() {
             let stage = Stage::new(&server, folder.path(), format!("dies-{step}-{carried_out}@example.org")).await;
             a_file_waits(&stage).await;
             let left = AtomicUsize::new(step);
-            if !checks(Arc::new(DiesAt { ledger: Arc::clone(&stage.ledger), left, carried_out })).await {
+            if !checks(between(&stage.ledger, DiesAt { left, carried_out })).await {
                 break;
             }
             deaths += 1;
-            let ledger = Listens::to(&stage.ledger, None);
-            assert!(!checks(ledger.clone()).await);
-            assert_eq!(ledger.used_otherwise(), 0, "command {step}: what is wished from elsewhere has another id");
+            let listens = Arc::new(Listens::default());
+            assert!(!checks(between(&stage.ledger, Arc::clone(&listens))).await);
+            assert_eq!(listens.used_otherwise(), 0, "command {step}: what is wished from elsewhere has another id");
             assert_eq!(recorded(&stage).await, (whole.clone(), ended.clone()), "command {step}, {carried_out}");
         }
     }
     assert!(deaths > 2 * whole.len(), "{deaths} deaths");
 }
 
-/// A ledger that counts the commands whose id stood for another one, and at which one that was under way arrives just before
-/// another one of its id.
+/// Counts the commands whose id stood for another one; one that was under way arrives just before another one of its id.
+#[derive(Default)]
 struct Listens {
-    ledger: Arc<dyn Ledger>,
     under_way: Option<Command>,
     used_otherwise: AtomicUsize,
 }
 
 impl Listens {
-    fn to(ledger: &Arc<dyn Ledger>, under_way: Option<Command>) -> Arc<Self> {
-        Arc::new(Self { ledger: Arc::clone(ledger), under_way, used_otherwise: AtomicUsize::new(0) })
-    }
-
     fn used_otherwise(&self) -> usize {
         self.used_otherwise.load(Ordering::SeqCst)
     }
 }
 
 #[async_trait]
-impl Ledger for Listens {
-    async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
+impl OnTheWay for Listens {
+    async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError> {
         if let Some(first) = self.under_way.as_ref().filter(|first| first.id == command.id) {
-            self.ledger.submit(first.clone()).await?;
+            ledger.submit(first.clone()).await?;
         }
-        let answer = self.ledger.submit(command).await;
+        let answer = ledger.submit(command).await;
         let used = answer.as_ref().is_err_and(SubmitError::is_used_otherwise);
         self.used_otherwise.fetch_add(usize::from(used), Ordering::SeqCst);
         answer
-    }
-
-    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read(from, limit).await
-    }
-
-    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read_streams(prefix, after, limit).await
-    }
-
-    async fn head(&self) -> Result<Head, Fault> {
-        self.ledger.head().await
-    }
-
-    async fn wait(&self, size: u64) -> Result<Head, Fault> {
-        self.ledger.wait(size).await
-    }
-
-    async fn checkpoint(&self) -> Result<String, Fault> {
-        self.ledger.checkpoint().await
-    }
-
-    async fn key(&self) -> Result<String, Fault> {
-        self.ledger.key().await
-    }
-
-    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-        self.ledger.tile(tile).await
-    }
-
-    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
-        self.ledger.store_part(part).await
-    }
-
-    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
-        self.ledger.fetch_part(hash, offset).await
     }
 }
 
@@ -171,8 +129,8 @@ async fn a_report_that_another_one_came_before_is_left_alone() {
     let submission: SubmissionId = SUBMISSION.parse().unwrap();
     let command = ParticipationCommand::Reject { submission, findings: Vec::new(), extent: None };
     let first = Command::of_service("validator", &["check", SUBMISSION], of_lao(&stage, command)).unwrap();
-    let ledger = Listens::to(&stage.ledger, Some(first));
-    assert!(!checks(ledger.clone()).await);
-    assert_eq!(ledger.used_otherwise(), 1, "it was not asked for again and again");
+    let listens = Arc::new(Listens { under_way: Some(first), ..Listens::default() });
+    assert!(!checks(between(&stage.ledger, Arc::clone(&listens))).await);
+    assert_eq!(listens.used_otherwise(), 1, "it was not asked for again and again");
     assert_eq!(recorded(&stage).await.1, ["SubmissionRejected"], "it ended once");
 }
