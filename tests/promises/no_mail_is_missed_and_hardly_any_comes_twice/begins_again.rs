@@ -56,10 +56,9 @@ async fn recorded(stage: &Stage) -> (BTreeMap<StreamId, Vec<FiguresEvent>>, Vec<
         let Event::Figures(event) = record.event else { continue };
         sheets.entry(record.stream).or_default().push(event);
     }
-    let ended = |record: &Record| match &record.event {
-        Event::Participation(ParticipationEvent::SubmissionChecked { .. }) => true,
-        Event::Participation(ParticipationEvent::SubmissionRejected { .. }) => true,
-        _ => false,
+    use ParticipationEvent::{SubmissionChecked, SubmissionRejected};
+    let ended = |record: &Record| {
+        matches!(&record.event, Event::Participation(SubmissionChecked { .. } | SubmissionRejected { .. }))
     };
     let records = ledger::read_all(&*stage.ledger, "participation/").await.unwrap();
     (sheets, records.into_iter().filter(ended).map(|record| record.name).collect())
