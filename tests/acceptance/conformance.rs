@@ -123,6 +123,19 @@ async fn a_service_can_send_under_its_own_name_alone() {
     served.abort();
 }
 
+/// Why a command is not taken, once what is heard of the start of the ledger has gone by.
+async fn refusal(port: &BusLedger) -> rondo_eventlog::SubmitError {
+    for _ in 0..200 {
+        match rondo_eventlog::Ledger::submit(port, granting("grown", 99)).await.unwrap_err() {
+            rondo_eventlog::SubmitError::Fault(rondo_eventlog::Fault::Unreachable { .. }) => {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            refused => return refused,
+        }
+    }
+    panic!("nobody answers");
+}
+
 /// The outcome of asking for the head, once somebody answers.
 async fn asked(port: &BusLedger) -> Result<u64, rondo_eventlog::Fault> {
     for _ in 0..200 {
@@ -160,7 +173,7 @@ async fn a_ledger_that_does_not_have_what_the_asker_knows_refuses() {
             Ok(found) if fits => assert_eq!(found, size),
             Err(fault) if !fits => {
                 assert_eq!(fault.code(), Some("ledger.does-not-extend"), "{fault}");
-                let refused = port.submit(granting("grown", 99)).await.unwrap_err();
+                let refused = refusal(&port).await;
                 assert!(refused.to_string().contains("Nothing was recorded"), "{refused}");
                 assert_eq!(opened.handle.head().await.unwrap().size, size, "nothing was recorded");
             }
