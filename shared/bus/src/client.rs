@@ -16,7 +16,7 @@ use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 use tokio::sync::watch;
 
-use crate::frame::{self, KNOWS, Known, PART, PartPlace, ReadRequest, StreamsRequest};
+use crate::frame::{self, KNOWS, PART, PartPlace, ReadRequest, StreamsRequest};
 use crate::{server, subject};
 
 /// How long a reader that waits is kept waiting at most: a nudge that got lost costs no more than this.
@@ -27,8 +27,8 @@ const WAIT: Duration = Duration::from_secs(2);
 pub struct BusLedger {
     client: Client,
     sender: Arc<str>,
-    /// The most that an answer has shown.
-    known: Arc<Mutex<Option<Known>>>,
+    /// The most that an answer has shown, and the header that says so.
+    known: Arc<Mutex<Option<(u64, HeaderMap)>>>,
     grown: watch::Receiver<u64>,
     /// Changes each time a ledger begins to answer.
     begun: watch::Receiver<u64>,
@@ -63,37 +63,41 @@ impl BusLedger {
     }
 
     async fn request(&self, verb: &str, body: Bytes) -> Result<Result<Message, Failure>, Fault> {
-        self.request_with(verb, HeaderMap::new(), body).await
+        self.request_with(verb, self.knows(), body).await
     }
 
     async fn request_with(
         &self,
         verb: &str,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         body: Bytes,
     ) -> Result<Result<Message, Failure>, Fault> {
-        if let Some(known) = &*self.known.lock().unwrap_or_else(PoisonError::into_inner) {
-            headers.insert(KNOWS, known.to_string());
-        }
         let subject = subject::asks(verb, &self.sender);
         let asked = self.client.request_with_headers(subject.clone(), headers, body);
         let message = self.answered(async { asked.await.map_err(|e| unreachable(&subject, e)) }).await?;
         Ok(match frame::failure(message.headers.as_ref()) {
             Some(failure) => Err(failure),
             None => {
-                self.is_shown(server::known(message.headers.as_ref()));
+                self.is_shown(message.headers.as_ref());
                 Ok(message)
             }
         })
     }
 
+    /// The headers of a request: what this asker was shown.
+    fn knows(&self) -> HeaderMap {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|(_, headers)| headers.clone()).unwrap_or_default()
+    }
+
     /// Remembers the most that was shown. Answers overtake one another.
-    fn is_shown(&self, shown: Option<Known>) {
+    fn is_shown(&self, answer: Option<&HeaderMap>) {
+        let Some((text, shown)) = server::shown(answer) else { return };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shown) = shown
-            && known.as_ref().is_none_or(|known| known.head.size < shown.head.size)
-        {
-            *known = Some(shown);
+        if known.as_ref().is_none_or(|(size, _)| *size < shown.head.size) {
+            let mut headers = HeaderMap::new();
+            headers.insert(KNOWS, text);
+            *known = Some((shown.head.size, headers));
         }
     }
 
@@ -181,7 +185,7 @@ impl Ledger for BusLedger {
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
         let place = PartPlace { hash: part.hash, offset: part.offset, total: part.total };
         let place = String::from_utf8_lossy(&frame::encode(&place)?).into_owned();
-        let mut headers = HeaderMap::new();
+        let mut headers = self.knows();
         headers.insert(PART, place.as_str());
         self.request_with(subject::STORE, headers, part.bytes).await?.map_err(Fault::from).map(|_| ())
     }

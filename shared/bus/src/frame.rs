@@ -17,28 +17,29 @@ pub(crate) const LEDGER: &str = "Rondo-Ledger";
 pub(crate) const KNOWS: &str = "Rondo-Knows";
 
 /// What somebody knows of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Known {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known<'t> {
     /// The log's name.
-    pub(crate) origin: String,
+    pub(crate) origin: &'t str,
     pub(crate) head: Head,
 }
 
-impl std::fmt::Display for Known {
+impl std::fmt::Display for Known<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.head.size, hex::encode(self.head.root), self.origin)
+        let mut root = [0; 64];
+        hex::encode_to_slice(self.head.root, &mut root).map_err(|_| std::fmt::Error)?;
+        write!(f, "{} {} {}", self.head.size, std::str::from_utf8(&root).unwrap_or_default(), self.origin)
     }
 }
 
-impl std::str::FromStr for Known {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
+impl<'t> Known<'t> {
+    /// Reads it back, if it is one.
+    pub(crate) fn parse(text: &'t str) -> Option<Self> {
         let mut parts = text.splitn(3, ' ');
-        let size = parts.next().and_then(|size| size.parse().ok()).ok_or(())?;
+        let size = parts.next()?.parse().ok()?;
         let mut root = [0; 32];
-        hex::decode_to_slice(parts.next().ok_or(())?, &mut root).map_err(|_| ())?;
-        Ok(Self { origin: parts.next().ok_or(())?.to_owned(), head: Head { size, root } })
+        hex::decode_to_slice(parts.next()?, &mut root).ok()?;
+        Some(Self { origin: parts.next()?, head: Head { size, root } })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The ledger's side: takes requests for as long as this ledger has the log, and answers into the sender's own inbox alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use async_nats::{Client, HeaderMap, Message};
+use async_nats::{Client, HeaderMap, HeaderValue, Message};
 use bytes::Bytes;
 use futures::StreamExt;
 use rondo_eventlog::wire::Failure;
@@ -44,6 +44,8 @@ struct Desk {
     ledger: Arc<dyn History>,
     leadership: Leadership,
     room: Arc<Semaphore>,
+    /// The newest head that was told, and the header that says so: the answers to one group tell the same.
+    told: Arc<Mutex<Option<(Head, HeaderValue)>>>,
 }
 
 /// Answers for the ledger while it has the log, and nudges whenever the log has grown, until the connection or the ledger ends
@@ -52,7 +54,7 @@ struct Desk {
 /// # Errors
 /// Why it ended.
 pub async fn serve(client: Client, ledger: Arc<dyn History>, leadership: Leadership) -> Result<(), ServeError> {
-    let desk = Desk { client, ledger, leadership, room: Arc::new(Semaphore::new(AT_ONCE)) };
+    let desk = Desk { client, ledger, leadership, room: Arc::new(Semaphore::new(AT_ONCE)), told: Arc::default() };
     loop {
         desk.leadership.gained().await?;
         // What waited to be answered is let go with its subscription once the log may be another's.
@@ -110,8 +112,7 @@ impl Desk {
             }
         };
         if let Ok(head) = self.ledger.head().await {
-            let known = Known { origin: self.leadership.origin().to_owned(), head };
-            headers.insert(LEDGER, format!("{} {known}", self.leadership.instance()));
+            headers.insert(LEDGER, self.tells(head));
         }
         // Whoever is not answered asks again, and another ledger may have the log by then.
         if !self.leadership.has() {
@@ -122,11 +123,24 @@ impl Desk {
         }
     }
 
+    fn tells(&self, head: Head) -> HeaderValue {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, text)) = &*told
+            && *of == head
+        {
+            return text.clone();
+        }
+        let known = Known { origin: self.leadership.origin(), head };
+        let text = HeaderValue::from(format!("{} {known}", self.leadership.instance()));
+        *told = Some((head, text.clone()));
+        text
+    }
+
     /// Refuses whoever knows of this log what is not here: it would go on with a history that lost something.
     async fn extends(&self, headers: Option<&HeaderMap>) -> Result<(), Failure> {
         let Some(knows) = headers.and_then(|headers| headers.get(KNOWS)) else { return Ok(()) };
         let unfit = || Failure::Refused { what: "what the asker knows of the log cannot be read".to_owned() };
-        let known: Known = knows.as_str().parse().map_err(|()| unfit())?;
+        let known = Known::parse(knows.as_str()).ok_or_else(unfit)?;
         let refused = |what: String| {
             tracing::error!("a request is refused: {what}");
             Failure::DoesNotExtend { what }
@@ -165,8 +179,8 @@ impl Desk {
     }
 }
 
-/// What somebody knows of a log, from a header.
-pub(crate) fn known(headers: Option<&HeaderMap>) -> Option<Known> {
-    let (_, known) = headers?.get(frame::LEDGER)?.as_str().split_once(' ')?;
-    known.parse().ok()
+/// What an answer shows of the log, and its text.
+pub(crate) fn shown(headers: Option<&HeaderMap>) -> Option<(&str, Known<'_>)> {
+    let (_, text) = headers?.get(frame::LEDGER)?.as_str().split_once(' ')?;
+    Some((text, Known::parse(text)?))
 }
