@@ -55,9 +55,7 @@ impl Loss {
 
     /// The loss that stored bytes tell of. Of most records the beginning is enough to say that they tell of none.
     pub(crate) fn in_bytes(bytes: &[u8]) -> Option<Self> {
-        let begin = bytes.get(..bytes.len().min(200))?;
-        let name = b"\"name\":\"LogContinued\"";
-        begin.windows(name.len()).any(|window| window == name).then_some(())?;
+        rotation::begins_with(bytes, "LogContinued").then_some(())?;
         Self::of(&codec::decode(&bytes::Bytes::copy_from_slice(bytes)).ok()?)
     }
 }
@@ -158,10 +156,11 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
         continuation.abandon()?;
     }
     let path = data.join("log.vkey");
-    let was = fs::read_to_string(&path).map_err(io("read", &path))?.trim_end().to_owned();
+    let public = fs::read_to_string(&path).map_err(io("read", &path))?;
     let bad = |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: path.clone(), source: e.into() };
-    let public = Verifier::from_vkey(&was).map_err(bad)?;
-    let lost = lost(data, &origin, &public)?;
+    let public = Verifier::from_vkey(public.trim_end()).map_err(bad)?;
+    let was = rotation::signed_with(data, &public)?;
+    let lost = lost(data, &origin, &public, &was)?;
     if !lost.shown && !although {
         return Err(OpenError::NothingLost(data.to_owned()));
     }
@@ -176,7 +175,7 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     let is = key::read_key(&rotation::next(data), &origin)?.verifier().vkey();
     let signed = lost.signed.map(|head| head.size);
     let root = lost.signed.map(|head| hex::encode(head.root));
-    let begun = Plan { was, is, kept: lost.kept, signed, root };
+    let begun = Plan { was: was.vkey(), is, kept: lost.kept, signed, root };
     let bytes = serde_json::to_vec(&begun).map_err(|e| io("write", &plan(data))(e.into()))?;
     replace(&plan(data), &bytes)?;
     let continuation = Continuation { data: data.to_owned(), origin, plan: begun, recorded: None };
@@ -192,7 +191,7 @@ struct Lost {
     shown: bool,
 }
 
-fn lost(data: &Path, origin: &str, public: &Verifier) -> Result<Lost, OpenError> {
+fn lost(data: &Path, origin: &str, public: &Verifier, was: &Verifier) -> Result<Lost, OpenError> {
     let memory = match Memory::read(data) {
         Ok(memory) => Some(Head { size: memory.frontier.size(), root: memory.frontier.root() }),
         Err(MemoryError::Missing(_) | MemoryError::Bad(_)) => None,
@@ -204,7 +203,9 @@ fn lost(data: &Path, origin: &str, public: &Verifier) -> Result<Lost, OpenError>
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(e) => return Err(io("read", &path)(e)),
     };
-    let checkpoint = Checkpoint::open(&note, public).ok().map(|checkpoint| checkpoint.head);
+    // While a change of the key is not finished they are two.
+    let keys = [public, was];
+    let checkpoint = keys.iter().find_map(|key| Some(Checkpoint::open(&note, key).ok()?.head));
     let found = read(data, memory.map_or(0, |head| head.size), |_, _| ())?;
     let kept = found.frontier.size();
     // What is gone on with has to be what was signed, as far as it reaches.
@@ -222,7 +223,8 @@ fn lost(data: &Path, origin: &str, public: &Verifier) -> Result<Lost, OpenError>
     };
     let signed = memory.into_iter().chain(checkpoint).chain(elsewhere).max_by_key(|head| head.size);
     let fits = |head: &Head| head.size == 0 || found.root == Some(head.root);
-    let keyed = key::read_key(&key::path(data), origin).is_ok_and(|key| key.verifier().vkey() == public.vkey());
+    let signs = |vkey: String| keys.iter().any(|key| key.vkey() == vkey);
+    let keyed = key::read_key(&key::path(data), origin).is_ok_and(|key| signs(key.verifier().vkey()));
     let remembered = memory.is_some_and(|head| fits(&head) && checkpoint.is_none_or(|shown| shown.size <= head.size));
     let acknowledged = crate::acknowledged::size(data)?.max(indexed(data)?) > kept;
     let longer = signed.filter(|head| head.size > kept);

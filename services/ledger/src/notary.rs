@@ -58,6 +58,26 @@ fn is_signed_by(data: &Path, signer: &Signer) -> bool {
     Checkpoint::open(&note, &signer.verifier()).is_ok()
 }
 
+/// What was signed last, by the memory of it and by the checkpoint, once it is known that the log extends both. Writes nothing.
+pub(crate) fn extends(log: &Log, data: &Path) -> Result<(Memory, Option<Head>), NotaryError> {
+    let memory = Memory::read(data)?;
+    let have = log.head().size;
+    let signed = memory.frontier.size();
+    if have < signed || (have == signed && signed > 0 && log.head().root != memory.frontier.root()) {
+        return Err(NotaryError::DoesNotExtend { have, signed });
+    }
+    let shown = memory::shown(data)?;
+    let contradicted = |head: &Head| head.size == signed && head.root != memory.frontier.root();
+    if let Some(head) = shown.filter(|head| head.size > have || contradicted(head)) {
+        return Err(NotaryError::DoesNotExtend { have, signed: head.size });
+    }
+    // What is signed is remembered first, so that a memory behind the checkpoint is another day's.
+    if let Some(head) = shown.filter(|head| head.size > signed) {
+        return Err(MemoryError::Older { shown: head.size, known: signed }.into());
+    }
+    Ok((memory, shown))
+}
+
 pub(crate) struct Notary {
     log: Arc<Log>,
     data: PathBuf,
@@ -72,22 +92,9 @@ pub(crate) struct Notary {
 impl Notary {
     /// A notary that goes on from what it signed last.
     pub(crate) fn open(log: Arc<Log>, data: &Path, signer: Signer) -> Result<Self, NotaryError> {
-        let mut memory = Memory::read(data)?;
+        let (mut memory, shown) = extends(&log, data)?;
         memory.at = memory.at.filter(|at| memory::begins_group(data, *at));
-        let have = log.head().size;
         let signed = memory.frontier.size();
-        if have < signed || (have == signed && signed > 0 && log.head().root != memory.frontier.root()) {
-            return Err(NotaryError::DoesNotExtend { have, signed });
-        }
-        let shown = memory::shown(data)?;
-        let contradicted = |head: &Head| head.size == signed && head.root != memory.frontier.root();
-        if let Some(head) = shown.filter(|head| head.size > have || contradicted(head)) {
-            return Err(NotaryError::DoesNotExtend { have, signed: head.size });
-        }
-        // What is signed is remembered first, so that a memory behind the checkpoint is another day's.
-        if let Some(head) = shown.filter(|head| head.size > signed) {
-            return Err(MemoryError::Older { shown: head.size, known: signed }.into());
-        }
         let stale = shown.is_none_or(|head| head.size < signed) || !is_signed_by(data, &signer);
         let tree = tree(data, Head { size: signed, root: memory.frontier.root() })?;
         let mut notary = Self { log, data: data.to_owned(), signer, memory, tree, stale };

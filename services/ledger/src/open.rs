@@ -287,11 +287,16 @@ fn signing(
         return Err(MemoryError::Continuing(begun).into());
     }
     let signer = key::read_key(&key::path(data), origin)?;
+    // Before anything beside the log is written: keys that are newer than it say nothing of it.
+    notary::extends(log, data)?;
     if data.join("log.vkey").exists() {
         if rotation::mend(data, &signer)? {
             notes.push("a change of the signing key was finished".to_owned());
         }
         crate::inspect::keys(data)?;
+    } else if rotation::is_handed_over(data, &signer)? {
+        let what = "the log has handed over to another key; restore the newest folder `keys`";
+        return Err(OpenError::BadNote { path: key::path(data), source: what.into() });
     } else {
         directory::write_vkey(data, &signer)?;
         notes.push("the public key was missing and was written anew from the signing key".to_owned());

@@ -2,12 +2,18 @@
 //! takes its place. The old key's signatures stay good, since the log itself names it.
 
 use std::fs::{self, File};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use rondo_eventlog::merkle::Signer;
+use bytes::Bytes;
+use rondo_domain::event::Event;
+use rondo_domain::network::NetworkEvent;
+use rondo_eventlog::codec;
+use rondo_eventlog::merkle::{Checkpoint, NoteError, Signer, Verifier};
 use rondo_runtime::chance::Chance;
 
 use crate::directory::{self, DataDirectory, OpenError, io};
+use crate::journal::{AtDamage, Span, fold};
 use crate::key;
 
 /// A change of the key that was begun. Nothing signs with the new key before it is finished.
@@ -99,22 +105,48 @@ impl Rotation {
     }
 }
 
-/// Whether a change was cut off after the new key had taken its place, before the public one was written.
-pub(crate) fn is_cut_off(data: &Path) -> Result<bool, OpenError> {
-    let signer = key::read_key(&data.join("keys").join("log.key"), &directory::origin_of(data)?)?;
-    let public = fs::read_to_string(data.join("log.vkey")).unwrap_or_default();
-    if public.trim_end() == signer.verifier().vkey() {
-        return Ok(false);
-    }
-    let folder = data.join("keys");
-    for entry in fs::read_dir(&folder).map_err(io("list", &folder))? {
-        let path = entry.map_err(io("list", &folder))?.path();
-        let is_retired = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("retired-"));
-        if is_retired && key::read_key(&path, signer.name())?.verifier().vkey() == public.trim_end() {
-            return Ok(true);
+/// One key handing over to the next, as a record of the log says it; both in vkey form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct HandingOver {
+    was: String,
+    is: String,
+}
+
+impl HandingOver {
+    fn in_bytes(bytes: &Bytes) -> Option<Self> {
+        (begins_with(bytes, "KeyRotated") || begins_with(bytes, "LogContinued")).then_some(())?;
+        match codec::decode(bytes).ok()?.event {
+            Event::Network(NetworkEvent::KeyRotated { was, is, .. } | NetworkEvent::LogContinued { was, is, .. }) => {
+                Some(Self { was, is })
+            }
+            _ => None,
         }
     }
-    Ok(false)
+
+    /// The last one in the journal. At damage reading ends: whoever reads the journal itself tells of that.
+    fn last(data: &Path) -> Result<Option<Self>, OpenError> {
+        let mut last = None;
+        fold::<OpenError>(&data.join("journal"), Span::whole(AtDamage::Ends), |record| {
+            last = Self::in_bytes(record.bytes).or(last.take());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(last)
+    }
+}
+
+/// Whether stored bytes may be a record of an event of this name: it stands at their beginning.
+pub(crate) fn begins_with(bytes: &[u8], event: &str) -> bool {
+    let name = format!("\"name\":\"{event}\"");
+    bytes[..bytes.len().min(200)].windows(name.len()).any(|window| window == name.as_bytes())
+}
+
+/// Whether a change was cut off after the new key had taken its place, before the public one was written. Only the log shows it:
+/// newer keys beside an older copy of the log look the same, and change nothing there.
+pub(crate) fn is_cut_off(data: &Path) -> Result<bool, OpenError> {
+    let signer = key::read_key(&key::path(data), &directory::origin_of(data)?)?.verifier().vkey();
+    let public = fs::read_to_string(data.join("log.vkey")).unwrap_or_default();
+    let public = public.trim_end();
+    Ok(public != signer && HandingOver::last(data)?.is_some_and(|last| last.was == public && last.is == signer))
 }
 
 /// Finishes a change that was cut off so, and says whether there was one.
@@ -124,4 +156,30 @@ pub(crate) fn mend(data: &Path, signer: &Signer) -> Result<bool, OpenError> {
         directory::write_vkey(data, signer)?;
     }
     Ok(cut_off)
+}
+
+/// Whether the log has handed over to another key than this one, which then signs nothing more.
+pub(crate) fn is_handed_over(data: &Path, signer: &Signer) -> Result<bool, OpenError> {
+    let key = signer.verifier().vkey();
+    // Of a change that is recorded and not finished, the old key signs the record.
+    let signs = |last: HandingOver| last.is == key || (last.was == key && next(data).exists());
+    Ok(HandingOver::last(data)?.is_some_and(|last| !signs(last)))
+}
+
+/// The key that the log was signed with: the one to which it handed over last. Before it ever did, the one at hand that signed its
+/// checkpoint, since the public one beside it may be of another day; and failing that the public one.
+pub(crate) fn signed_with(data: &Path, public: &Verifier) -> Result<Verifier, OpenError> {
+    if let Some(last) = HandingOver::last(data)? {
+        let bad = |e: NoteError| OpenError::BadNote { path: data.join("journal"), source: e.into() };
+        return Verifier::from_vkey(&last.is).map_err(bad);
+    }
+    let note = fs::read_to_string(data.join("checkpoint")).unwrap_or_default();
+    let signed = |key: &Verifier| Checkpoint::open(&note, key).is_ok();
+    if signed(public) {
+        return Ok(public.clone());
+    }
+    let entries = fs::read_dir(data.join("keys")).into_iter().flatten().flatten();
+    // A key that cannot be read signed nothing that could be shown.
+    let mut at_hand = entries.filter_map(|entry| Some(key::read_key(&entry.path(), public.name()).ok()?.verifier()));
+    Ok(at_hand.find(signed).unwrap_or_else(|| public.clone()))
 }

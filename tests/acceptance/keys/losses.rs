@@ -100,6 +100,50 @@ fn a_journal_that_is_older_than_its_keys_goes_on_under_another_key_and_every_ver
 }
 
 #[test]
+fn keys_newer_than_the_log_change_nothing_before_the_loss_is_recorded_and_who_signed_stays_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let whole = folder.path().join("data");
+    rondo(&whole, &["up", "--demo", "--until-done", "--pace", "0"]);
+    rondo(&whole, &["backup", "--out", &path("backup")]);
+    rondo(&whole, &["audit", "key", "rotate", "--reason", "the yearly change"]);
+    copy(&whole.join("keys"), &folder.path().join("late-keys"));
+    let old = fs::read_to_string(folder.path().join("backup/log.vkey")).unwrap();
+    let new = fs::read_to_string(whole.join("log.vkey")).unwrap();
+
+    // The public key is of the backup's day; is missing; or is the newest one, put there with the newest keys.
+    for (name, public) in [("as-it-was", Some(&old)), ("none", None), ("newest", Some(&new))] {
+        let data = restored(folder.path(), name, Some("late-keys"));
+        match public {
+            Some(public) => fs::write(data.join("log.vkey"), public).unwrap(),
+            None => fs::remove_file(data.join("log.vkey")).unwrap(),
+        }
+        let beside = || ["log.vkey", "checkpoint"].map(|name| fs::read(data.join(name)).ok());
+        let before = (beside(), super::files(&data.join("keys")));
+        let up = ["up", "--listen", "127.0.0.1:0"];
+        for command in [&["round", "list"][..], &["person", "grant", "dora", "auditor"], &up] {
+            refused(&data, command, 1, "does not extend");
+            assert!((beside(), super::files(&data.join("keys"))) == before, "{name}: {command:?} changed nothing");
+        }
+        assert_eq!(run(&data, &["doctor"]).status.code(), Some(1), "{name}");
+        if public.is_none() {
+            fs::write(data.join("log.vkey"), &old).unwrap();
+        }
+
+        rondo(&data, &CONTINUE);
+        assert_eq!(verified(&data)["losses"][0]["was"], old.trim_end(), "{name}");
+        let keys = rondo(&data, &["audit", "key", "list", "--plain"]);
+        let named: Vec<&str> = keys.lines().filter(|line| !line.starts_with('#')).collect();
+        let last = fs::read_to_string(data.join("log.vkey")).unwrap();
+        assert_eq!(named, [old.trim_end(), last.trim_end()], "{name}");
+        fs::write(path("keys.txt"), &keys).unwrap();
+        let saved = path("backup/checkpoint");
+        let told = rondo(&data, &["audit", "verify", "--saved", &saved, "--key", &path("keys.txt")]);
+        assert!(told.contains("1. signature:  good") && told.contains("3. extends:    good"), "{name}: {told}");
+    }
+}
+
+#[test]
 fn keys_that_are_older_than_the_journal_or_lost_sign_nothing_and_end_in_no_dead_end() {
     let folder = tempfile::tempdir().unwrap();
     let kept = played(folder.path());

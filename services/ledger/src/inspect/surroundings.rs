@@ -25,7 +25,7 @@ pub fn keys(data: &Path) -> Result<(), OpenError> {
     if public.trim_end() == signer.verifier().vkey() || rotation::is_cut_off(data)? {
         Ok(())
     } else {
-        let what = "it is not the public half of keys/log.key; restore the key that this log was signed with";
+        let what = "it is not the public half of keys/log.key, and no record hands over from the one to the other; restore the newest journal, or the key that this log was signed with";
         Err(OpenError::BadNote { path, source: what.into() })
     }
 }
