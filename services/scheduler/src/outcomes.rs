@@ -45,10 +45,11 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         NoticeState::Bounced { hard: true, .. }
         | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
             // Mail to one of us, or to a mailbox, that comes back says nothing about the country's contacts.
-            if Role::NATIONAL.contains(&brief.role) && !part.bounced.contains(&person) =>
+            if Role::NATIONAL.contains(&brief.role) && !part.knows_bounce(&person, &id, Some(notice.attempts)) =>
         {
-            let wished = ParticipationCommand::RecordBounce { person, notice: id.clone() };
-            of_country(&key, &["bounced", id.as_str()], wished)
+            let attempt = Some(notice.attempts);
+            let wished = ParticipationCommand::RecordBounce { person, notice: id.clone(), attempt };
+            of_country(&key, &["bounced", id.as_str(), &notice.attempts.to_string()], wished)
         }
         // Whether a server says so at once or sends a mail back later is the same for whoever has to know of it.
         NoticeState::Undelivered { .. } | NoticeState::Refused { refusal: Refusal { about: About::Mail, .. } }
@@ -103,33 +104,97 @@ mod tests {
 
     use super::*;
 
+    const ROUND: &str = "ilms-asean-2025";
+
+    /// A world, and what happens in it to the notice of Lao PDR and to its part in the round.
+    struct Played {
+        world: World,
+        notice: StreamId,
+        part: StreamId,
+    }
+
+    impl Played {
+        /// A mail is raised for this contact.
+        fn due_to(person: &str) -> Self {
+            let (round, country): (RoundId, Country) = (ROUND.parse().unwrap(), "LAO".parse().unwrap());
+            let notice = StreamId::notice(&round, &"lao-early".parse().unwrap());
+            let part = StreamId::participation(&round, &country);
+            let mut played = Self { world: World::of(&World::WITHOUT_FIGURES), notice, part };
+            let brief = NoticeBrief {
+                kind: "announcement".to_owned(),
+                country: Some(country),
+                person: person.parse().unwrap(),
+                role: Role::FocalPoint,
+                step: "announce".parse().unwrap(),
+                due_at: Timestamp::UNIX_EPOCH,
+                reason: "the round is announced".to_owned(),
+                task: None,
+                guards: Vec::new(),
+            };
+            played.of_mail(NoticeEvent::NoticeDue { brief });
+            played
+        }
+
+        fn happens(&mut self, stream: &StreamId, event: &Event) {
+            let engine = "scheduler".parse().unwrap();
+            let actor = Network::default().actor(&engine, None, None, Timestamp::UNIX_EPOCH).unwrap();
+            let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
+            self.world.apply(stream, event, &stamp);
+        }
+
+        fn of_mail(&mut self, event: NoticeEvent) {
+            let stream = self.notice.clone();
+            self.happens(&stream, &Event::Notice(event));
+        }
+
+        fn of_part(&mut self, event: ParticipationEvent) {
+            let stream = self.part.clone();
+            self.happens(&stream, &Event::Participation(event));
+        }
+
+        fn comes_back(&mut self) {
+            self.of_mail(NoticeEvent::NoticeBounced { hard: true, reason: "no such mailbox".to_owned() });
+        }
+
+        fn follows(&self) -> Vec<Command> {
+            follow(&self.world, &self.notice).into_iter().flatten().collect()
+        }
+    }
+
     #[test]
     fn mail_that_came_back_before_the_launch_is_remembered_until_the_country_takes_part() {
-        let (round, country): (RoundId, Country) = ("ilms-asean-2025".parse().unwrap(), "LAO".parse().unwrap());
-        let stream = StreamId::notice(&round, &"lao-early".parse().unwrap());
-        let mut world = World::of(&World::WITHOUT_FIGURES);
-        let actor = Network::default().actor(&"scheduler".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
-        let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
-        let brief = NoticeBrief {
-            kind: "announcement".to_owned(),
-            country: Some(country.clone()),
-            person: "lao-focal".parse().unwrap(),
-            role: Role::FocalPoint,
-            step: "announce".parse().unwrap(),
-            due_at: Timestamp::UNIX_EPOCH,
-            reason: "the round is announced".to_owned(),
-            task: None,
-            guards: Vec::new(),
+        let mut played = Played::due_to("lao-focal");
+        played.comes_back();
+        assert!(comes_too_early(&played.world, &played.notice));
+        assert_eq!(played.follows(), []);
+        played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+        assert!(!comes_too_early(&played.world, &played.notice));
+        assert_eq!(played.follows().len(), 1, "the contact counts as bounced");
+    }
+
+    #[test]
+    fn mail_that_came_back_is_told_once_an_attempt_and_never_of_somebody_who_was_replaced() {
+        let mut played = Played::due_to("lao-one");
+        played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+        let attempt = |attempt| NoticeEvent::NoticeAttempted { attempt, message_id: "<1@example.org>".to_owned() };
+        let replaced = |was: &str, is: &str| ParticipationEvent::ContactReplaced {
+            was: was.parse().unwrap(),
+            is: is.parse().unwrap(),
+            reason: "they changed places".to_owned(),
         };
-        let bounced = NoticeEvent::NoticeBounced { hard: true, reason: "no such mailbox".to_owned() };
-        for event in [NoticeEvent::NoticeDue { brief }, bounced] {
-            world.apply(&stream, &Event::Notice(event), &stamp);
-        }
-        assert!(comes_too_early(&world, &stream));
-        assert_eq!(follow(&world, &stream).into_iter().flatten().count(), 0);
-        let begins = Event::Participation(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
-        world.apply(&StreamId::participation(&round, &country), &begins, &stamp);
-        assert!(!comes_too_early(&world, &stream));
-        assert_eq!(follow(&world, &stream).into_iter().flatten().count(), 1, "the contact counts as bounced");
+        played.of_mail(attempt(1));
+        played.comes_back();
+        let [first] = played.follows().try_into().unwrap();
+        let (person, notice) = ("lao-one".parse().unwrap(), "lao-early".parse().unwrap());
+        played.of_part(ParticipationEvent::ContactBounced { person, notice, attempt: Some(1) });
+        assert_eq!(played.follows(), [], "it is known");
+        played.of_part(replaced("lao-one", "lao-two"));
+        assert_eq!(played.follows(), [], "another has their place");
+        played.of_part(replaced("lao-two", "lao-one"));
+        assert_eq!(played.follows(), [], "what was known before they came back is no news");
+        played.of_mail(attempt(2));
+        played.comes_back();
+        let [second] = played.follows().try_into().unwrap();
+        assert_ne!(first.id, second.id, "what came back again is told again");
     }
 }

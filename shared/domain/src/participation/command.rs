@@ -25,6 +25,9 @@ pub enum ParticipationCommand {
         person: PersonId,
         /// The notice.
         notice: NoticeId,
+        /// After which attempt, so that one that was sent again is heard of again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     },
     /// A mail to a contact was not delivered, for a reason that says nothing about the contact.
     RecordUndelivered {

@@ -122,6 +122,9 @@ pub enum ParticipationEvent {
         person: PersonId,
         /// The notice.
         notice: NoticeId,
+        /// After which attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     },
     /// A mail to a contact was not delivered, for a reason that says nothing about the contact.
     MailUndelivered {

@@ -24,6 +24,10 @@ pub struct Participation {
     pub invited: BTreeSet<PersonId>,
     /// Contacts whose mail came back and who have not been replaced.
     pub bounced: BTreeSet<PersonId>,
+    /// Mails of which it is known that they came back from a contact's address, and after which attempt; a record that does not
+    /// say it stands for all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub returned: BTreeMap<NoticeId, u32>,
     /// Mails that were not delivered, for a reason that says nothing about the contact, and after which attempt; a record that does
     /// not say it stands for all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
