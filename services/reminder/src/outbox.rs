@@ -9,6 +9,7 @@ use rondo_domain::world::World;
 use rondo_domain::{FileHash, NoticeId, PersonId, RoundId};
 use rondo_eventlog::Record;
 use rondo_runtime::people::People;
+use rondo_runtime::telemetry::ALWAYS;
 
 use crate::addressee;
 
@@ -194,7 +195,7 @@ impl Outbox {
     /// The server answered.
     pub(crate) fn resume(&mut self) {
         if self.held.take().is_some() {
-            tracing::info!("mail leaves again");
+            tracing::info!(target: ALWAYS, role = "reminder", "mail leaves again");
         }
         (self.outages, self.in_doubt) = (0, false);
     }

@@ -156,7 +156,7 @@ impl Desk {
                 "the asker knows {size} records of this log, and others stand here: this is another history of it. Nothing was recorded; find out which one is right"
             ))),
             None => Err(refused(format!(
-                "the asker knows {size} records of this log, and they are not all here: this is an older copy of it. Nothing was recorded; restore the newest, or start every other role anew if it is lost"
+                "the asker knows {size} records of this log, and they are not all here: this is an older copy of it. Nothing was recorded. Restore the newest; if it is lost, stop the ledger, say so with `rondo audit continue --although-nothing-shows-it --reason WHY`, and start every other role anew"
             ))),
         }
     }

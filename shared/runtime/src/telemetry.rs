@@ -24,8 +24,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// The target of what is said whatever the filter lets through: that a process begins and ends, and that what failed is well.
-pub const ALWAYS: &str = "rondo";
+/// The target of what is said whatever the filter lets through: that a process begins and ends, and that what failed is well. A
+/// filter takes targets by how they begin, so that this one begins like no crate of ours.
+pub const ALWAYS: &str = "always";
 
 /// Starts logging to standard error. What no service says itself is said in the name of `process`. A second call changes
 /// nothing.

@@ -46,6 +46,19 @@ fn every_line_has_one_form_and_the_round_is_told() {
 }
 
 #[test]
+fn what_the_filter_holds_back_is_not_said() {
+    for (filter, told) in [("error", false), ("warn", false), ("info", true)] {
+        let config = format!("[log]\nformat = \"json\"\nfilter = \"{filter}\"\n");
+        let (status, lines) = lines(&["up", "--demo", "--until-done", "--pace", "0"], &config);
+        assert_eq!(status, Some(0), "{:?}", lines.last());
+        let of_the_round = ["a command was recorded", "a step fired", "a mail was sent", "a release was published"];
+        let said = lines.iter().filter(|line| of_the_round.iter().any(|word| line["message"] == *word)).count();
+        assert_eq!(said > 0, told, "{filter}: {said} lines tell the round");
+        assert!(lines.iter().any(|line| line["role"] == "up"), "{filter}: what the command itself says is always said");
+    }
+}
+
+#[test]
 fn a_start_that_is_refused_says_so_in_the_same_form() {
     let config = "[log]\nformat = \"json\"\n[gateway]\nlisten = \"0.0.0.0:80\"\n";
     let (status, lines) = lines(&["up"], config);
