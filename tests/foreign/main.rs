@@ -3,6 +3,7 @@
 
 mod https;
 mod tls;
+mod watched;
 mod witness;
 mod witnesses;
 

@@ -1,7 +1,8 @@
 """A witness (C2SP tlog-witness) out of aics-tlog's parts, for one log: witness.py LOG_VKEY_FILE [CERTIFICATE KEY]
 
 Prints its address and its vkey on one line, then answers until it is ended, over TLS if it is given a certificate. It remembers in
-memory.
+memory. Keys of the log may be added to the file, one a line. Where LOG_VKEY_FILE.hold is there, the next checkpoint to be added is
+held, which renames that file to LOG_VKEY_FILE.held, until that is removed; where LOG_VKEY_FILE.silent is there, nothing is shown.
 """
 
 import base64
@@ -26,10 +27,24 @@ from aics_tlog import (
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 NAME = "witness.example.org/one"
-LOG = parse_vkey(Path(sys.argv[1]).read_text().strip())
+FILE = sys.argv[1]
 KEY = Ed25519PrivateKey.generate()
 LOCK = threading.Lock()
 SEEN = {"size": 0, "root": None, "note": ""}
+HOLD, HELD, SILENT = (Path(f"{FILE}.{what}") for what in ("hold", "held", "silent"))
+
+
+def keys():
+    return [parse_vkey(line.strip()) for line in Path(FILE).read_text().splitlines() if line.strip()]
+
+
+def waits():
+    try:
+        HOLD.rename(HELD)
+    except FileNotFoundError:
+        return
+    while HELD.exists():
+        time.sleep(0.02)
 
 
 def judge(body):
@@ -39,9 +54,9 @@ def judge(body):
     proof = [base64.b64decode(line) for line in lines[1:]]
     note = parse_note(note_text)
     checkpoint = parse_checkpoint(note.text)
-    if checkpoint.origin != LOG.name:
+    if checkpoint.origin != keys()[0].name:
         return 404, ""
-    if not verify_checkpoint(note, LOG).ok:
+    if not any(verify_checkpoint(note, key).ok for key in keys()):
         return 403, ""
     if old > checkpoint.size:
         return 400, ""
@@ -58,6 +73,7 @@ def judge(body):
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        waits()
         with LOCK:
             status, answer = judge(body) if self.path == "/add-checkpoint" else (404, "")
         answer = answer.encode()
@@ -68,8 +84,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def do_GET(self):
-        of_log = f"/{hashlib.sha256(LOG.name.encode()).hexdigest()}/checkpoint"
-        shown = SEEN["note"].encode() if self.path == of_log else b""
+        of_log = f"/{hashlib.sha256(keys()[0].name.encode()).hexdigest()}/checkpoint"
+        shown = SEEN["note"].encode() if self.path == of_log and not SILENT.exists() else b""
         self.send_response(200 if shown else 404)
         self.send_header("Content-Length", str(len(shown)))
         self.end_headers()

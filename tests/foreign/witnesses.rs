@@ -1,11 +1,12 @@
 //! A witness made of other people's parts: it cosigns a log that goes on, and neither a branch nor an older copy of it.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use rondo_testkit::process::{Running, free_port};
 
 use crate::tls::{Authority, Helper};
+use crate::watched::{Steered, Watched, told, until};
 use crate::witness::Witness;
 use crate::{Played, rondo, run};
 
@@ -87,85 +88,6 @@ fn a_running_log_is_witnessed_by_itself_and_an_old_cosignature_is_not_fresh() {
     assert!(status == Some(0) && told.contains("4. witnessed:  good"), "{told}");
     let (status, told) = verify(&["--fresh", "0"]);
     assert!(status == Some(3) && told.contains("4. witnessed:  BAD: not fresh"), "{told}");
-}
-
-/// A log in a data directory, under a configuration that names its witness.
-struct Watched {
-    data: String,
-    config: String,
-}
-
-impl Watched {
-    /// A copy of the played log, watched by whoever is in the policy.
-    fn copy(played: &Played, from: &str, name: &str, policy: &str, ca: Option<&Path>) -> Self {
-        let (data, config) = (played.path(name), played.path(&format!("{name}.toml")));
-        assert!(Command::new("cp").arg("-r").args([from, &data]).status().unwrap().success());
-        let watched = Self { data, config };
-        watched.watch(policy, ca);
-        watched
-    }
-
-    fn watch(&self, policy: &str, ca: Option<&Path>) {
-        let file = format!("{}.policy", self.config);
-        std::fs::write(&file, policy).unwrap();
-        let ca = ca.map(|ca| format!("ca-file = {ca:?}\n")).unwrap_or_default();
-        std::fs::write(&self.config, format!("[witness]\npolicy = {file:?}\nevery-seconds = 1\n{ca}")).unwrap();
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        run(&[&["--data", &self.data, "--config", &self.config], args].concat())
-    }
-
-    /// Asks the witnesses; gives the status and what was said.
-    fn asks(&self) -> (Option<i32>, String) {
-        told(&self.run(&["audit", "witness", "--policy", &format!("{}.policy", self.config)]))
-    }
-
-    /// One more record.
-    fn goes_on(&self, person: &str) -> (Option<i32>, String) {
-        told(&self.run(&["person", "grant", person, "auditor"]))
-    }
-
-    /// A start that has to end by itself.
-    fn starts(&self) -> (Option<i32>, String) {
-        told(&self.run(&["up", "--listen", "127.0.0.1:0"]))
-    }
-
-    /// The code of the refusal of one more record.
-    fn code_of_going_on(&self, person: &str) -> String {
-        let done = self.run(&["person", "grant", person, "auditor", "--output", "json"]);
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        let error = said.lines().rev().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        error.expect("a document").get("code").and_then(|code| code.as_str()).expect("a code").to_owned()
-    }
-
-    /// How many records the journal holds.
-    fn records(&self) -> usize {
-        rondo_tests::records(Path::new(&self.data)).len()
-    }
-
-    fn contradiction(&self) -> std::path::PathBuf {
-        Path::new(&self.data).join("contradiction")
-    }
-
-    fn checkpoint(&self) -> String {
-        std::fs::read_to_string(Path::new(&self.data).join("checkpoint")).unwrap()
-    }
-}
-
-fn told(done: &Output) -> (Option<i32>, String) {
-    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    (done.status.code(), text)
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..400 {
-        if is_so() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("{what} did not come");
 }
 
 #[test]
@@ -335,4 +257,88 @@ fn a_fork_that_was_proven_ends_the_signing_of_every_start_until_the_newest_journ
         rondo_tests::is_told_by_run_book(Path::new(&copy.data));
     }
     assert!(names.iter().any(|name| name.starts_with("before-") && name.ends_with("contradiction")), "{names:?}");
+}
+
+#[test]
+fn a_witness_that_was_asked_about_a_newer_checkpoint_meanwhile_sees_no_older_copy() {
+    let played = Played::new();
+    let key = played.path("export/log.vkey");
+    let witness = Witness::start(&key);
+    let steered = Steered(key.clone());
+    let policy = witness.policy(&std::fs::read_to_string(&key).unwrap());
+    let log = Watched::copy(&played, &played.path("data"), "log", &policy, None);
+    let mut command = Command::new(rondo_tests::program());
+    let listen = format!("127.0.0.1:{}", free_port());
+    command.args(["--data", &log.data, "--config", &log.config, "up", "--listen", &listen]);
+    command.stderr(std::process::Stdio::null());
+    let _server = Running::start("rondo up", &mut command);
+    until("the announcement", || Path::new(&log.data).join("server.json").exists());
+    for (person, silent) in [("anna", false), ("bo", true)] {
+        if silent {
+            steered.is_silent(true);
+        }
+        steered.hold();
+        until("the server asks", || steered.holds());
+        assert_eq!(log.goes_on(person).0, Some(0));
+        let (status, said) = log.asks();
+        assert!(status == Some(0) && said.contains("one: cosigned"), "{said}");
+        steered.lets_go();
+        steered.hold();
+        until("the server asks again", || steered.holds());
+        steered.lets_go();
+        let (status, said) = log.goes_on(&format!("{person}-two"));
+        assert_eq!(status, Some(0), "{said}");
+        assert!(!log.contradiction().exists());
+    }
+}
+
+#[test]
+fn a_restored_log_goes_on_under_another_key_whatever_the_witness_holds_of_the_lost_records() {
+    let played = Played::new();
+    let key = played.path("export/log.vkey");
+    let vkey = std::fs::read_to_string(&key).unwrap();
+    let witness = Witness::start(&key);
+    let steered = Steered(key.clone());
+    let policy = witness.policy(&vkey);
+    let log = Watched::copy(&played, &played.path("data"), "log", &policy, None);
+    assert_eq!(log.asks().0, Some(0));
+    let restored = Watched::copy(&played, &log.data, "restored", &policy, None);
+    assert_eq!(log.goes_on("anna").0, Some(0));
+    assert_eq!(log.asks().0, Some(0));
+    // The journal of a backup, and the newest keys.
+    let keys = |of: &Watched| Path::new(&of.data).join("keys");
+    std::fs::remove_dir_all(keys(&restored)).unwrap();
+    assert!(Command::new("cp").arg("-r").args([keys(&log), keys(&restored)]).status().unwrap().success());
+    let mark = Path::new(&restored.data).join("restored");
+    std::fs::write(&mark, "restored\n").unwrap();
+    let (status, said) = restored.starts();
+    assert!(status != Some(0) && said.contains("rondo audit continue"), "{said}");
+    let (status, said) = told(&restored.run(&["audit", "continue", "--reason", "the disk failed"]));
+    assert!(status == Some(0) && said.contains("is lost"), "{said}");
+
+    // It does not know the new key, then it takes it and remembers the old log, then it shows no proof of that.
+    let (status, said) = restored.goes_on("bo");
+    assert_eq!(status, Some(0), "{said}");
+    assert!(mark.exists(), "it still starts paused");
+    let new = std::fs::read_to_string(Path::new(&restored.data).join("log.vkey")).unwrap();
+    restored.watch(&format!("log {}\n{policy}", new.trim()), None);
+    let (status, said) = restored.asks();
+    assert!(status == Some(75) && said.contains("does not trust the key"), "{said}");
+    steered.takes(&new);
+    let (status, said) = restored.goes_on("chan");
+    assert_eq!(status, Some(0), "{said}");
+    let (status, said) = restored.asks();
+    assert!(status == Some(75) && said.contains("what this log says is lost"), "{said}");
+    assert!(!restored.contradiction().exists());
+    steered.is_silent(true);
+    let (status, said) = restored.asks();
+    assert!(status == Some(3) && said.contains("no proof of that"), "{said}");
+    steered.is_silent(false);
+    let mut command = Command::new(rondo_tests::program());
+    let listen = format!("127.0.0.1:{}", free_port());
+    command.args(["--data", &restored.data, "--config", &restored.config, "up", "--listen", &listen]);
+    command.stderr(std::process::Stdio::null());
+    let _server = Running::start("rondo up", &mut command);
+    until("the start", || !mark.exists());
+    rondo_tests::is_told_by_run_book(Path::new(&restored.data));
 }

@@ -31,9 +31,22 @@ pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
     rondo_ledger::durable::replace(&mark_of(data), says.as_bytes()).map_err(|e| Failure::of(&e))
 }
 
-/// Whether a log was restored and has not been started since.
-pub(crate) fn is_restored(data: &Path) -> bool {
-    mark_of(data).exists()
+/// What the mark says once a new key has taken over: it starts paused, and is the newest under that key.
+const CONTINUED: &str = "This log was restored and goes on under another key: it starts paused.\n";
+
+/// Whether a log was restored, has not been started since, and may be an older copy of what its key signed.
+pub(crate) fn is_unproven(data: &Path) -> bool {
+    let mark = mark_of(data);
+    mark.exists() && std::fs::read(&mark).map_or(true, |says| says != CONTINUED.as_bytes())
+}
+
+/// Notes that the loss is recorded: no witness of the key before can say any more whether this copy is the newest. It still
+/// starts paused.
+pub(crate) fn goes_on(data: &Path) -> Result<(), Failure> {
+    if !mark_of(data).exists() {
+        return Ok(());
+    }
+    rondo_ledger::durable::replace(&mark_of(data), CONTINUED.as_bytes()).map_err(|e| Failure::of(&e))
 }
 
 /// Pauses every round of a log, where it was restored or that is asked for, before anything in it acts.

@@ -9,18 +9,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
 use rondo_eventlog::merkle::checkpoint::decimal;
-use rondo_eventlog::merkle::{Checkpoint, Cosigner, Policy, Verifier};
+use rondo_eventlog::merkle::{Checkpoint, Cosigner, Policy};
 use rondo_eventlog::{CommitPoint, Fault, Head, Ledger};
 use rondo_ledger::upkeep::COSIGNED;
-use rondo_ledger::{LedgerHandle, contradicted, durable, upkeep};
+use rondo_ledger::{LedgerHandle, durable, upkeep};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::config::Config;
 use rondo_runtime::lifecycle::{Lifecycle, with_sources};
 use rondo_runtime::progress::Progress as _;
-use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::{held, https, receipts};
+
+mod weighed;
 
 /// How long one witness may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -47,15 +48,22 @@ pub(crate) struct Asked {
 pub(crate) enum NotCosigned {
     /// It could not be asked, or what it answered is of no use.
     Away(String),
+    /// It has seen a newer checkpoint of this log than the one it was asked about.
+    Overtaken,
     /// It cosigned what this log does not extend.
-    Contradicts(String),
+    Contradicts {
+        /// How many records it says that it has seen.
+        seen: u64,
+        why: String,
+    },
 }
 
 impl NotCosigned {
     /// In words.
     pub(crate) fn sentence(&self) -> &str {
         match self {
-            Self::Away(why) | Self::Contradicts(why) => why,
+            Self::Away(why) | Self::Contradicts { why, .. } => why,
+            Self::Overtaken => "it moves on while it is asked",
         }
     }
 }
@@ -71,9 +79,14 @@ impl Renewed {
     /// The first that says that this log is an older copy or another history.
     pub(crate) fn contradiction(&self) -> Option<String> {
         self.asked.iter().find_map(|asked| match &asked.outcome {
-            Err(NotCosigned::Contradicts(why)) => Some(format!("the witness {} says: {why}", asked.name)),
+            Err(NotCosigned::Contradicts { why, .. }) => Some(format!("the witness {} says: {why}", asked.name)),
             _ => None,
         })
+    }
+
+    /// Whether one of them was asked about a newer checkpoint by somebody else meanwhile.
+    fn is_overtaken(&self) -> bool {
+        self.asked.iter().any(|asked| matches!(asked.outcome, Err(NotCosigned::Overtaken)))
     }
 }
 
@@ -118,7 +131,7 @@ impl Witnesses {
     /// When one says that this is an older copy or another history; after a restore also when too few answer, or there is no
     /// checkpoint to ask about.
     pub(crate) async fn before_signing(&self, ledger: &dyn Ledger) -> Result<(), Fault> {
-        let restored = held::is_restored(&self.data);
+        let restored = held::is_unproven(&self.data);
         if let Err(Fault::NotFound(_)) = ledger.checkpoint().await {
             // A log that never signed anything is known to no witness.
             return if restored { Err(Fault::NotNow(NO_CHECKPOINT.to_owned())) } else { Ok(()) };
@@ -145,7 +158,7 @@ impl Witnesses {
         };
         if restored {
             return Err(Fault::NotNow(format!(
-                "this log was restored, and too few of its witnesses say that it is the newest ({why}); nothing is signed before they do. Start it again when they can be reached"
+                "this log was restored, and too few of its witnesses say that it is the newest ({why}); nothing is signed before they do. Start it again once they cosign it; the run book says what else can be done, under \"Witnesses\""
             )));
         }
         tracing::warn!(
@@ -156,11 +169,18 @@ impl Witnesses {
     }
 
     /// Asks the witnesses about the newest checkpoint, and keeps it with their cosignatures in the data directory, if they
-    /// are as many as the policy asks.
+    /// are as many as the policy asks. Where somebody else asked about a newer one meanwhile, they are asked about that.
     pub(crate) async fn renew(&self, ledger: &dyn Ledger) -> Result<Renewed, Failure> {
-        let head = ledger.head().await?;
-        let signed = receipts::checkpoint(ledger, head.size).await?;
-        self.renewed(ledger, signed).await
+        let mut again = 2;
+        loop {
+            let head = ledger.head().await?;
+            let signed = receipts::checkpoint(ledger, head.size).await?;
+            let renewed = self.renewed(ledger, signed).await?;
+            if again == 0 || !renewed.is_overtaken() || renewed.contradiction().is_some() {
+                return Ok(renewed);
+            }
+            again -= 1;
+        }
     }
 
     /// Asks them now and then, until asked to stop. Once one contradicts, nothing is signed or taken any more.
@@ -193,12 +213,14 @@ impl Witnesses {
         let mut cosigned = note.clone();
         let mut asked = Vec::new();
         for (name, cosigner, url) in self.policy.to_be_asked() {
-            let outcome = self.one(ledger, (url, cosigner), (&note, &checkpoint.head)).await?;
+            let outcome = match self.one(ledger, (url, cosigner), (&note, &checkpoint.head)).await? {
+                Err(NotCosigned::Contradicts { seen, why }) => {
+                    Err(self.weighed(ledger, url, &checkpoint, (seen, why)).await)
+                }
+                outcome => outcome,
+            };
             if let Ok(line) = &outcome {
                 cosigned.push_str(line);
-            }
-            if matches!(outcome, Err(NotCosigned::Contradicts(_))) {
-                self.keep_contradiction(ledger, url, &checkpoint.origin).await;
             }
             asked.push(Asked { name: name.to_owned(), outcome });
         }
@@ -220,7 +242,7 @@ impl Witnesses {
         (note, head): (&str, &Head),
     ) -> Result<Result<String, NotCosigned>, Failure> {
         let away = |why: &str| Ok(Err(NotCosigned::Away(why.to_owned())));
-        let contradicts = |why: String| Ok(Err(NotCosigned::Contradicts(why)));
+        let contradicts = |seen: u64, why: String| Ok(Err(NotCosigned::Contradicts { seen, why }));
         let (mut old, size) = (0, head.size);
         for _ in 0..2 {
             let proof = receipts::consistency_up_to(ledger, old, head).await?;
@@ -244,15 +266,15 @@ impl Witnesses {
                 StatusCode::CONFLICT => match text.strip_suffix('\n').and_then(decimal) {
                     Some(seen) if seen != old && seen <= size => old = seen,
                     Some(seen) if seen > size => {
-                        return contradicts(format!(
-                            "it has cosigned {seen} records, and this log has {size}: this is an older copy"
-                        ));
+                        let why =
+                            format!("it has cosigned {seen} records, and this log has {size}: this is an older copy");
+                        return contradicts(seen, why);
                     }
-                    Some(_) => return contradicts("it has cosigned another history of this log".to_owned()),
+                    Some(seen) => return contradicts(seen, "it has cosigned another history of this log".to_owned()),
                     None => return away("it does not say how far it has seen this log"),
                 },
                 StatusCode::UNPROCESSABLE_ENTITY => {
-                    return contradicts("this log does not extend what it has cosigned".to_owned());
+                    return contradicts(old, "this log does not extend what it has cosigned".to_owned());
                 }
                 StatusCode::NOT_FOUND => return away("it does not know this log"),
                 StatusCode::FORBIDDEN => return away("it does not trust the key of this log"),
@@ -263,26 +285,6 @@ impl Witnesses {
             }
         }
         away("it moves on while it is asked")
-    }
-
-    /// Keeps what a witness shows of this log, if this log's own key signed it: whoever looks for what happened begins there.
-    async fn keep_contradiction(&self, ledger: &dyn Ledger, url: &str, origin: &str) {
-        let address =
-            format!("{}/{}/checkpoint", url.trim_end_matches('/'), hex::encode(Sha256::digest(origin.as_bytes())));
-        let Ok(answer) = self.client.get(address).send().await else { return };
-        if answer.status() != StatusCode::OK {
-            return;
-        }
-        let (Ok(text), Ok(vkey)) = (text_of(answer).await, ledger.key().await) else { return };
-        let is_ours = |key: Verifier| Checkpoint::open(&text, &key).is_ok();
-        if Verifier::from_vkey(&vkey).is_ok_and(is_ours)
-            && let Err(error) = contradicted::keep(&self.data, &text)
-        {
-            let told = with_sources(&error);
-            tracing::error!(
-                "what the witness shows of this log could not be kept, and the next start does not know of it: {told}"
-            );
-        }
     }
 }
 

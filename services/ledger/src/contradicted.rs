@@ -51,8 +51,15 @@ pub(crate) fn kept(data: &Path, key: &Verifier) -> Result<Option<Head>, OpenErro
 /// As [`kept`]; and when the journal cannot be read.
 pub(crate) fn standing(data: &Path, key: &Verifier) -> Result<Option<Head>, OpenError> {
     let Some(head) = kept(data, key)? else { return Ok(None) };
-    let extended = root_at(data, head.size)? == Some(head.root);
-    Ok((!extended).then_some(head))
+    Ok((!extends(data, &head)?).then_some(head))
+}
+
+/// Whether the journal in a data directory, as it is now, begins with the records of a head; one that is not there does not.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn extends(data: &Path, head: &Head) -> Result<bool, OpenError> {
+    Ok(root_at(data, head.size)? == Some(head.root))
 }
 
 /// The same by the public key beside the log.

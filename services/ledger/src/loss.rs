@@ -53,6 +53,12 @@ impl Loss {
         Some(Self { kept: *kept, signed: *signed, root, was, is, reason })
     }
 
+    /// Whether it tells of what the key before had signed over so many records and this log does not extend: they are lost, or of
+    /// the other history.
+    pub fn tells_of(&self, size: u64) -> bool {
+        size > self.kept || self.signed.is_some_and(|signed| signed <= self.kept)
+    }
+
     /// The loss that stored bytes tell of. Of most records the beginning is enough to say that they tell of none.
     pub(crate) fn in_bytes(bytes: &[u8]) -> Option<Self> {
         rotation::begins_with(bytes, "LogContinued").then_some(())?;

@@ -165,11 +165,13 @@ pub(crate) async fn go_on(
     }
     let reason = continuation.recorded.as_deref().unwrap_or(reason);
     let (told, key) = (continuation.loss(reason).to_string(), continuation.key().to_owned());
+    // Before it is finished: cut off in between, the same command comes by here again.
+    crate::held::goes_on(&config.ledger.data)?;
     continuation.finish()?;
     Reached::new(config, None, None).await?.close().await?;
     said(cli.output, &format!("The log goes on, and says: {told}\nIt is signed by {key} from now on."))?;
     hint(
-        "Give the new log.vkey to whoever checks the log, with `rondo audit key list --plain`. Whoever holds a receipt or a checkpoint of a lost record has proof of it: ask them for what they sent. Witnesses that saw the lost records have to be told before they cosign again.",
+        "Give the new log.vkey to whoever checks the log, with `rondo audit key list --plain`. Whoever holds a receipt or a checkpoint of a lost record has proof of it: ask them for what they sent. Name the new key in the policy of the witnesses; one that saw the lost records has to take the new key and to forget how far it saw the log before it cosigns again.",
     );
     Ok(())
 }
