@@ -2,6 +2,7 @@
 //! true and to refuse an altered twin of it.
 
 mod https;
+mod signals;
 mod tls;
 mod watched;
 mod witness;

@@ -41,6 +41,17 @@ impl Failure {
         Self { status: 75, sentence: sentence.into(), code: None, unknown: false }
     }
 
+    /// A signal ended an act with these command ids, of which so many records were made.
+    pub(crate) fn stopped(records: u64, occasion: &str) -> Self {
+        let told = match records {
+            0 => "nothing was recorded".to_owned(),
+            n => format!(
+                "{n} of its records were made by then. The same again is safe and goes on: add --again {occasion}"
+            ),
+        };
+        Self { code: Fault::Stopped.code(), ..Self::try_later(format!("stopped by a signal; {told}")) }
+    }
+
     /// A failure with this error and its sources.
     pub(crate) fn of(error: &dyn std::error::Error) -> Self {
         Self::failed(with_sources(error))

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use rondo_domain::Command;
-use rondo_eventlog::{Fault, Ledger, SubmitError};
+use rondo_eventlog::{CommitPoint, Fault, Ledger, SubmitError};
 use rondo_ledger::loss::Continuation;
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
@@ -13,6 +14,7 @@ use rondo_runtime::config::{Config, read_secret};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::secret::{Address, Secret};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::failure::Failure;
 use crate::remote::Remote;
@@ -40,7 +42,52 @@ pub(crate) struct Reached {
     pub(crate) served: bool,
     /// What the clock of the server shows, where there is one.
     pub(crate) now: Option<Timestamp>,
-    opened: Option<(Lifecycle, Opened)>,
+    held: Option<Held>,
+}
+
+/// A log that this process holds.
+struct Held {
+    lifecycle: Lifecycle,
+    opened: Opened,
+    /// Whether a signal asked for the end.
+    asked: Arc<watch::Sender<bool>>,
+    /// How many records were found.
+    found: u64,
+}
+
+impl Held {
+    async fn new(opened: Opened, asked: Arc<watch::Sender<bool>>) -> Result<Self, Failure> {
+        let found = opened.handle.head().await?.size;
+        Ok(Self { lifecycle: Lifecycle::default(), opened, asked, found })
+    }
+}
+
+/// Who is asked before the first thing that is recorded or signed, as long as this process is not asked to end.
+struct UnlessAsked {
+    first: Arc<AskedFirst>,
+    admitted: AtomicBool,
+    asked: Arc<watch::Sender<bool>>,
+    /// Where both are waited for: who waits here are threads of the ledger's.
+    runtime: tokio::runtime::Handle,
+}
+
+impl CommitPoint for UnlessAsked {
+    fn admit(&self) -> Result<(), Fault> {
+        // Once something may be recorded, the end signs it.
+        if self.admitted.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let (first, mut asked) = (Arc::clone(&self.first), self.asked.subscribe());
+        let answer = self.runtime.spawn_blocking(move || first.admit());
+        let answered = self.runtime.block_on(async {
+            tokio::select! {
+                answer = answer => answer.map_err(|e| Fault::storage("asking the witnesses panicked", e))?,
+                _ = asked.wait_for(|asked| *asked) => Err(Fault::Stopped),
+            }
+        });
+        self.admitted.store(answered.is_ok(), Ordering::Release);
+        answered
+    }
 }
 
 impl Reached {
@@ -85,46 +132,62 @@ impl Reached {
         // A server reads this in the background; a command that is gone in a moment has to do it first.
         opened.scrub()?;
         // Even one command is signed, and what is here may be an older copy. A server asks at each start.
+        let asked = Arc::new(watch::Sender::new(false));
         if let Some(witnesses) = Witnesses::from_config(config)? {
-            let handle = opened.handle.clone();
-            opened.handle.commits_at(Arc::new(AskedFirst::new(witnesses, handle)));
+            let first = Arc::new(AskedFirst::new(witnesses, opened.handle.clone()));
+            let (admitted, asked, runtime) =
+                (AtomicBool::new(false), Arc::clone(&asked), tokio::runtime::Handle::current());
+            opened.handle.commits_at(Arc::new(UnlessAsked { first, admitted, asked, runtime }));
         }
-        let ledger = Arc::new(opened.handle.clone());
-        Ok(Self { ledger, served: false, now: None, opened: Some((Lifecycle::default(), opened)) })
+        Self::holding(opened, asked).await
     }
 
     /// Reaches a log of which something is lost, to record that.
-    pub(crate) fn to_continue(config: &Config, continuation: &Continuation) -> Result<Self, Failure> {
+    pub(crate) async fn to_continue(config: &Config, continuation: &Continuation) -> Result<Self, Failure> {
         let opened = rondo_ledger::open_to_continue(&parts(config), continuation)?;
         for note in &opened.notes {
             crate::output::hint(note);
         }
+        Self::holding(opened, Arc::new(watch::Sender::new(false))).await
+    }
+
+    async fn holding(opened: Opened, asked: Arc<watch::Sender<bool>>) -> Result<Self, Failure> {
         let ledger = Arc::new(opened.handle.clone());
-        Ok(Self { ledger, served: false, now: None, opened: Some((Lifecycle::default(), opened)) })
+        Ok(Self { ledger, served: false, now: None, held: Some(Held::new(opened, asked).await?) })
     }
 
     async fn served_by(server: Arc<Remote>) -> Self {
         let now = server.now().await;
-        Self { ledger: server, served: true, now, opened: None }
+        Self { ledger: server, served: true, now, held: None }
+    }
+
+    /// Does what was reached for; nothing, if a signal to stop comes first to whoever holds the log: what was not sent by then is
+    /// not recorded, and [`Self::close`] says whether anything was. Beside a server a signal ends the process by itself.
+    pub(crate) async fn unless_asked<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let Some(held) = &mut self.held else { return Some(work.await) };
+        let done = held.lifecycle.unless_asked(work).await;
+        if done.is_none() {
+            held.asked.send_replace(true);
+        }
+        done
     }
 
     /// Records that another key signs, on a log that this process holds.
-    pub(crate) async fn hand_over(&self, command: Command) -> Result<(), SubmitError> {
-        match &self.opened {
-            Some((_, opened)) => opened.handle.hand_over(command).await.map(|_| ()),
-            None => Err(Fault::NotNow("a server has the log".to_owned()).into()),
-        }
+    pub(crate) async fn hand_over(&mut self, command: Command) -> Result<(), SubmitError> {
+        let Some(held) = &self.held else { return Err(Fault::NotNow("a server has the log".to_owned()).into()) };
+        let handle = held.opened.handle.clone();
+        let done = self.unless_asked(async move { handle.hand_over(command).await }).await;
+        done.unwrap_or(Err(Fault::Stopped.into())).map(|_| ())
     }
 
-    /// Lets go of the log; a data directory is brought to rest.
-    pub(crate) async fn close(self) -> Result<(), Failure> {
+    /// Lets go of the log; a data directory is brought to rest. Returns how many records were made while this process held it.
+    pub(crate) async fn close(self) -> Result<u64, Failure> {
         drop(self.ledger);
-        if let Some((mut lifecycle, opened)) = self.opened {
-            let stop = lifecycle.stop();
-            lifecycle.spawn("ledger", opened.run(stop));
-            lifecycle.run(std::future::ready(())).await.map_err(|e| Failure::of(&e))?;
-        }
-        Ok(())
+        let Some(Held { mut lifecycle, opened, asked: _asked, found }) = self.held else { return Ok(0) };
+        let (stop, handle) = (lifecycle.stop(), opened.handle.clone());
+        lifecycle.spawn("ledger", opened.run(stop));
+        lifecycle.run(std::future::ready(())).await.map_err(|e| Failure::of(&e))?;
+        Ok(handle.head().await?.size.saturating_sub(found))
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn create(out: &Path, form: Form) -> Result<(), Failure> {
 
 /// Changes the key: recorded and signed with the old one, then signed with the new one.
 pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<&Path>) -> Result<(), Failure> {
-    let reached = Reached::new(config, cli.server.as_ref(), cli.token_file.as_deref()).await?;
+    let mut reached = Reached::new(config, cli.server.as_ref(), cli.token_file.as_deref()).await?;
     if reached.served {
         return Err(Failure::try_later(
             "a server runs on this log and signs it; nothing was changed. Stop it, change the key, and start it again",
@@ -148,7 +148,7 @@ pub(crate) async fn go_on(
     although: bool,
 ) -> Result<(), Failure> {
     let continuation = loss::begin(&config.ledger.data, to, although, &SystemChance)?;
-    let reached = Reached::to_continue(config, &continuation)?;
+    let mut reached = Reached::to_continue(config, &continuation).await?;
     let wish = Wish::Network { command: continuation.wish(reason) };
     let id = CommandId::of(&["continue", continuation.key()]);
     let (actor, role) = (cli.person.clone(), cli.role);

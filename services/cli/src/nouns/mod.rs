@@ -38,7 +38,7 @@ use crate::reach::Reached;
 
 /// Runs a verb that needs the log.
 pub(crate) async fn with_log(cli: &Cli, config: &Config) -> Result<(), Failure> {
-    let reached = Reached::new(config, cli.server.as_ref(), cli.token_file.as_deref()).await?;
+    let mut reached = Reached::new(config, cli.server.as_ref(), cli.token_file.as_deref()).await?;
     let mut drawn = [0; 16];
     SystemChance.fill(&mut drawn).map_err(|e| Failure::of(&e))?;
     let occasion = cli.again.clone().unwrap_or_else(|| hex::encode(drawn));
@@ -50,10 +50,14 @@ pub(crate) async fn with_log(cli: &Cli, config: &Config) -> Result<(), Failure> 
         clock: reached.now,
     };
     let served = reached.served;
-    let done = verb(cli, config, &desk, served).await;
+    let done = reached.unless_asked(Box::pin(verb(cli, config, &desk, served))).await;
     drop(desk);
     let closed = reached.close().await;
-    done.and(closed).map_err(|failure| failure.of_occasion(&occasion))
+    let done = match done {
+        Some(done) => done.and(closed.map(drop)),
+        None => closed.and_then(|records| Err(Failure::stopped(records, &occasion))),
+    };
+    done.map_err(|failure| failure.of_occasion(&occasion))
 }
 
 async fn verb(cli: &Cli, config: &Config, desk: &Desk, served: bool) -> Result<(), Failure> {
