@@ -75,17 +75,9 @@ pub(crate) fn run(
         {
             group.absorb(next);
         }
-        if group.entries.is_empty() {
-            match group.tried.then(|| journal.is_alone()).transpose() {
-                Ok(_) => answer(group.answers),
-                Err(error) => return fails(log, group.answers, &error),
-            }
-            continue;
-        }
-        if let Err(fault) = log.point.admit() {
-            for refused in group.answers {
-                let _ = refused.reply.send(Err(fault.again().into()));
-            }
+        let admitted = if group.entries.is_empty() { Ok(()) } else { log.point.admit() };
+        if let Err(fault) = admitted {
+            refuse(group.answers, &fault);
             if matches!(fault, Fault::Stopped) {
                 // Asked to end while the broker was away: what waited was not recorded, and that is no failure.
                 log.set_ending();
@@ -93,6 +85,19 @@ pub(crate) fn run(
                 log.fail(&fault.to_string());
             }
             return;
+        }
+        // What was under way when the signing ended would never be signed, and what repeats it has nothing to repeat. It is asked
+        // last: whoever waited to be admitted may have been overtaken by it.
+        if let Err(fault) = log.contradicted.is_not() {
+            refuse(group.answers, &fault);
+            continue;
+        }
+        if group.entries.is_empty() {
+            match group.tried.then(|| journal.is_alone()).transpose() {
+                Ok(_) => answer(group.answers),
+                Err(error) => return fails(log, group.answers, &error),
+            }
+            continue;
         }
         let before = frontier.clone();
         let records: Vec<Bytes> = group.entries.iter().map(|entry| entry.bytes.clone()).collect();
@@ -131,6 +136,14 @@ fn fails(log: &Log, answers: Vec<Answer>, error: &dyn std::error::Error) {
         let _ = refused.reply.send(Err(unknown.into()));
     }
     log.fail(&format!("the journal failed: {told}"));
+}
+
+/// Answers that nothing of it was recorded, and why.
+fn refuse(answers: Vec<Answer>, fault: &Fault) {
+    for refused in answers {
+        // The sender may be gone; there is nobody else to tell.
+        let _ = refused.reply.send(Err(fault.again().into()));
+    }
 }
 
 fn answer(answers: Vec<Answer>) {

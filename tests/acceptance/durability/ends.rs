@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
-use rondo_eventlog::Ledger;
 use rondo_eventlog::merkle::Checkpoint;
+use rondo_eventlog::{CommitPoint, Fault, Ledger, SubmitError};
 use rondo_ledger::OpenError;
 use rondo_ledger::journal::{JournalReader, Location};
 use rondo_runtime::lifecycle::Lifecycle;
@@ -167,4 +167,61 @@ fn an_index_of_another_journal_is_made_anew() {
     fs::copy(loaded.join(JOURNAL), data.join(JOURNAL)).unwrap();
     assert_eq!(with_ledger(&data, read), before);
     assert!(rondo(&data, &["audit", "verify"]).contains("2. bytes:      good"));
+}
+
+/// Admits once it is told to, and says that it is asked.
+struct Door {
+    asked: Mutex<mpsc::Sender<()>>,
+    opens: Mutex<mpsc::Receiver<()>>,
+}
+
+impl CommitPoint for Door {
+    fn admit(&self) -> Result<(), Fault> {
+        self.asked.lock().unwrap().send(()).unwrap();
+        // Whoever opens it for good goes away.
+        let _ = self.opens.lock().unwrap().recv();
+        Ok(())
+    }
+}
+
+#[test]
+fn what_was_under_way_when_the_signing_ended_is_neither_written_nor_answered_as_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    written(&data, 0, 10);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let opened = open(&data).unwrap();
+        let handle = opened.handle.clone();
+        let ((asked, is_asked), (open, opens)) = (mpsc::channel(), mpsc::channel());
+        handle.commits_at(Arc::new(Door { asked: Mutex::new(asked), opens: Mutex::new(opens) }));
+        let mut lifecycle = Lifecycle::default();
+        let stop = lifecycle.stop();
+        lifecycle.spawn("ledger", opened.run(stop));
+        let send = |n| {
+            let handle = handle.clone();
+            tokio::spawn(async move { handle.submit(command(n)).await })
+        };
+        let mut sent = vec![send(10)];
+        tokio::task::spawn_blocking(move || is_asked.recv().map(|()| is_asked)).await.unwrap().unwrap();
+        // The same again has nothing to repeat, and another one nothing to stand on.
+        sent.extend([send(10), send(11), send(3)]);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        handle.sign_no_more("a test has another history");
+        drop(open);
+        for answer in sent {
+            match answer.await.unwrap() {
+                Err(SubmitError::Fault(Fault::Contradicted(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(handle.read(0, 100).await.unwrap().len(), 10, "it can still be read");
+        drop(handle);
+        lifecycle.run(std::future::ready(())).await.unwrap();
+    });
+    assert_eq!(rondo_tests::records(&data).len(), 10);
+    // Nothing was kept that proves it, so that the next start asks again.
+    assert!(!with_ledger(&data, async |ledger| ledger.submit(command(10)).await.unwrap().repeated));
 }
