@@ -10,6 +10,7 @@ pub mod backup;
 mod bystander;
 mod committer;
 pub mod contradicted;
+mod damage;
 mod directory;
 pub mod durable;
 mod evidence;

@@ -16,6 +16,7 @@ use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
 use crate::contradicted;
+use crate::damage::{self, Cut};
 use crate::directory::{self, DataDirectory, OpenError, io};
 use crate::durable::{replace, sync_folder};
 use crate::journal::{AtDamage, Location, Span, fold};
@@ -88,6 +89,8 @@ pub struct Continuation {
     plan: Plan,
     /// The reason with which the loss is recorded already, so that only the keys have still to change places.
     pub recorded: Option<String>,
+    /// What was damaged and was cut off the journal by this going on.
+    cut: Option<Cut>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -136,14 +139,32 @@ fn stands_at(data: &Path, at: u64) -> Result<(Found, Option<Loss>), OpenError> {
 }
 
 /// Begins to go on, or takes up what was begun: makes a new key, or takes the one in a file, and writes down what will be recorded.
-/// `although` goes on where nothing in the directory shows a loss: after a backup that is older than the log was.
+/// `although` goes on where nothing in the directory shows a loss: after a backup that is older than the log was. What is damaged in
+/// the last file of the journal is cut off and kept.
 ///
 /// # Errors
-/// When there is no log, its journal is damaged, its records are not those that its checkpoint signs, nothing is lost, another
+/// When there is no log, an earlier file of its journal is damaged, its records are not those that its checkpoint signs, nothing is lost, another
 /// process has the directory, or a file cannot be read or written.
 pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chance) -> Result<Continuation, OpenError> {
     let held = DataDirectory::open(data)?;
-    let origin = held.origin().to_owned();
+    let Some(cut) = damage::cut(data)? else { return begun(data, held.origin(), from, although, chance) };
+    match begun(data, held.origin(), from, although, chance) {
+        Ok(continuation) => Ok(Continuation { cut: Some(cut), ..continuation }),
+        Err(error) => {
+            cut.put_back()?;
+            Err(error)
+        }
+    }
+}
+
+/// The same, once the journal ends where it is whole.
+fn begun(
+    data: &Path,
+    origin: &str,
+    from: Option<&Path>,
+    although: bool,
+    chance: &dyn Chance,
+) -> Result<Continuation, OpenError> {
     let begun = match fs::read(plan(data)) {
         Ok(bytes) => Some(bytes),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
@@ -153,7 +174,7 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
         let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), source: e.into() };
         let begun: Plan = serde_json::from_slice(&bytes).map_err(bad)?;
         let mut continuation =
-            Continuation { data: data.to_owned(), origin: origin.clone(), plan: begun, recorded: None };
+            Continuation { data: data.to_owned(), origin: origin.to_owned(), plan: begun, recorded: None, cut: None };
         if continuation.fits()? {
             continuation.clears()?;
             return Ok(continuation);
@@ -166,7 +187,7 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     let bad = |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: path.clone(), source: e.into() };
     let public = Verifier::from_vkey(public.trim_end()).map_err(bad)?;
     let was = rotation::signed_with(data, &public)?;
-    let lost = lost(data, &origin, &public, &was)?;
+    let lost = lost(data, origin, &public, &was)?;
     if !lost.shown && !although {
         return Err(OpenError::NothingLost(data.to_owned()));
     }
@@ -176,15 +197,16 @@ pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chan
     set_aside(data, &rotation::next(data), &format!("begun-at-{}-{n}.key", lost.kept))?;
     match from {
         None => key::create_key(&rotation::next(data), chance)?,
-        Some(from) => key::copy_key(from, &rotation::next(data), &origin)?,
+        Some(from) => key::copy_key(from, &rotation::next(data), origin)?,
     }
-    let is = key::read_key(&rotation::next(data), &origin)?.verifier().vkey();
+    let is = key::read_key(&rotation::next(data), origin)?.verifier().vkey();
     let signed = lost.signed.map(|head| head.size);
     let root = lost.signed.map(|head| hex::encode(head.root));
     let begun = Plan { was: was.vkey(), is, kept: lost.kept, signed, root };
     let bytes = serde_json::to_vec(&begun).map_err(|e| io("write", &plan(data))(e.into()))?;
     replace(&plan(data), &bytes)?;
-    let continuation = Continuation { data: data.to_owned(), origin, plan: begun, recorded: None };
+    let continuation =
+        Continuation { data: data.to_owned(), origin: origin.to_owned(), plan: begun, recorded: None, cut: None };
     continuation.clears()?;
     Ok(continuation)
 }
@@ -272,6 +294,11 @@ impl Continuation {
         &self.plan.is
     }
 
+    /// The file that keeps what was damaged and was cut off the journal, if anything was.
+    pub fn kept(&self) -> Option<&Path> {
+        self.cut.as_ref().map(|cut| &*cut.kept)
+    }
+
     /// What will be recorded, for a reason.
     pub fn loss(&self, reason: &str) -> Loss {
         let Plan { was, is, kept, signed, root } = self.plan.clone();
@@ -309,6 +336,9 @@ impl Continuation {
     /// # Errors
     /// When a file cannot be removed.
     pub fn abandon(self) -> Result<(), OpenError> {
+        if let Some(cut) = &self.cut {
+            cut.put_back()?;
+        }
         crate::acknowledged::put_back(&self.data)?;
         for path in [plan(&self.data), rotation::next(&self.data)] {
             match fs::remove_file(&path) {

@@ -227,3 +227,47 @@ fn a_loss_that_the_index_alone_shows_is_one_and_a_key_that_was_being_made_is_in_
         assert_eq!(verified(&data)["losses"][0]["kept"], kept, "{leftover}");
     }
 }
+
+/// One byte of the journal is another one.
+fn flip(journal: &Path, at: usize) -> Vec<u8> {
+    let mut bytes = fs::read(journal).unwrap();
+    bytes[at] ^= 1;
+    fs::write(journal, &bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_log_whose_newest_file_is_damaged_ends_before_the_damage_and_keeps_the_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    rondo(&whole, &["up", "--demo", "--until-done", "--pace", "0"]);
+    let offset = fs::metadata(whole.join("journal/00000000000000000000.journal")).unwrap().len() as usize;
+    let kept = verified(&whole)["records"].as_u64().unwrap();
+    grow(&whole, &["bo", "chan"]);
+    // In the last group, and in one that good ones follow.
+    for (name, damaged_from_end, lost) in [("last", true, 1), ("middle", false, 0)] {
+        let data = folder.path().join(name);
+        copy(&whole, &data);
+        let journal = data.join("journal/00000000000000000000.journal");
+        let length = fs::metadata(&journal).unwrap().len() as usize;
+        let bytes = flip(&journal, if damaged_from_end { length - 5 } else { offset + 40 });
+        refused(&data, &["person", "list"], 1, "the journal is damaged at byte");
+        // Whoever may not do it changes nothing.
+        refused(&data, &[&CONTINUE[..], &["--as", "ilo-coordinator"]].concat(), 6, "may not");
+        assert!(fs::read(&journal).unwrap() == bytes, "{name}: it is as it was");
+        assert!(!data.join(format!("keys/before-{}-damaged-0.journal", kept + lost)).exists(), "{name}");
+        let told = rondo(&data, &CONTINUE);
+        let words = if damaged_from_end {
+            format!("record {} is lost", kept + 1)
+        } else {
+            format!("records {kept} to {} are lost", kept + 1)
+        };
+        assert!(told.contains(&words), "{name}: {told}");
+        let aside = fs::read(data.join(format!("keys/before-{}-damaged-0.journal", kept + lost))).unwrap();
+        assert!(bytes.ends_with(&aside) && aside.len() + offset <= bytes.len(), "{name}: {} bytes", aside.len());
+        is_told_by_run_book(&data);
+        grow(&data, &["dora"]);
+        let found = verified(&data);
+        assert_eq!((&found["losses"][0]["kept"], &found["bytes"]), (&(kept + lost).into(), &true.into()), "{found}");
+    }
+}

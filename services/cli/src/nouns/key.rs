@@ -164,6 +164,12 @@ pub(crate) async fn go_on(
         return Err(error.into());
     }
     let reason = continuation.recorded.as_deref().unwrap_or(reason);
+    if let Some(kept) = continuation.kept() {
+        hint(&format!(
+            "The journal was damaged and ends before that now. What stood from there on is kept as {}.",
+            kept.display()
+        ));
+    }
     let (told, key) = (continuation.loss(reason).to_string(), continuation.key().to_owned());
     // Before it is finished: cut off in between, the same command comes by here again.
     crate::held::goes_on(&config.ledger.data)?;
