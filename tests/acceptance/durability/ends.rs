@@ -177,8 +177,8 @@ struct Door {
 
 impl CommitPoint for Door {
     fn admit(&self) -> Result<(), Fault> {
-        self.asked.lock().unwrap().send(()).unwrap();
-        // Whoever opens it for good goes away.
+        // Whoever has heard it once listens no longer, and whoever opens it for good goes away.
+        let _ = self.asked.lock().unwrap().send(());
         let _ = self.opens.lock().unwrap().recv();
         Ok(())
     }
@@ -203,7 +203,7 @@ fn what_was_under_way_when_the_signing_ended_is_neither_written_nor_answered_as_
             tokio::spawn(async move { handle.submit(command(n)).await })
         };
         let mut sent = vec![send(10)];
-        tokio::task::spawn_blocking(move || is_asked.recv().map(|()| is_asked)).await.unwrap().unwrap();
+        tokio::task::spawn_blocking(move || is_asked.recv()).await.unwrap().unwrap();
         // The same again has nothing to repeat, and another one nothing to stand on.
         sent.extend([send(10), send(11), send(3)]);
         for _ in 0..100 {
