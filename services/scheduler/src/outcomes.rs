@@ -9,6 +9,7 @@ use rondo_domain::{Command, NoticeId, ReleaseId, Role, StreamId, Wish};
 
 use crate::actions::{Commands, INVITATION, of_country};
 use crate::interpreter::command;
+use crate::knowledge::RunKey;
 
 /// Whether the outcome of a notice is about a country whose part in the round has not begun: mail may leave before the launch.
 pub(crate) fn comes_too_early(world: &World, stream: &StreamId) -> bool {
@@ -49,7 +50,7 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         {
             let attempt = Some(notice.attempts);
             let wished = ParticipationCommand::RecordBounce { person, notice: id.clone(), attempt };
-            of_country(&key, &["bounced", id.as_str(), &notice.attempts.to_string()], wished)
+            told(&key, ("bounced", &id), part.returned.contains_key(&id).then_some(notice.attempts), wished)
         }
         // Whether a server says so at once or sends a mail back later is the same for whoever has to know of it.
         NoticeState::Undelivered { .. } | NoticeState::Refused { refusal: Refusal { about: About::Mail, .. } }
@@ -57,10 +58,23 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         {
             let attempt = Some(notice.attempts);
             let wished = ParticipationCommand::RecordUndelivered { person, notice: id.clone(), attempt };
-            of_country(&key, &["undelivered", id.as_str(), &notice.attempts.to_string()], wished)
+            told(&key, ("undelivered", &id), part.undelivered.contains_key(&id).then_some(notice.attempts), wished)
         }
         _ => None,
     }
+}
+
+/// What became of a mail, told to its country. How often it was attempted until then is chance, so that only what is told again
+/// after it was told before is named by the attempt.
+fn told(
+    key: &RunKey,
+    (what, notice): (&str, &NoticeId),
+    again: Option<u32>,
+    wished: ParticipationCommand,
+) -> Option<Command> {
+    let attempt = again.map(|attempt| attempt.to_string());
+    let cause: Vec<&str> = [what, notice.as_str()].into_iter().chain(attempt.as_deref()).collect();
+    of_country(key, &cause, wished)
 }
 
 /// What a complaint of a contact asks for, whatever else became of the mail.
@@ -185,14 +199,17 @@ mod tests {
         played.of_mail(attempt(1));
         played.comes_back();
         let [first] = played.follows().try_into().unwrap();
+        played.of_mail(attempt(2));
+        played.comes_back();
+        assert_eq!(played.follows()[0].id, first.id, "how often it was attempted until then is chance");
         let (person, notice) = ("lao-one".parse().unwrap(), "lao-early".parse().unwrap());
-        played.of_part(ParticipationEvent::ContactBounced { person, notice, attempt: Some(1) });
+        played.of_part(ParticipationEvent::ContactBounced { person, notice, attempt: Some(2) });
         assert_eq!(played.follows(), [], "it is known");
         played.of_part(replaced("lao-one", "lao-two"));
         assert_eq!(played.follows(), [], "another has their place");
         played.of_part(replaced("lao-two", "lao-one"));
         assert_eq!(played.follows(), [], "what was known before they came back is no news");
-        played.of_mail(attempt(2));
+        played.of_mail(attempt(3));
         played.comes_back();
         let [second] = played.follows().try_into().unwrap();
         assert_ne!(first.id, second.id, "what came back again is told again");
