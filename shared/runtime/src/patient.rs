@@ -252,7 +252,9 @@ mod tests {
             (NoticeCommand::Suppress { reason: "it is not true".to_owned() }, false),
         ] {
             let ledger = NotNow { ledger: MemoryLedger::new(Arc::new(SystemClock)), asked: 0.into() };
-            let patient = Patient::new(Arc::new(ledger), Lifecycle::default().stop());
+            // One that is let go of may count as asked to stop.
+            let lifecycle = Lifecycle::default();
+            let patient = Patient::new(Arc::new(ledger), lifecycle.stop());
             let (round, notice) = ("a-round".parse().unwrap(), "a-notice".parse().unwrap());
             let wish = Wish::Notice { round, notice, command };
             let answer = patient.submit(Command::of_service("reminder", &["test"], wish).unwrap()).await;
