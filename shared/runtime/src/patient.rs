@@ -170,6 +170,10 @@ impl Ledger for Patient {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use rondo_testkit::between::{OnTheWay, between};
+
     use super::*;
     use crate::clock::SystemClock;
     use crate::lifecycle::Lifecycle;
@@ -185,60 +189,16 @@ mod tests {
         assert!(matches!(patient.read(0, 1).await, Err(Fault::Stopped)));
     }
 
-    /// A ledger that takes nothing for now, and counts how often it was asked to.
-    struct NotNow {
-        ledger: MemoryLedger,
-        asked: std::sync::atomic::AtomicU32,
-    }
+    /// Takes nothing at first, and counts how often it was asked.
+    struct NotNow(AtomicU32);
 
     #[async_trait]
-    impl Ledger for NotNow {
-        async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
-            match self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+    impl OnTheWay for NotNow {
+        async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError> {
+            match self.0.fetch_add(1, Ordering::SeqCst) {
                 0 => Err(Fault::NotNow("nobody vouches for the clock".to_owned()).into()),
-                _ => self.ledger.submit(command).await,
+                _ => ledger.submit(command).await,
             }
-        }
-
-        async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-            self.ledger.read(from, limit).await
-        }
-
-        async fn read_streams(
-            &self,
-            prefix: &str,
-            after: Option<(&str, u64)>,
-            limit: usize,
-        ) -> Result<Vec<Record>, Fault> {
-            self.ledger.read_streams(prefix, after, limit).await
-        }
-
-        async fn head(&self) -> Result<Head, Fault> {
-            self.ledger.head().await
-        }
-
-        async fn wait(&self, size: u64) -> Result<Head, Fault> {
-            self.ledger.wait(size).await
-        }
-
-        async fn checkpoint(&self) -> Result<String, Fault> {
-            self.ledger.checkpoint().await
-        }
-
-        async fn key(&self) -> Result<String, Fault> {
-            self.ledger.key().await
-        }
-
-        async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-            self.ledger.tile(tile).await
-        }
-
-        async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
-            self.ledger.store_part(part).await
-        }
-
-        async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
-            self.ledger.fetch_part(hash, offset).await
         }
     }
 
@@ -251,10 +211,10 @@ mod tests {
             (NoticeCommand::Attempt { attempt, message_id }, true),
             (NoticeCommand::Suppress { reason: "it is not true".to_owned() }, false),
         ] {
-            let ledger = NotNow { ledger: MemoryLedger::new(Arc::new(SystemClock)), asked: 0.into() };
+            let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::new(SystemClock)));
             // One that is let go of may count as asked to stop.
             let lifecycle = Lifecycle::default();
-            let patient = Patient::new(Arc::new(ledger), lifecycle.stop());
+            let patient = Patient::new(between(&ledger, NotNow(0.into())), lifecycle.stop());
             let (round, notice) = ("a-round".parse().unwrap(), "a-notice".parse().unwrap());
             let wish = Wish::Notice { round, notice, command };
             let answer = patient.submit(Command::of_service("reminder", &["test"], wish).unwrap()).await;
