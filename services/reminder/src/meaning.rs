@@ -48,7 +48,10 @@ impl Reader<'_> {
     /// What a mail means.
     pub(crate) fn meaning(&self, bytes: &[u8]) -> Meaning {
         let is_ours = |address: &str| self.paths.is_some_and(|paths| paths.is_ours(address));
-        let Some((said, about)) = returned::read(bytes, is_ours) else { return Meaning::Unclear("it is no mail") };
+        let is_of_recipient = |about: &About| !self.of_the_sender(about).is_empty();
+        let Some((said, about)) = returned::read(bytes, is_ours, is_of_recipient) else {
+            return Meaning::Unclear("it is no mail");
+        };
         let of_returns = self.meant(&about, true);
         let told = |keys: Vec<NoticeKey>, command, aside| Meaning::Said { keys, command: Box::new(command), aside };
         match said {
@@ -66,9 +69,9 @@ impl Reader<'_> {
                 _ if self.meant(&about, false).is_empty() => {
                     Meaning::Unclear("somebody wrote it, and it answers no mail of ours")
                 }
-                _ => {
-                    Meaning::Unclear("it answers a mail of ours, but comes from another address than that mail went to")
-                }
+                _ => Meaning::Unclear(
+                    "it answers a mail of ours, but comes from another address than the register has for its recipient",
+                ),
             },
             Returned::Report(_) | Returned::Complaint(_) if of_returns.is_empty() => self.unproven(&about),
             Returned::Complaint(kind) => told(of_returns, NoticeCommand::RecordComplaint { kind }, "complaints"),
@@ -289,6 +292,31 @@ mod tests {
         let automatic = "Auto-Submitted: auto-replied\n";
         assert_eq!(desk.meaning(&mail("focal@office.example", automatic)).aside(), "automatic");
         assert_eq!(desk.meaning(&mail("stranger@elsewhere.example", automatic)), Meaning::Nothing);
+    }
+
+    #[test]
+    fn whoever_writes_from_the_recipients_own_address_is_condemned_by_no_words() {
+        let desk = Desk::new();
+        let path = desk.paths.address(&key("lao-invite-1"));
+        let mail = |from: &str, head: &str| {
+            format!(
+                "Return-Path: <>\nTo: <{path}>\nFrom: {from}\n{head}\n\nI cannot be reached; my mailbox is full.\n\nfocal@office.example, which is no longer in use at home.\n"
+            )
+        };
+        for head in ["Subject: Re: Invitation", "Subject: Undeliverable: Invitation", "Auto-Submitted: auto-replied"] {
+            match desk.meaning(&mail("Focal@Office.example", head)) {
+                Meaning::Said { command, aside, .. } => {
+                    assert_eq!(*command, NoticeCommand::RecordAutoAnswer { until: None }, "{head}");
+                    assert_eq!(aside, "automatic", "{head}");
+                }
+                other => panic!("{head}: {other:?}"),
+            }
+        }
+        // The same words of somebody else are not understood, and those of a mail system are.
+        let stranger = desk.meaning(&mail("somebody@elsewhere.example", "Subject: Re: Invitation"));
+        assert!(matches!(stranger, Meaning::Unclear(_)), "{stranger:?}");
+        let system = desk.meaning(&mail("mailer-daemon@mx.example", "Subject: Mail delivery failed"));
+        assert_eq!(system.aside(), "done");
     }
 
     #[test]

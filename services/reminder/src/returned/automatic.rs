@@ -120,27 +120,34 @@ const HEADERS: [&str; 13] = [
     "x-auto-reply-from",
 ];
 
-/// Whether a program answered, by the headers or the subject.
+/// Whether a program wrote it, by the headers or the subject.
 pub(super) fn is_automatic(shape: &Shape) -> bool {
+    is_answer(shape) || has_precedence(shape, &["bulk", "junk", "list"])
+}
+
+/// Whether a program says that it answers for somebody. Reports about delivery may say so too.
+pub(super) fn is_answer(shape: &Shape) -> bool {
     let submitted = shape.header("auto-submitted").is_some_and(|value| {
         let word = value.split([';', '(', ' ']).next().unwrap_or_default();
         !word.is_empty() && !word.eq_ignore_ascii_case("no")
     });
-    let precedence = ["precedence", "x-precedence"].iter().filter_map(|name| shape.header(name)).any(|value| {
-        let value = value.trim().to_ascii_lowercase();
-        ["auto_reply", "auto-reply", "bulk", "junk", "list"].contains(&value.as_str())
-    });
     let class = shape.header("x-post-messageclass").is_some_and(|value| value.to_lowercase().contains("autorespon"));
     let returns = shape.header("return-path").is_some_and(|path| path.to_lowercase().contains("autorepl"));
     submitted
-        || precedence
+        || has_precedence(shape, &["auto_reply", "auto-reply"])
         || class
         || returns
         || HEADERS.iter().any(|name| shape.header(name).is_some())
         || by_subject(&shape.subject)
 }
 
-fn by_subject(subject: &str) -> bool {
+fn has_precedence(shape: &Shape, words: &[&str]) -> bool {
+    let mut values = ["precedence", "x-precedence"].into_iter().filter_map(|name| shape.header(name));
+    values.any(|value| words.contains(&value.trim().to_ascii_lowercase().as_str()))
+}
+
+/// Whether a subject, in lower case, is one of an automatic answer.
+pub(super) fn by_subject(subject: &str) -> bool {
     SUBJECTS.iter().any(|begin| subject.starts_with(begin))
 }
 

@@ -79,27 +79,39 @@ pub(crate) struct About {
 }
 
 /// What a mail says, and about which; nothing where it is no mail. `is_return_path` tells the addresses from which ours leave:
-/// what comes to one of them is never an answer.
-pub(crate) fn read(bytes: &[u8], is_return_path: impl Fn(&str) -> bool) -> Option<(Returned, About)> {
+/// what comes to one of them is never an answer. `is_of_recipient` tells whether it comes from the address of whoever got ours.
+pub(crate) fn read(
+    bytes: &[u8],
+    is_return_path: impl Fn(&str) -> bool,
+    is_of_recipient: impl Fn(&About) -> bool,
+) -> Option<(Returned, About)> {
     let shape = Shape::of(&bytes[..bytes.len().min(MAX_READ)])?;
     let about = about(&shape);
-    let came_to_us = about.came_to.iter().any(|address| is_return_path(address));
-    Some((said(&shape, came_to_us), about))
+    let comes = Comes {
+        to_a_return_path: about.came_to.iter().any(|address| is_return_path(address)),
+        from_its_recipient: is_of_recipient(&about),
+    };
+    Some((said(&shape, comes), about))
 }
 
-fn said(shape: &Shape, came_to_a_return_path: bool) -> Returned {
+/// How an inbound mail comes.
+#[derive(Debug, Clone, Copy)]
+struct Comes {
+    to_a_return_path: bool,
+    from_its_recipient: bool,
+}
+
+fn said(shape: &Shape, comes: Comes) -> Returned {
     if let Some(kind) = complaint(shape) {
         return Returned::Complaint(kind);
     }
     let words = one_line(&shape.words).to_lowercase();
-    let fields: Vec<Fields> = shape.status.iter().flat_map(|text| report::read(text)).collect();
+    let answers = answers_for_somebody(shape, comes);
+    // What a report about delivery holds is a part of its own; who answers may quote one.
+    let status = shape.status.iter().filter(|_| shape.has_status_part || !answers);
+    let fields: Vec<Fields> = status.flat_map(|text| report::read(text)).collect();
     let failed = shape.header("x-failed-recipients").is_some();
-    let is_of_a_mail_system = shape.is_of_a_mail_system();
-    let by_subject = text::is_subject(&shape.subject);
-    let is_reply = shape.header("in-reply-to").is_some() || shape.header("references").is_some();
-    let by_words = text::is_said(&words) && (by_subject || is_of_a_mail_system || (text::begins(&words) && !is_reply));
-    let is_report =
-        !fields.is_empty() || failed || by_words || (by_subject && (is_of_a_mail_system || shape.is_report));
+    let is_report = !fields.is_empty() || failed || (!answers && is_told_in_words(shape, &words));
     if is_report && !(fields.is_empty() && shape.display.is_some()) {
         return Returned::Report(reported(shape, fields, &words));
     }
@@ -108,12 +120,30 @@ fn said(shape: &Shape, came_to_a_return_path: bool) -> Returned {
         let shown = Fields { action: Action::Delivered, ..Fields::default() };
         return Returned::Report(Report { fields: vec![shown], words, named: Vec::new(), is_delayed: false });
     }
-    if automatic::is_automatic(shape) {
+    if automatic::is_automatic(shape) || (comes.from_its_recipient && shape.has_no_return_path()) {
         return Returned::Automatic(automatic::away_until(shape));
     }
     let needs_a_person = text::is_sent_on(&words) || text::is_a_challenge(&words);
-    let is_of_a_program = is_of_a_mail_system || shape.is_report || came_to_a_return_path;
-    if is_of_a_program || needs_a_person { Returned::Unclear } else { Returned::Answer }
+    let is_of_a_program = shape.has_no_return_path() || shape.is_of_a_daemon() || shape.is_report;
+    if is_of_a_program || comes.to_a_return_path || needs_a_person { Returned::Unclear } else { Returned::Answer }
+}
+
+/// Whether somebody, or a program for somebody, answers, so that words alone make no report of it: whoever is away writes of
+/// mail, addresses and who is not reached as a mail system does. What a mail system writes says by its sender or subject that it
+/// is a report.
+fn answers_for_somebody(shape: &Shape, comes: Comes) -> bool {
+    let says_so = automatic::by_subject(&shape.subject) || !text::is_subject(&shape.subject);
+    comes.from_its_recipient || (automatic::is_answer(shape) && says_so && !shape.is_of_a_mail_system())
+}
+
+/// Whether a mail is a report by its words: of a program that only writes reports, or under their subject. An empty return path
+/// is none of their signs, since every automatic answer has one (RFC 3834).
+fn is_told_in_words(shape: &Shape, words: &str) -> bool {
+    let (by_subject, is_of_a_daemon) = (text::is_subject(&shape.subject), shape.is_of_a_daemon());
+    let is_reply = shape.header("in-reply-to").is_some() || shape.header("references").is_some();
+    let is_set_out = by_subject || is_of_a_daemon || shape.is_report;
+    let by_words = text::is_said(words) && (is_set_out || (text::begins(words) && !is_reply));
+    by_words || (by_subject && (is_of_a_daemon || shape.has_no_return_path() || shape.is_report))
 }
 
 /// The kind of a complaint, of the form of RFC 5965 or of a provider's own.

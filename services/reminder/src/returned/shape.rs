@@ -18,6 +18,8 @@ pub(super) struct Shape {
     pub(super) words: String,
     /// The text of each report about delivery (RFC 3464, RFC 6533).
     pub(super) status: Vec<String>,
+    /// Whether that is a part of its own, as it should be; not within the words.
+    pub(super) has_status_part: bool,
     /// The text of a report about a reader's display of a mail (RFC 8098).
     pub(super) display: Option<String>,
     /// The text of a complaint (RFC 5965).
@@ -55,6 +57,7 @@ impl Shape {
             // The parts are not where the mail says: its body is read as it stands.
             texts.push(body.to_owned());
         }
+        shape.has_status_part = !shape.status.is_empty();
         let (words, below) = original::parted(&texts.join("\n"));
         shape.words = words;
         shape.given_back.push_str(&below);
@@ -103,39 +106,53 @@ impl Shape {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether a program of a mail system wrote it, by its return path and sender.
+    /// Whether nothing is to be sent back to it, as to reports and to automatic answers: its return path is empty, or the name
+    /// that some mail servers write in the place of an empty one.
+    pub(super) fn has_no_return_path(&self) -> bool {
+        let nobody = |path: &str| matches!(path.trim(), "" | "<>") || is_of(path, &SYSTEMS) || is_of(path, &NOBODY);
+        self.header("return-path").is_some_and(nobody)
+    }
+
+    /// Whether a program wrote it that nobody writes to, by its sender.
+    pub(super) fn is_of_a_daemon(&self) -> bool {
+        self.is_from(|value| is_of(value, &SYSTEMS) || is_of(value, &NOBODY))
+    }
+
+    /// Whether a mail system wrote it, by its sender.
     pub(super) fn is_of_a_mail_system(&self) -> bool {
-        let nobody = |path: &str| matches!(path.trim(), "" | "<>" | "<MAILER-DAEMON>" | "<mailer-daemon>");
-        self.header("return-path").is_some_and(|path| nobody(path) || is_daemon(path))
-            || ["from", "sender"].iter().any(|name| self.header(name).is_some_and(is_daemon))
+        self.is_from(|value| is_of(value, &SYSTEMS))
+    }
+
+    fn is_from(&self, is_one: impl Fn(&str) -> bool) -> bool {
+        ["from", "sender"].into_iter().any(|name| self.header(name).is_some_and(&is_one))
     }
 }
 
-/// Whether an address is one from which only programs write.
-fn is_daemon(value: &str) -> bool {
-    const DAEMONS: [&str; 17] = [
-        "mailer-daemon",
-        "mailerdaemon",
-        "mail-daemon",
-        "mail_daemon",
-        "postmaster",
-        "postoffice",
-        "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e",
-        "double-bounce",
-        "maildelivery",
-        "bounce-daemon",
-        "post_master",
-        "mailadmin",
-        "no-reply",
-        "noreply",
-        "no_reply",
-        "do-not-reply",
-        "donotreply",
-    ];
+/// Users from whose addresses only mail systems write.
+const SYSTEMS: [&str; 12] = [
+    "mailer-daemon",
+    "mailerdaemon",
+    "mail-daemon",
+    "mail_daemon",
+    "postmaster",
+    "postoffice",
+    "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e",
+    "double-bounce",
+    "maildelivery",
+    "bounce-daemon",
+    "post_master",
+    "mailadmin",
+];
+
+/// Users from whose addresses programs of any kind write.
+const NOBODY: [&str; 5] = ["no-reply", "noreply", "no_reply", "do-not-reply", "donotreply"];
+
+/// Whether an address is of one of these users, or bears the name of a mail system.
+fn is_of(value: &str, users: &[&str]) -> bool {
     let value = value.to_lowercase();
     let address = value.rsplit('<').next().unwrap_or_default();
     let user = address.split('@').next().unwrap_or_default().trim_matches([' ', '"', '>']);
-    DAEMONS.contains(&user)
+    users.contains(&user)
         || ["mail delivery sub", "mail delivery system", "mailer-daemon"].iter().any(|name| value.contains(name))
 }
 

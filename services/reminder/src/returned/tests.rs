@@ -2,10 +2,14 @@
 
 use super::*;
 
+mod absence;
+
 const OURS: &str = "focal@office.example";
 
 fn said_of(mail: &str) -> Returned {
-    read(mail.as_bytes(), |address| address.starts_with("bounces+")).unwrap().0
+    read(mail.as_bytes(), |address| address.starts_with("bounces+"), |about| about.from.contains(&OURS.to_owned()))
+        .unwrap()
+        .0
 }
 
 /// What a mail says about our recipient, who is `focal@office.example`.
@@ -80,7 +84,7 @@ fn fields_are_read_as_they_are_really_written() {
     }
     let abroad = "Final-Recipient: utf-8; fo\\x{63}al@office.example\nAction: failed\nStatus: 5.1.1";
     assert_eq!(about_ours(&dsn("message/global-delivery-status", abroad)), failed(Obstacle::Address, "5.1.1"));
-    let (_, about) = read(dsn(KIND, one).as_bytes(), |_| false).unwrap();
+    let (_, about) = read(dsn(KIND, one).as_bytes(), |_| false, |_| false).unwrap();
     assert_eq!(
         (about.came_to, about.given_back),
         (vec!["bounces+t@example.org".to_owned()], vec!["bounces+t@example.org".to_owned()])
@@ -174,8 +178,8 @@ fn a_person_answers_and_a_program_does_not() {
         let until = until.map(|day| day.parse().unwrap());
         assert_eq!(said_of(&mail), Returned::Automatic(until), "{subject}: {note}");
     }
-    assert_eq!(read(b"", |_| false), None);
-    assert_eq!(read(b"\xff\xfe no mail", |_| false), None);
+    assert_eq!(read(b"", |_| false, |_| false), None);
+    assert_eq!(read(b"\xff\xfe no mail", |_| false, |_| false), None);
 }
 
 #[test]
