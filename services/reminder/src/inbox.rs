@@ -1,5 +1,6 @@
 //! The inbox: a folder of inbound mail. What each says about a mail of ours is recorded; then its file is put aside.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rondo_domain::FileHash;
@@ -20,22 +21,50 @@ pub(crate) const UNCLEAR: &str = "unclear";
 /// The folders below the inbox into which a mail is put aside once it was read.
 pub const ASIDE: [&str; 5] = ["done", "answers", "automatic", "complaints", UNCLEAR];
 
+/// The most bytes of a file's name that every file system takes.
+const LONGEST_NAME: usize = 255;
+
 /// A folder of inbound mail.
 #[derive(Debug, Clone)]
 pub(crate) struct Inbox {
     folder: PathBuf,
+    /// Whether the folder itself could not be read the last time.
+    is_shut: bool,
     /// Files that could not be read the last time.
     unread: usize,
+    /// Files that were read and lie where they lay, because they cannot be put aside.
+    left: BTreeMap<PathBuf, Left>,
+}
+
+/// A file that was read and cannot be put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Left {
+    /// What was read of it: what another one of its name says is recorded.
+    held: FileHash,
+    /// The folder into which it belongs.
+    aside: &'static str,
 }
 
 impl Inbox {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, unread: 0 }
+        Self { folder, is_shut: false, unread: 0, left: BTreeMap::new() }
     }
 
-    /// Reads what lies there, in the order of names, and records what it says; whether anything did.
+    /// Reads what lies there, in the order of names, and records what it says; whether anything did. What the folder or one file
+    /// does not let be done is left for a person, and keeps nobody else's mail from being read.
     pub(crate) async fn turn(&mut self, world: &World, delivery: &Delivery) -> Result<bool, Fault> {
-        let files = files(&self.folder)?;
+        let files = match files(&self.folder) {
+            Ok(files) => files,
+            Err(fault) => {
+                if !std::mem::replace(&mut self.is_shut, true) {
+                    let why = rondo_runtime::lifecycle::with_sources(&fault);
+                    tracing::error!("inbound mail is not read: {why}");
+                }
+                return Ok(false);
+            }
+        };
+        self.is_shut = false;
+        self.left.retain(|path, _| files.binary_search(path).is_ok());
         if files.is_empty() {
             self.unread = 0;
             return Ok(false);
@@ -47,14 +76,29 @@ impl Inbox {
             if read == MAX_FILES {
                 break;
             }
-            // What one file does not let be read keeps nobody else's from it.
             let Ok(bytes) = first_bytes(&path) else {
                 unread += 1;
                 continue;
             };
-            let aside = record(&reader.meaning(&bytes), &bytes, delivery).await?;
-            put_aside(&self.folder, &path, aside)?;
-            read += 1;
+            let held = FileHash::of(&bytes);
+            let before = self.left.get(&path).filter(|left| left.held == held);
+            let (aside, is_new) = match before {
+                // It was recorded when it was read first.
+                Some(left) => (left.aside, false),
+                None => (record(&reader.meaning(&bytes), &held, delivery).await?, true),
+            };
+            match put_aside(&self.folder, &path, aside) {
+                Ok(()) => {
+                    self.left.remove(&path);
+                    read += 1;
+                }
+                Err(error) => {
+                    if is_new {
+                        tracing::error!(file = %path.display(), "an inbound mail cannot be put aside: {error}");
+                    }
+                    self.left.insert(path, Left { held, aside });
+                }
+            }
         }
         if unread > self.unread {
             tracing::error!(files = unread, "inbound mail cannot be read; let the reminder's user read the inbox");
@@ -63,24 +107,47 @@ impl Inbox {
         Ok(read > 0)
     }
 
-    /// What a person has to look at: in a sentence, or nothing.
+    /// What a person has to look at: in sentences, or nothing.
     pub(crate) fn alarm(&self) -> Option<String> {
-        let unclear = files(&self.folder.join(UNCLEAR)).map_or(0, |files| files.len());
-        let told = match (unclear, self.unread) {
-            (0, 0) => return None,
-            (0, unread) => format!("{unread} inbound mails cannot be read. Let the reminder's user read the inbox."),
-            (1, _) => "An inbound mail was not understood; `rondo reminder unclear` says why.".to_owned(),
-            (many, _) => format!("{many} inbound mails were not understood; `rondo reminder unclear` says why."),
-        };
-        Some(told)
+        let unclear = files(&self.folder.join(UNCLEAR)).map(|files| files.len());
+        let mut told = Vec::new();
+        if self.is_shut {
+            told.push(
+                "The inbox cannot be read, so nothing is known of what comes back. Let the reminder's user read it."
+                    .to_owned(),
+            );
+        }
+        match unclear {
+            Ok(0) => {}
+            Ok(1) => told.push("An inbound mail was not understood; `rondo reminder unclear` says why.".to_owned()),
+            Ok(many) => {
+                told.push(format!("{many} inbound mails were not understood; `rondo reminder unclear` says why."));
+            }
+            // Where the inbox itself cannot be read, that is said already.
+            Err(_) if self.is_shut || !self.left.is_empty() => {}
+            Err(_) => told
+                .push(format!("The folder `{UNCLEAR}` in the inbox cannot be read. Let the reminder's user read it.")),
+        }
+        match self.unread {
+            0 => {}
+            1 => told.push("An inbound mail cannot be read. Let the reminder's user read the inbox.".to_owned()),
+            many => told.push(format!("{many} inbound mails cannot be read. Let the reminder's user read the inbox.")),
+        }
+        let mends = "Let the reminder's user write into the inbox and the folders in it.";
+        match self.left.len() {
+            0 => {}
+            1 => told.push(format!("An inbound mail was read and cannot be moved out of the inbox. {mends}")),
+            many => told.push(format!("{many} inbound mails were read and cannot be moved out of the inbox. {mends}")),
+        }
+        (!told.is_empty()).then(|| told.join(" "))
     }
 }
 
 /// Records what a mail says; gives the folder into which it is put aside. The commands' ids are born of the mail alone, so that one
 /// that is read twice is recorded once, although it may be taken for something else by then.
-async fn record(meaning: &Meaning, bytes: &[u8], delivery: &Delivery) -> Result<&'static str, Fault> {
+async fn record(meaning: &Meaning, mail: &FileHash, delivery: &Delivery) -> Result<&'static str, Fault> {
     let Meaning::Said { keys, command, aside } = meaning else { return Ok(meaning.aside()) };
-    let cause = format!("returned {}", FileHash::of(bytes));
+    let cause = format!("returned {mail}");
     let mut all = true;
     for key in keys {
         all &= delivery.note(key, &cause, NoticeCommand::clone(command)).await?;
@@ -101,7 +168,7 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
         let entry = entry.map_err(failed)?;
         // A name with a point before it is still being written.
         let is_whole = !entry.file_name().to_string_lossy().starts_with('.');
-        if is_whole && entry.file_type().map_err(failed)?.is_file() {
+        if is_whole && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             files.push(entry.path());
         }
     }
@@ -110,18 +177,31 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
 }
 
 /// Moves a mail into a folder below the inbox, beside whatever has its name there already.
-fn put_aside(inbox: &Path, path: &Path, aside: &str) -> Result<(), Fault> {
+fn put_aside(inbox: &Path, path: &Path, aside: &str) -> std::io::Result<()> {
     let Some(name) = path.file_name() else { return Ok(()) };
     let folder = inbox.join(aside);
-    let failed = |e| Fault::storage(format!("cannot put {} aside", path.display()), e);
-    std::fs::create_dir_all(&folder).map_err(failed)?;
+    std::fs::create_dir_all(&folder)?;
     let mut to = folder.join(name);
     let mut again = 1_u32;
-    while to.exists() {
+    while to.try_exists()? {
         again += 1;
-        to = folder.join(format!("{again}-{}", name.to_string_lossy()));
+        to = folder.join(beside(&name.to_string_lossy(), again));
     }
-    std::fs::rename(path, to).map_err(failed)
+    match std::fs::rename(path, to) {
+        // Somebody else took it away.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.exists() => Ok(()),
+        moved => moved,
+    }
+}
+
+/// The name of one more file of this name. A long one is cut at its beginning: the end says what kind of file it is.
+fn beside(name: &str, again: u32) -> String {
+    let before = format!("{again}-");
+    let mut from = name.len().saturating_sub(LONGEST_NAME - before.len());
+    while !name.is_char_boundary(from) {
+        from += 1;
+    }
+    before + name.get(from..).unwrap_or_default()
 }
 
 pub(crate) fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -129,4 +209,25 @@ pub(crate) fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(returned::MAX_READ as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_of_one_long_name_lie_beside_each_other() {
+        let inbox = tempfile::tempdir().unwrap();
+        for name in [format!("{}.eml", "a".repeat(251)), format!("{}.eml", "ກ".repeat(83)), "short.eml".to_owned()] {
+            let path = inbox.path().join(&name);
+            for count in 1..=11 {
+                std::fs::write(&path, count.to_string()).unwrap();
+                put_aside(inbox.path(), &path, "done").unwrap();
+                assert!(!path.exists());
+            }
+        }
+        let done = files(&inbox.path().join("done")).unwrap();
+        assert_eq!(done.len(), 33, "none has taken another's place");
+        assert!(done.iter().all(|path| path.extension().is_some_and(|kind| kind == "eml")), "{done:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use rondo_domain::Wish;
 use rondo_domain::notice::{Notice, NoticeCommand, NoticeState, Obstacle};
 use rondo_domain::round::{MailScope, RoundCommand};
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::Clock;
 use rondo_runtime::config::MailSection;
 use rondo_testkit::process::MailServer;
@@ -47,15 +48,19 @@ impl Desk {
     async fn comes(&self, name: &str, mail: &str) -> String {
         let inbox = self.house.data().join("inbox");
         std::fs::write(inbox.join(name), mail).unwrap();
-        // Whatever is recorded next makes the reminder look.
-        let (scope, reason) = (MailScope::Kind("digest".to_owned()), format!("to have {name} read"));
+        self.look().await;
+        let all = std::fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().path());
+        let found = all.into_iter().find(|folder| folder.join(name).exists());
+        found.unwrap_or_else(|| panic!("{name} was not read")).file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    /// Has the reminder look into the inbox: whatever is recorded next makes it look.
+    async fn look(&self) {
+        let (scope, reason) = (MailScope::Kind("digest".to_owned()), "to have the inbox read".to_owned());
         self.house.round("coordinator", RoundCommand::PauseMail { scope: scope.clone(), reason: reason.clone() }).await;
         self.house.rest().await;
         self.house.round("coordinator", RoundCommand::ResumeMail { scope, reason }).await;
         self.house.rest().await;
-        let all = std::fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().path());
-        let found = all.into_iter().find(|folder| folder.join(name).exists());
-        found.unwrap_or_else(|| panic!("{name} was not read")).file_name().unwrap().to_string_lossy().into_owned()
     }
 
     async fn asks_for(&self, step: &str) -> bool {
@@ -176,6 +181,13 @@ async fn a_program_never_answers_for_a_person() {
         (notice.state.clone(), notice.remarks().join("; ")),
         (NoticeState::Sent, "away until 29 September 2025".to_owned())
     );
+    // Away, in words that reports use too, with the own address below.
+    let gone = format!(
+        "{head}Subject: Automatic reply: Invitation\nAuto-Submitted: auto-replied\nX-Auto-Response-Suppress: All\n\nI can not be reached; mail was not delivered to anybody else.\n\nlao-two@example.org\nMy colleague is no longer with the bureau.\n"
+    );
+    assert_eq!(desk.comes("gone.eml", &gone).await, "automatic");
+    assert_eq!(desk.invitation("lao-two").await.state, NoticeState::Sent);
+    assert!(desk.house.participation().await.bounced.is_empty());
     let complaint = format!(
         "{head}Subject: complaint\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=f\n\n--f\nContent-Type: text/plain\n\nMarked as unwanted.\n--f\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n\n--f--\n"
     );
@@ -184,7 +196,10 @@ async fn a_program_never_answers_for_a_person() {
     let mut strange = Vec::new();
     for (name, mail) in [
         ("reply.eml", format!("{head}Subject: Re: Invitation\n\nYes, gladly.\n").replace("Return-Path: <>\n", "")),
-        ("riddle.eml", format!("{head}Subject: Notice 17\n\nCode 17 was met.\n")),
+        (
+            "riddle.eml",
+            format!("{head}Subject: Notice 17\n\nCode 17 was met.\n").replace("Two <lao-two@", "System <system@"),
+        ),
     ] {
         strange.push(desk.comes(name, &mail).await);
     }
@@ -256,6 +271,69 @@ async fn each_complaint_of_a_country_asks_somebody() {
     desk.house.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_put_aside_holds_up_no_other_mail_and_is_recorded_once() {
+    let desk = Desk::open().await;
+    let inbox = desk.house.data().join("inbox");
+    // Files have the names of the folders into which these belong.
+    std::fs::write(inbox.join("automatic"), "no mail\n").unwrap();
+    let path = desk.path("lao-two").await;
+    let away = format!(
+        "Return-Path: <>\nTo: <{path}>\nFrom: Two <lao-two@example.org>\nAuto-Submitted: auto-replied\nSubject: Re: x\n\nAway.\n"
+    );
+    std::fs::write(inbox.join("unclear"), "no mail either\n").unwrap();
+    std::fs::write(inbox.join("away.eml"), &away).unwrap();
+    desk.look().await;
+    let recorded = desk.invitation("lao-two").await;
+    assert!(recorded.absence.is_some());
+    let alarm = |desk: &Desk| desk.house.alarms().get(&AlarmCode::ReturnedUnclear).cloned().unwrap_or_default();
+    assert!(alarm(&desk).contains("3 inbound mails were read and cannot be moved"), "{:?}", desk.house.alarms());
+    let fields = "Action: failed\nStatus: 5.2.2";
+    let full = report(&desk.path("lao-one").await, "lao-one@example.org", fields);
+    assert_eq!(desk.comes("full.eml", &full).await, "done", "the others are read");
+    assert_eq!(desk.invitation("lao-two").await.version, recorded.version, "it is recorded once");
+    assert_eq!(desk.house.alarms().len(), 1, "{:?}", desk.house.alarms());
+    for name in ["automatic", "unclear"] {
+        std::fs::remove_file(inbox.join(name)).unwrap();
+    }
+    desk.look().await;
+    assert!(inbox.join("automatic/away.eml").exists());
+    assert!(desk.house.alarms().is_empty(), "{:?}", desk.house.alarms());
+    // Nor is the program ended by a folder that cannot be read.
+    std::fs::rename(&inbox, desk.house.data().join("elsewhere")).unwrap();
+    std::fs::write(&inbox, "no folder").unwrap();
+    desk.look().await;
+    assert!(alarm(&desk).contains("The inbox cannot be read"), "{:?}", desk.house.alarms());
+    std::fs::remove_file(&inbox).unwrap();
+    std::fs::rename(desk.house.data().join("elsewhere"), &inbox).unwrap();
+    desk.look().await;
+    assert!(desk.house.alarms().is_empty(), "{:?}", desk.house.alarms());
+    desk.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_acts_once_whatever_its_name_and_another_one_of_its_name_acts_too() {
+    let desk = Desk::open().await;
+    let path = desk.path("lao-one").await;
+    let fields = "Action: failed\nStatus: 5.2.2";
+    let full = report(&path, "lao-one@example.org", fields);
+    assert_eq!(desk.comes("full.eml", &full).await, "done");
+    desk.send_again("lao-one").await;
+    let sent = desk.invitation("lao-one").await;
+    assert_eq!(sent.state, NoticeState::Sent);
+    // The same mail says nothing of the later sending, whatever the file is called.
+    for name in ["again.eml", "once-more.eml"] {
+        assert_eq!(desk.comes(name, &full).await, "done");
+        assert_eq!(desk.invitation("lao-one").await.version, sent.version, "{name}");
+    }
+    std::fs::remove_file(desk.house.data().join("inbox/done/full.eml")).unwrap();
+    let another = report(&path, "lao-one@example.org", &format!("{fields}\nX-Again: yes"));
+    assert_eq!(desk.comes("full.eml", &another).await, "done");
+    let state = desk.invitation("lao-one").await.state;
+    assert!(matches!(state, NoticeState::Undelivered { .. }), "{state:?}");
+    desk.house.close().await;
+}
+
 /// Somebody whom the register does not know is waited for, and is no bounce.
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_waits_for_a_recipient_to_be_in_the_register() {
@@ -284,5 +362,7 @@ async fn mail_waits_for_a_recipient_to_be_in_the_register() {
     house.rest().await;
     let sent = house.notices().await.iter().find(invitation).unwrap().clone();
     assert_eq!(sent.state, NoticeState::Sent, "it leaves as soon as they are known");
+    let sent = house.notices().await.iter().find(reminder).unwrap().clone();
+    assert_eq!(sent.state, NoticeState::Sent, "nobody could name them within its limit");
     house.close().await;
 }
