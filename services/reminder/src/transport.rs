@@ -1,5 +1,6 @@
 //! How mail leaves: by a mail server, or as a folder of files.
 
+mod heard;
 mod reply;
 mod smtp;
 

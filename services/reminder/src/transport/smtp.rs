@@ -4,16 +4,16 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
-use rondo_domain::notice::{About, Hindrance, Refusal};
+use rondo_domain::notice::{Hindrance, Refusal};
 use rondo_runtime::config::{Config, ConfigError, MailSecurity, read_secret};
 use tokio::sync::Mutex;
 
+use super::heard::Heard;
 use super::reply::{Stage, refusal, without_addresses};
 use super::{Outcome, Transport};
 use crate::letter::{Letter, domain};
@@ -38,11 +38,8 @@ pub(super) struct Smtp {
 #[derive(Default)]
 struct Kept {
     session: Option<Session>,
-    /// Whether a mail was ever taken: before, a refusal to pass mail on, or to take it from whom it does not know, is about us.
-    has_taken: bool,
-    /// The recipient at whom the server last said something that may be about them or about us, if nothing else was said since.
-    /// What it says at two recipients in a row is about us.
-    at: Option<Address>,
+    /// What the server said of mails until now.
+    heard: Heard,
 }
 
 struct Server {
@@ -124,42 +121,10 @@ impl Smtp {
     }
 }
 
-impl Kept {
-    /// What an outcome means for us: what may be about one recipient or about us is about us where the server never took a mail, or
-    /// says it at two recipients in a row.
-    fn judged(&mut self, outcome: Outcome, letter: &Letter) -> Outcome {
-        let is_of_two = |refusal: &Refusal| {
-            matches!(refusal.hindrance, Some(Hindrance::Relay | Hindrance::Login | Hindrance::Unavailable))
-        };
-        let (refusal, is_for_now) = match outcome {
-            Outcome::Refused(refusal) if is_of_two(&refusal) => (refusal, false),
-            Outcome::RefusedForNow(refusal) if is_of_two(&refusal) => (refusal, true),
-            Outcome::Refused(refusal) | Outcome::RefusedForNow(refusal) if refusal.about == About::Server => {
-                return Outcome::Unavailable(refusal);
-            }
-            other => {
-                self.has_taken |= other == Outcome::Accepted;
-                self.at = None;
-                return other;
-            }
-        };
-        let to = letter.message.envelope().to().first().cloned();
-        let before = std::mem::replace(&mut self.at, to.clone());
-        let never_took = !is_for_now && !self.has_taken;
-        if never_took || (before.is_some() && before != to) {
-            return Outcome::Unavailable(refusal);
-        }
-        if is_for_now {
-            Outcome::RefusedForNow(Refusal::of(Hindrance::Busy, refusal.code, &refusal.reply))
-        } else {
-            Outcome::Refused(Refusal::of(Hindrance::Policy, refusal.code, &refusal.reply))
-        }
-    }
-}
-
 #[async_trait]
 impl Transport for Smtp {
     async fn send(&self, letter: &Letter) -> Outcome {
+        let to = letter.message.envelope().to().first();
         let mut kept = self.kept.lock().await;
         let (mut session, mut is_used) = match kept.session.take() {
             Some(session) => (session, true),
@@ -177,16 +142,16 @@ impl Transport for Smtp {
                     } else {
                         self.server.part(session).await;
                     }
-                    return kept.judged(outcome, letter);
+                    return kept.heard.judged(outcome, to);
                 }
-                Talk::Ended(outcome) => return kept.judged(outcome, letter),
+                Talk::Ended(outcome) => return kept.heard.judged(outcome, to),
                 // A server may end a connection that was used; it is greeted once more.
                 Talk::NotOffered(_) | Talk::Closed(_) if is_used => match self.server.greet().await {
                     Ok(another) => (session, is_used) = (another, false),
                     Err(refusal) => return Outcome::Unavailable(refusal),
                 },
                 Talk::NotOffered(refusal) => return Outcome::Unavailable(refusal),
-                Talk::Closed(refusal) => return kept.judged(Outcome::RefusedForNow(refusal), letter),
+                Talk::Closed(refusal) => return kept.heard.judged(Outcome::RefusedForNow(refusal), to),
             }
         }
     }
