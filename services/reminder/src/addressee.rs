@@ -15,10 +15,16 @@ pub(crate) fn share(people: &People, one: &PersonId, other: &PersonId) -> bool {
     one == other || address(one).is_some_and(|one| Some(one) == address(other))
 }
 
-/// Whether two notices say the same, to whomever.
-pub(crate) fn same(one: &NoticeBrief, other: &NoticeBrief) -> bool {
-    let said = |brief: &NoticeBrief| (brief.kind.clone(), brief.country.clone(), brief.step.clone(), brief.due_at);
-    said(one) == said(other) && one.task == other.task
+/// Whether two notices were raised by one step for one occasion, to whomever.
+fn same(one: &NoticeBrief, other: &NoticeBrief) -> bool {
+    let raised = |brief: &NoticeBrief| (brief.step.clone(), brief.due_at);
+    says_the_same(one, other) && raised(one) == raised(other)
+}
+
+/// Whether two notices say the same if they leave now, to whomever: a text says what holds when it leaves, whichever step asked for it
+/// and when.
+pub(crate) fn says_the_same(one: &NoticeBrief, other: &NoticeBrief) -> bool {
+    one.kind == other.kind && one.country == other.country && one.task == other.task
 }
 
 /// The people to whom a mail goes, as one: with the names of all.
@@ -54,8 +60,10 @@ pub(crate) fn told_before(world: &World, people: &People, key: &NoticeKey, notic
 pub(crate) fn once<T>(all: Vec<(&NoticeBrief, bool, T)>) -> Vec<T> {
     let mut kept: BTreeMap<usize, (&NoticeBrief, bool, T)> = BTreeMap::new();
     for (place, (brief, is_copy, it)) in all.into_iter().enumerate() {
-        let before =
-            kept.iter().find(|(_, (told, ..))| same(told, brief)).map(|(place, (_, was_copy, _))| (*place, *was_copy));
+        let before = kept
+            .iter()
+            .find(|(_, (told, ..))| says_the_same(told, brief))
+            .map(|(place, (_, was_copy, _))| (*place, *was_copy));
         match before {
             None => {
                 kept.insert(place, (brief, is_copy, it));

@@ -34,7 +34,7 @@ const LONGEST_HOLD: i64 = 60;
 const HOLDS: SignedDuration = SignedDuration::from_mins(2);
 
 /// What is recorded of a mail that the ledger did not let go in time.
-const OVERTAKEN: &str = "the ledger did not take in time that it leaves";
+const OVERTAKEN: &str = "it was about to leave, and the log could not record that in time";
 
 /// The pause after so many failures in a row.
 fn pause(failures: u32, longest: i64) -> SignedDuration {
@@ -47,6 +47,8 @@ pub(crate) struct Ready<'a> {
     pub(crate) key: &'a NoticeKey,
     pub(crate) notice: &'a Notice,
     pub(crate) brief: &'a NoticeBrief,
+    /// For how long it was held up by what only people mend, which does not count towards its time limit.
+    pub(crate) held_up: SignedDuration,
 }
 
 /// What is to be recorded of a notice instead of sending it: the step and the command.
@@ -102,7 +104,8 @@ impl Delivery {
         for key in &keys {
             let Some(notice) = world.notice(&key.0, &key.1) else { continue };
             let Some(brief) = &notice.brief else { continue };
-            let one = Ready { key, notice, brief };
+            let held_up = outbox.held_up.until(key, self.parts.clock.now());
+            let one = Ready { key, notice, brief, held_up };
             let instead = match work {
                 Work::Send(_) => unsent::instead(world, texts, &people, &one, self.parts.clock.now()),
                 _ => Some(unresolved(texts, &one)),
@@ -281,7 +284,7 @@ impl Delivery {
         let (attempt, notice) = (one.notice.attempts + 1, one.notice);
         let retries = texts.definition.step(&one.brief.step).map_or(texts.definition.retries, |step| step.retries);
         let until = self.parts.clock.now() + pause(notice.refusals + 1, LONGEST_PAUSE);
-        let goes_on = notice.refusals < retries || until <= unsent::of_use_until(texts, notice, one.brief);
+        let goes_on = notice.refusals < retries || until <= unsent::of_use_until(texts, one);
         match outcome.clone() {
             Outcome::Accepted => {
                 tracing::info!(round = %one.key.0, notice = %one.key.1, kind = %one.brief.kind, "a mail was sent");

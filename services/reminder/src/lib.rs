@@ -11,6 +11,7 @@ mod compose;
 mod delivery;
 mod entry;
 mod facts;
+mod held_up;
 mod inbox;
 mod letter;
 mod meaning;

@@ -12,6 +12,7 @@ use rondo_runtime::people::People;
 use rondo_runtime::telemetry::ALWAYS;
 
 use crate::addressee;
+use crate::held_up::HeldUp;
 
 /// A notice, by its round and id.
 pub(crate) type NoticeKey = (RoundId, NoticeId);
@@ -89,6 +90,8 @@ pub(crate) struct Outbox {
     outages: u32,
     /// Who was in the register of people when it was read last.
     listed: BTreeSet<PersonId>,
+    /// For how long mail was held up by what only people mend.
+    pub(crate) held_up: HeldUp,
 }
 
 impl Default for Outbox {
@@ -103,6 +106,7 @@ impl Default for Outbox {
             in_doubt: false,
             outages: 0,
             listed: BTreeSet::new(),
+            held_up: HeldUp::default(),
         }
     }
 }
@@ -124,6 +128,9 @@ impl Outbox {
         let (waiting, has_outcome) =
             (notice.and_then(waits), notice.is_none_or(|it| it.state != NoticeState::Attempted));
         let key = (round, id);
+        if let Some(notice) = notice {
+            self.held_up.take(&key, &notice.state, record.stamp().at);
+        }
         // What else came in about it says nothing of what became of it.
         if has_outcome {
             self.cut_off.remove(&key);
@@ -252,6 +259,12 @@ impl Outbox {
 
     /// When a waiting notice may leave; never while its mail is paused or its round's texts are not known.
     fn leaves(&self, key: &NoticeKey, waiting: &Waiting) -> Option<Timestamp> {
+        let gathered = if waiting.gathers { self.gathered_for(&key.0) } else { SignedDuration::ZERO };
+        self.leaves_after(key, waiting, gathered)
+    }
+
+    /// The same, where mail is gathered for so long.
+    fn leaves_after(&self, key: &NoticeKey, waiting: &Waiting, gathered: SignedDuration) -> Option<Timestamp> {
         if !self.has_texts(&key.0) {
             return None;
         }
@@ -263,7 +276,6 @@ impl Outbox {
         if waiting.is_unlisted() && self.listed.contains(&waiting.person) {
             return notice.raised_at;
         }
-        let gathered = if waiting.gathers { self.gathered_for(&key.0) } else { SignedDuration::ZERO };
         Some((waiting.from + gathered).max(self.alone_until(key).unwrap_or(Timestamp::MIN)))
     }
 
@@ -316,9 +328,18 @@ impl Outbox {
         let all = self.together(first, now, |other| addressee::share(people, &lead.person, other));
         let gathers = self.gathered_for(&first.0) != SignedDuration::ZERO;
         let fits = |key: &NoticeKey| {
-            keys.contains(key) || gathers || brief(key).is_some_and(|other| addressee::same(lead, other))
+            keys.contains(key) || gathers || brief(key).is_some_and(|other| addressee::says_the_same(lead, other))
         };
         let mut chosen: Vec<NoticeKey> = all.into_iter().filter(fits).collect();
+        // What says the same goes along, though it would be gathered with others a little longer.
+        let waits = |key: &NoticeKey, waiting: &Waiting| {
+            key.0 == first.0
+                && waiting.person == lead.person
+                && self.leaves_after(key, waiting, SignedDuration::ZERO).is_some_and(|from| from <= now)
+                && brief(key).is_some_and(|other| addressee::says_the_same(lead, other))
+        };
+        let again = self.waiting.iter().filter(|(key, waiting)| !chosen.contains(key) && waits(key, waiting));
+        chosen.extend(again.map(|(key, _)| key.clone()).collect::<Vec<_>>());
         // The one for whose sake it leaves is among them, however many there are.
         chosen.extend(keys.iter().filter(|key| !chosen.contains(key)).cloned().collect::<Vec<_>>());
         chosen

@@ -32,14 +32,16 @@ const NOT_IN_REGISTER: &str = "its recipient is not in the register of people";
 /// How long a mail without a time limit is of use.
 const OF_USE: SignedDuration = SignedDuration::from_hours(5 * 24);
 
-/// Until when a mail is of use: as long as its step says, or some days from when it was due or a person asked for it.
-pub(crate) fn of_use_until(texts: &Texts, notice: &Notice, brief: &NoticeBrief) -> Timestamp {
+/// Until when a mail is of use: as long as its step says, or some days from when it was due or a person asked for it. The time in
+/// which it was held up by what only people mend does not count.
+pub(crate) fn of_use_until(texts: &Texts, one: &Ready<'_>) -> Timestamp {
+    let Ready { notice, brief, held_up, .. } = *one;
     if notice.at_once {
         return notice.raised_at.unwrap_or(brief.due_at) + OF_USE;
     }
     let step = texts.definition.step(&brief.step).filter(|_| brief.task.is_none());
     let limit = step.and_then(|step| step.time_limit_hours);
-    brief.due_at + limit.map_or(OF_USE, |hours| SignedDuration::from_hours(i64::from(hours)))
+    brief.due_at + held_up + limit.map_or(OF_USE, |hours| SignedDuration::from_hours(i64::from(hours)))
 }
 
 /// What is recorded of a due notice instead of sending it now, if anything: first, that it is not true any more; then, that nobody
@@ -51,13 +53,16 @@ pub(crate) fn instead(
     one: &Ready<'_>,
     now: Timestamp,
 ) -> Option<Instead> {
-    let Ready { key, notice, brief } = *one;
+    let Ready { key, notice, brief, .. } = *one;
     let suppress = |reason: String| Some(("suppress", NoticeCommand::Suppress { reason }));
     let round = world.round(&key.0)?;
     if round.state == RoundState::Cancelled {
         return suppress("the round was cancelled".to_owned());
     }
     let participation = brief.country.as_ref().and_then(|country| world.participation(&key.0, country));
+    if let Some(reason) = not_theirs(world, participation, brief, now) {
+        return suppress(reason);
+    }
     if let Some(reason) = unmet(brief.guards.iter().map(String::as_str), Guarded { round, participation }) {
         return suppress(reason);
     }
@@ -82,7 +87,7 @@ pub(crate) fn instead(
     if matches!(hours, Some((_, _, WaitsFor::Calendar))) {
         return hours.map(postpone);
     }
-    if let Some(reason) = too_late(texts, one, now) {
+    if let Some(reason) = too_late(world, texts, one, now) {
         return suppress(reason);
     }
     let asks_for_tables = brief.guards.iter().any(|guard| guard == OWES_TABLES);
@@ -99,12 +104,34 @@ fn postpone((until, reason, waits_for): Wait) -> Instead {
     ("postpone", NoticeCommand::Postpone { until, reason, waits_for: Some(waits_for) })
 }
 
-fn too_late(texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<String> {
+/// That its recipient is none of those any more to whom the mail would be raised now, if so: somebody has come in their place, or
+/// their role has ended. Whoever is it now is written to by the steps that come.
+fn not_theirs(
+    world: &World,
+    participation: Option<&Participation>,
+    brief: &NoticeBrief,
+    now: Timestamp,
+) -> Option<String> {
+    if participation.is_some_and(|part| part.replaced.contains(&brief.person)) {
+        return Some("somebody else has come in its recipient's place".to_owned());
+    }
+    let holders = world.network().holders(brief.role, brief.country.as_ref(), now);
+    let role = brief.role.as_str().replace('-', " ");
+    (!holders.contains(&&brief.person)).then(|| format!("its recipient is no longer {role}"))
+}
+
+/// That a mail waited for longer than its step allows, if so. The time in which it was held up by what only people mend does not
+/// count; but what was overtaken meanwhile does not leave.
+fn too_late(world: &World, texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<String> {
     let step = texts.definition.step(&one.brief.step).filter(|_| one.brief.task.is_none())?;
     let limit = step.time_limit_hours?;
-    let late = now.duration_since(one.brief.due_at).as_hours();
-    if late < i64::from(limit) {
+    let late = now.duration_since(one.brief.due_at);
+    let is_late = |late: SignedDuration| late.as_hours() >= i64::from(limit);
+    if !is_late(late) {
         return None;
+    }
+    if !is_late(late - one.held_up) {
+        return overtaken(world, &step.trigger, one, now);
     }
     let waited = match (&one.notice.state, &one.notice.refusal) {
         (NoticeState::Postponed { reason, .. }, _) => format!(" ({reason})"),
@@ -112,6 +139,35 @@ fn too_late(texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<String> {
         _ => String::new(),
     };
     Some(format!("it could not leave within {limit} hours{waited}, and would come too late"))
+}
+
+/// Why a mail that was held up is of no use any more, if it is not: a later one says what holds now, or the day before which it was
+/// to come is over.
+fn overtaken(world: &World, trigger: &Trigger, one: &Ready<'_>, now: Timestamp) -> Option<String> {
+    let brief = one.brief;
+    let asks = |brief: &NoticeBrief| brief.guards.iter().any(|guard| guard == OWES_TABLES);
+    let is_newer = |other: &NoticeBrief| {
+        other.person == brief.person
+            && other.country == brief.country
+            && other.task.is_none()
+            && other.due_at > brief.due_at
+            && (other.kind == brief.kind || (asks(other) && asks(brief)))
+    };
+    let counts = |notice: &Notice| {
+        !matches!(notice.state, NoticeState::Suppressed { .. } | NoticeState::Refused { .. })
+            && notice.brief.as_ref().is_some_and(is_newer)
+    };
+    if world.notices(&one.key.0).into_iter().any(|(_, notice)| counts(notice)) {
+        return Some("it was held up, and a later mail says what holds now".to_owned());
+    }
+    let Trigger::Milestone { milestone, .. } = trigger else { return None };
+    let round = world.round(&one.key.0)?;
+    let own = brief.country.as_ref().filter(|_| milestone.as_str() == "deadline");
+    let day = match own {
+        Some(country) => round.participants.get(country).map(|participant| participant.deadline.at),
+        None => round.milestones.get(milestone).map(|moment| moment.at),
+    }?;
+    (brief.due_at <= day && day < now).then(|| format!("it was held up until the {milestone} was over"))
 }
 
 /// Until when nobody is at work where the recipient is, and why; nothing when people are, or the workflow does not ask.

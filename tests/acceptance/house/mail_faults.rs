@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::notice::{Hindrance, Notice, NoticeState, Refusal};
+use rondo_domain::round::{MailScope, RoundCommand};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::{Role, Wish};
 use rondo_eventlog::ledger;
@@ -342,5 +343,29 @@ async fn a_calendar_that_does_not_cover_the_year_holds_the_mail() {
     let world = house.world().await;
     let lao = world.participation(&round(), &lao()).unwrap();
     assert!(!lao.invited.is_empty(), "nobody else waits with it");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_calendar_that_is_mended_lets_go_what_is_still_of_use() {
+    // The digest of Monday the 6th may be 96 hours late, which it is by Friday noon; by then there are older ones.
+    let (_, house) = to_geneva(&[2030], "2025-10-10T03:00:00Z").await;
+    let (institution, name) = ("ilo-geneva".parse().unwrap(), "ILO, Department of Statistics".to_owned());
+    let command = NetworkCommand::RegisterInstitution { institution, country: None, name, place: None };
+    house.act("operator", Wish::Network { command }).await.unwrap();
+    // A change of a round makes the reminder look.
+    let (scope, reason) = (MailScope::Kind("task".to_owned()), "to have it look".to_owned());
+    house.round("coordinator", RoundCommand::PauseMail { scope, reason }).await;
+    house.rest().await;
+    let mut all = house.notices().await;
+    all.retain(|notice| notice.brief.as_ref().is_some_and(|brief| brief.person == person("geneva")));
+    all.sort_by_key(|notice| notice.brief.as_ref().map(|brief| brief.due_at));
+    let Some((newest, older)) = all.split_last() else { panic!("Geneva is written to") };
+    assert_eq!(newest.state, NoticeState::Sent);
+    assert!(!older.is_empty());
+    for notice in older {
+        let NoticeState::Suppressed { reason } = &notice.state else { panic!("{notice:#?}") };
+        assert!(reason.contains("a later mail says what holds now"), "{reason}");
+    }
     house.close().await;
 }

@@ -9,6 +9,7 @@ mod installation;
 mod mail_faults;
 mod mail_server;
 mod people_and_days;
+mod recipients;
 mod releases;
 mod returned_mail;
 mod send_now;

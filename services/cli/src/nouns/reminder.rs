@@ -42,29 +42,17 @@ pub(crate) async fn run(
             said(form, &capital(&told))
         }
         ReminderVerb::Resume { round, scope, reason } => {
-            let scope = meant(scope);
-            let standing = desk.round(round).await?;
-            if !standing.mail_paused.contains_key(&scope) {
-                let paused: Vec<String> = standing.mail_paused.keys().map(ToString::to_string).collect();
-                let paused = if paused.is_empty() { "nothing is".to_owned() } else { paused.join(", ") };
-                return Err(Failure::not_found(format!("{scope} of {round} is not paused; {paused}")));
-            }
-            let told = format!("{scope} of {round} leaves again, as far as it is still true.");
-            let reason = reason.clone();
-            desk.round_command(round, RoundCommand::ResumeMail { scope, reason }).await?;
+            let told = resume(round, meant(scope), reason, desk).await?;
             remark(served);
             said(form, &capital(&told))
         }
         ReminderVerb::Drop { round, notice, reason } => {
             let command = NoticeCommand::Suppress { reason: reason.clone() };
-            let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
-            desk.submit(&["drop"], wish).await?;
-            said(form, &format!("The mail {notice} is not sent."))
+            of_notice(round, notice, command, &["drop"], desk).await?;
+            said(form, &format!("The mail {notice} is settled: it is not sent (again)."))
         }
         ReminderVerb::Answered { round, notice } => {
-            let command = NoticeCommand::RecordAnswer;
-            let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
-            desk.submit(&["answered"], wish).await?;
+            of_notice(round, notice, NoticeCommand::RecordAnswer, &["answered"], desk).await?;
             said(form, &format!("The mail {notice} counts as answered."))
         }
         ReminderVerb::SendNow { round, notices, all, scope, reason } => {
@@ -74,8 +62,7 @@ pub(crate) async fn run(
             };
             for notice in &notices {
                 let command = NoticeCommand::SendAgain { reason: reason.clone() };
-                let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
-                desk.submit(&["send-again", notice.as_str()], wish).await?;
+                of_notice(round, notice, command, &["send-again", notice.as_str()], desk).await?;
             }
             if !notices.is_empty() {
                 remark(served);
@@ -89,6 +76,31 @@ pub(crate) async fn run(
             }
         }
     }
+}
+
+/// Lets paused mail go again; what is said of it.
+async fn resume(round: &RoundId, scope: MailScope, reason: &str, desk: &Desk) -> Result<String, Failure> {
+    let standing = desk.round(round).await?;
+    if !standing.mail_paused.contains_key(&scope) {
+        let paused: Vec<String> = standing.mail_paused.keys().map(ToString::to_string).collect();
+        let paused = if paused.is_empty() { "nothing is".to_owned() } else { paused.join(", ") };
+        return Err(Failure::not_found(format!("{scope} of {round} is not paused; {paused}")));
+    }
+    let told = format!("{scope} of {round} leaves again, as far as it is still true.");
+    desk.round_command(round, RoundCommand::ResumeMail { scope, reason: reason.to_owned() }).await?;
+    Ok(told)
+}
+
+/// Submits a command about one mail.
+async fn of_notice(
+    round: &RoundId,
+    notice: &NoticeId,
+    command: NoticeCommand,
+    act: &[&str],
+    desk: &Desk,
+) -> Result<(), Failure> {
+    let wish = Wish::Notice { round: round.clone(), notice: notice.clone(), command };
+    desk.submit(act, wish).await.map(drop)
 }
 
 /// The mails of a round that stand so, and are within a scope.
