@@ -1,10 +1,13 @@
 //! Why the program ends otherwise than well: a sentence, and the exit status that scripts rely on.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use rondo_domain::Rejection;
 use rondo_eventlog::{Fault, SubmitError};
 use rondo_runtime::lifecycle::with_sources;
+
+use crate::reach::ANNOUNCEMENT;
 
 /// A failure.
 #[derive(Debug)]
@@ -39,6 +42,11 @@ impl Failure {
 
     pub(crate) fn try_later(sentence: impl Into<String>) -> Self {
         Self { status: 75, sentence: sentence.into(), code: None, unknown: false }
+    }
+
+    /// Nobody answers for the log.
+    pub(crate) fn unreachable(sentence: impl Into<String>) -> Self {
+        Self { code: Fault::unreachable("").code(), ..Self::try_later(sentence) }
     }
 
     /// A signal ended an act with these command ids, of which so many records were made.
@@ -121,7 +129,8 @@ impl From<rondo_ledger::OpenError> for Failure {
     fn from(error: rondo_ledger::OpenError) -> Self {
         let sentence = with_sources(&error);
         match error {
-            rondo_ledger::OpenError::NoLog(_) | rondo_ledger::OpenError::Export(_) => Self::not_found(sentence),
+            rondo_ledger::OpenError::NoLog(path) => Self::not_found(no_log(&path, sentence)),
+            rondo_ledger::OpenError::Export(_) => Self::not_found(sentence),
             rondo_ledger::OpenError::Clock { .. } => Self::usage(sentence),
             rondo_ledger::OpenError::NothingLost(_) => Self::conflict(sentence),
             rondo_ledger::OpenError::Held { .. } => Self::try_later(sentence),
@@ -131,6 +140,20 @@ impl From<rondo_ledger::OpenError> for Failure {
             _ => Self::failed(sentence),
         }
     }
+}
+
+/// What other roles leave in a directory of their own, and the log's directory need not have.
+const OF_ROLES: [&str; 5] = [ANNOUNCEMENT, "people.toml", "return-path.key", "savepoints", "releases"];
+
+/// That there is no log, and where it is then: who works for a log that is elsewhere is not told to make a new one.
+pub(crate) fn no_log(data: &Path, sentence: String) -> String {
+    if OF_ROLES.iter().any(|place| data.join(place).exists()) {
+        return format!(
+            "there is no log in {}, which another role has: with six services the log is in the ledger's directory; name that with --data, or a server with --server and --token-file",
+            data.display()
+        );
+    }
+    sentence
 }
 
 impl From<rondo_gateway::GatewayError> for Failure {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
-use crate::remote::Remote;
+use crate::remote::{Greeted, Remote};
 use crate::witness::{AskedFirst, Witnesses};
 
 /// What a running server leaves in its data directory, readable by the directory's owner alone.
@@ -104,7 +104,7 @@ impl Reached {
             // The announced token is for whoever announced it, and for nobody else who is named.
             let announced = announced.filter(|announced| is_same_place(url, &announced.url));
             let token = match token_file {
-                Some(path) => Some(read_secret(path)?),
+                Some(path) => Some(token_of(path, url)?),
                 None => announced.map(|announced| announced.token),
             };
             let ledger = Arc::new(Remote::new(url, token, ca_file.as_deref())?);
@@ -114,8 +114,16 @@ impl Reached {
         if let Some(announced) = announced {
             let ledger =
                 Arc::new(Remote::new(&Address::new(announced.url), Some(announced.token), ca_file.as_deref())?);
-            if ledger.head().await.is_ok() {
-                return Ok(Self::served_by(ledger).await);
+            match ledger.greet().await {
+                Ok(Greeted::Head) => return Ok(Self::served_by(ledger).await),
+                // Whoever answers for the log says how it is with it. Nobody goes past them.
+                Ok(Greeted::Fault(fault)) => return Err(fault.into()),
+                // Nobody, or somebody else by now: where the log is here, its lock says whether a server has it.
+                Ok(Greeted::Stranger(fault)) | Err(fault) => {
+                    if rondo_ledger::has_note(data).is_err() {
+                        return Err(nobody_announced(data, fault));
+                    }
+                }
             }
         }
         rondo_ledger::has_note(data)?;
@@ -189,6 +197,29 @@ impl Reached {
         lifecycle.run(std::future::ready(())).await.map_err(|e| Failure::of(&e))?;
         Ok(handle.head().await?.size.saturating_sub(found))
     }
+}
+
+/// The token in a file: alone, or as the server at this address announced itself.
+fn token_of(path: &Path, url: &Address) -> Result<Secret, Failure> {
+    let told = read_secret(path)?;
+    match serde_json::from_str::<Announcement>(told.reveal()) {
+        Err(_) => Ok(told),
+        Ok(announced) if is_same_place(url, &announced.url) => Ok(announced.token),
+        Ok(announced) => Err(Failure::usage(format!(
+            "{} holds the token for {}, and not for {url}; name that address with --server, or another file",
+            path.display(),
+            announced.url
+        ))),
+    }
+}
+
+/// Why a log cannot be reached that is elsewhere, by the server that a directory announces.
+fn nobody_announced(data: &Path, fault: Fault) -> Failure {
+    Failure::unreachable(format!(
+        "{}. That server is named by {}, and the log is not in this directory: see that the server runs, with six services the gateway",
+        Failure::from(fault).sentence,
+        data.join(ANNOUNCEMENT).display()
+    ))
 }
 
 fn parts(config: &Config) -> LedgerConfig {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::merkle::{Hash, Tile};
@@ -25,6 +25,16 @@ const TRIES: u32 = 5;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 /// How long the answer to a wait may take, which takes up to 20 seconds by itself.
 const WAIT: Duration = Duration::from_secs(60);
+
+/// Who answers at an address where a server announced itself.
+pub(crate) enum Greeted {
+    /// The server, which reaches its log.
+    Head,
+    /// The server, which does not reach its log, and why.
+    Fault(Fault),
+    /// Another program, or a server with another token: the one that is looked for is not there any more.
+    Stranger(Fault),
+}
 
 /// A server's port.
 pub(crate) struct Remote {
@@ -67,6 +77,27 @@ impl Remote {
         self.authorized(self.client.get(format!("{}/port/{path}", self.url)))
     }
 
+    /// Asks who is there.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub(crate) async fn greet(&self) -> Result<Greeted, Fault> {
+        let response = self.get("head").send().await.map_err(|e| unreachable(&self.url, e))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
+        if let Ok(failure) = serde_json::from_slice::<Failure>(&body) {
+            return Ok(Greeted::Fault(failure.into()));
+        }
+        if status.is_success() && serde_json::from_slice::<Head>(&body).is_ok() {
+            return Ok(Greeted::Head);
+        }
+        // A server of ours that breaks says no word of ours either.
+        if status.is_server_error() {
+            return Ok(Greeted::Fault(Fault::NotNow(self.not_understood(status).to_string())));
+        }
+        Ok(Greeted::Stranger(self.not_understood(status)))
+    }
+
     async fn send(&self, request: RequestBuilder) -> Result<Result<Response, Failure>, Fault> {
         let response = request.send().await.map_err(|e| unreachable(&self.url, e))?;
         if response.status().is_success() {
@@ -74,14 +105,16 @@ impl Remote {
         }
         let status = response.status();
         let body = response.bytes().await.map_err(|e| unreachable(&self.url, e))?;
-        serde_json::from_slice(&body).map(Err).map_err(|_| {
-            let what = if status.as_u16() == 401 {
-                "its token is needed: name its data directory with --data, or a file that holds it with --token-file"
-            } else {
-                "the answer is not understood"
-            };
-            Fault::Protocol(format!("{} answered {status}: {what}", self.url))
-        })
+        serde_json::from_slice(&body).map(Err).map_err(|_| self.not_understood(status))
+    }
+
+    fn not_understood(&self, status: StatusCode) -> Fault {
+        let what = if status == StatusCode::UNAUTHORIZED {
+            "its token is needed: name its data directory with --data, or a file that holds it with --token-file"
+        } else {
+            "the answer is not understood"
+        };
+        Fault::Protocol(format!("{} answered {status}: {what}", self.url))
     }
 
     /// One try. The same command may be sent again: the ledger knows its id.

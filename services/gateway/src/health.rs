@@ -12,7 +12,7 @@ use rondo_domain::coming;
 use rondo_domain::notice::{About, Notice, NoticeState};
 use rondo_domain::round::{Round, RoundState};
 use rondo_domain::world::World;
-use rondo_eventlog::{Fault, Head};
+use rondo_eventlog::Fault;
 use rondo_runtime::alarm::{Alarm, AlarmCode};
 use rondo_runtime::lifecycle::with_sources;
 use rondo_runtime::progress::{Report, Upkeep};
@@ -49,6 +49,12 @@ pub(crate) fn alarms(shared: &Shared, records: u64) -> Vec<Alarm> {
     }
     alarms.sort_by_key(|alarm| alarm.code);
     alarms
+}
+
+/// That the log does not answer: nothing is recorded, and nobody else says so.
+fn away() -> Alarm {
+    let says = "The ledger does not answer, so that nothing is recorded. See that it runs and reaches the broker; its log says why it ended.";
+    alarm(AlarmCode::LedgerAway, "ledger", says.to_owned())
 }
 
 fn alarm(code: AlarmCode, role: &str, says: String) -> Alarm {
@@ -169,49 +175,51 @@ pub(crate) async fn health(State(shared): State<Shared>) -> impl IntoResponse {
         Err(Fault::Contradicted(_)) => shared.ledger.head().await,
         tried => tried,
     };
-    let head = match tried {
-        Ok(head) => head,
-        Err(fault) => {
-            let alarms = alarms(&shared, read);
-            let answer = json!({
-                "version": 1, "status": "unavailable", "why": with_sources(&fault), "now": shared.clock.now(),
-                "program": program, "pages_read": read, "alarms": alarms,
-            });
-            return (StatusCode::SERVICE_UNAVAILABLE, Json(answer));
-        }
+    // Of a log that does not answer it is told how it was last seen.
+    let records = tried.as_ref().map_or(read, |head| head.size);
+    let mut alarms = alarms(&shared, records);
+    if tried.is_err() && !alarms.iter().any(|alarm| alarm.code == AlarmCode::WritePath) {
+        alarms.insert(0, away());
+    }
+    let (status, code) = match (&tried, alarms.is_empty()) {
+        (Err(_), _) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
+        (Ok(_), true) => ("ok", StatusCode::OK),
+        (Ok(_), false) => ("degraded", StatusCode::SERVICE_UNAVAILABLE),
     };
-    let alarms = alarms(&shared, head.size);
-    let (status, code) =
-        if alarms.is_empty() { ("ok", StatusCode::OK) } else { ("degraded", StatusCode::SERVICE_UNAVAILABLE) };
-    let answer = json!({
+    let mut answer = json!({
         "version": 1,
         "status": status,
         "now": shared.clock.now(),
         "program": program,
-        "records": head.size,
-        "root": head.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
         "pages_read": read,
-        "roles": roles(&shared, head),
+        "roles": roles(&shared, records),
         "mail": shared.projection.with(|world| mail(world, shared.clock.now())),
         "log": upkeep(&shared.roles.reports()),
         "alarms": alarms,
     });
+    match tried {
+        Ok(head) => {
+            answer["records"] = json!(head.size);
+            answer["root"] = json!(head.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        }
+        Err(fault) => answer["why"] = json!(with_sources(&fault)),
+    }
     (code, Json(answer))
 }
 
-fn roles(shared: &Shared, head: Head) -> Value {
+fn roles(shared: &Shared, records: u64) -> Value {
     let read = *shared.projection.position().borrow();
     let mut roles: BTreeMap<String, Value> = BTreeMap::new();
     for (role, report) in shared.roles.reports() {
         let (position, next) = (report.idle.map(|idle| idle.position), report.idle.and_then(|idle| idle.next));
         let told = json!({
-            "position": position, "next": next, "lag": lag(&report, head.size), "age_seconds": report.turned,
+            "position": position, "next": next, "lag": lag(&report, records), "age_seconds": report.turned,
             "rested_seconds": report.rested, "running_seconds": report.running, "version": report.version,
             "process": report.process,
         });
         roles.insert(role, told);
     }
-    let own = json!({"position": read, "lag": head.size.saturating_sub(read), "process": std::process::id()});
+    let own = json!({"position": read, "lag": records.saturating_sub(read), "process": std::process::id()});
     roles.insert(ROLE.to_owned(), own);
     json!(roles)
 }
@@ -251,7 +259,10 @@ pub(crate) async fn numbers(State(shared): State<Shared>) -> impl IntoResponse {
     if let Some(upkeep) = upkeep(&reports) {
         of_upkeep(upkeep, records);
     }
-    let alarms = alarms(&shared, records);
+    let mut alarms = alarms(&shared, records);
+    if head.is_none() {
+        alarms.push(away());
+    }
     for code in AlarmCode::ALL {
         let raised = alarms.iter().filter(|alarm| alarm.code == *code).count();
         gauge!("rondo_alarm", "code" => code.as_str()).set(raised as f64);

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlarmCode {
+    /// The ledger does not answer.
+    LedgerAway,
     /// The ledger answers questions, but its way of writing does not work.
     WritePath,
     /// A witness has cosigned another history of this log, or more of it than there is here.
@@ -47,6 +49,7 @@ pub enum AlarmCode {
 impl AlarmCode {
     /// Every kind, the gravest first.
     pub const ALL: &[Self] = &[
+        Self::LedgerAway,
         Self::WritePath,
         Self::Fork,
         Self::CheckpointLate,
@@ -70,6 +73,7 @@ impl AlarmCode {
     /// The code, as monitors and the run book know it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::LedgerAway => "ledger-away",
             Self::WritePath => "write-path",
             Self::Fork => "fork",
             Self::CheckpointLate => "checkpoint-late",
