@@ -13,6 +13,7 @@ mod output;
 mod printed;
 mod reach;
 mod receipts;
+mod register;
 mod rehearse;
 mod remote;
 mod review;
@@ -28,7 +29,7 @@ use clap::Parser;
 use rondo_runtime::config::Config;
 use rondo_runtime::telemetry::{self, ALWAYS, LogFormat};
 
-use crate::args::{AuditVerb, CalendarVerb, Cli, Command, KeyVerb};
+use crate::args::{AuditVerb, CalendarVerb, Cli, Command, KeyVerb, PersonVerb};
 use crate::failure::Failure;
 use crate::output::{Form, hint};
 
@@ -97,6 +98,10 @@ async fn dispatch(cli: Cli, config: Config) -> Result<(), Failure> {
         }
         Command::Workflow(verb) => nouns::workflow::run(verb, cli.output),
         Command::Config(verb) => nouns::config::run(verb, &config, cli.output).await,
+        // The register is no part of the log, which may be elsewhere.
+        Command::Person(PersonVerb::Add { who, name, email, language }) => {
+            nouns::person::add(who, (name, email, language), &config, cli.output)
+        }
         Command::Mail(verb) => nouns::mail::run(verb, &config, cli.output).await,
         Command::Backup { out } => nouns::backup::backup(&config.ledger.data, out, cli.output),
         Command::Restore { from } => nouns::backup::restore(from, &config.ledger.data, cli.output),

@@ -101,6 +101,9 @@ async fn start(lifecycle: &mut Lifecycle, config: &Config, args: &RunArgs) -> Re
                 let ledger: Arc<dyn Ledger> = Arc::new(BusLedger::new(client.clone(), role).await?);
                 let board = Board::default();
                 rondo_bus::tell(client, board.clone()).await?;
+                if role == rondo_reminder::ROLE {
+                    crate::register::begin(config);
+                }
                 start_role(lifecycle, role, config, ledger, clock, Arc::new(board))?;
             }
         }

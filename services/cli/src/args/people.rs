@@ -149,7 +149,7 @@ pub(crate) enum ReminderVerb {
 pub(crate) enum PersonVerb {
     /// List people by id, with their roles.
     List,
-    /// Write a person into the register beside the log.
+    /// Write a person into the register, in the reminder's directory; the log is not asked.
     #[command(after_help = "Example: rondo person add lao-focal --name 'Boua Khai' --email boua@example.org")]
     Add {
         /// Who.

@@ -14,7 +14,7 @@ pub(crate) mod mail;
 pub(crate) mod manual;
 pub(crate) mod migration;
 mod participation;
-mod person;
+pub(crate) mod person;
 mod query;
 mod questions;
 mod release;

@@ -14,19 +14,12 @@ use crate::builtin;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, said};
+use crate::register;
 
 pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
     match verb {
         PersonVerb::List => list(desk, form).await,
-        PersonVerb::Add { who: person, name, email, language } => {
-            let path = config.in_data(&config.mail.people);
-            let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
-            let entry = Person { name: name.clone(), email: email.clone(), language: language.clone(), phone: None };
-            let was = people.person.insert(person.clone(), entry);
-            people.write(&path).map_err(|e| Failure::usage(rondo_runtime::lifecycle::with_sources(&e)))?;
-            let was = if was.is_some() { " Its earlier entry was replaced." } else { "" };
-            said(form, &format!("{person} is in the register {}.{was}", path.display()))
-        }
+        PersonVerb::Add { who, name, email, language } => add(who, (name, email, language), config, form),
         PersonVerb::End { who, ended, country, institution, reason } => {
             end((who, *ended), (country.as_ref(), institution.as_ref()), reason, desk, form).await
         }
@@ -66,6 +59,22 @@ pub(crate) async fn run(verb: &PersonVerb, desk: &Desk, config: &Config, form: F
     }
 }
 
+/// Writes a person into the register. The log is not asked: with six services it is elsewhere.
+pub(crate) fn add(
+    person: &PersonId,
+    (name, email, language): (&str, &str, &str),
+    config: &Config,
+    form: Form,
+) -> Result<(), Failure> {
+    let path = register::needed(config)?;
+    let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
+    let entry = Person { name: name.to_owned(), email: email.to_owned(), language: language.to_owned(), phone: None };
+    let was = people.person.insert(person.clone(), entry);
+    people.write(&path).map_err(|e| Failure::usage(rondo_runtime::lifecycle::with_sources(&e)))?;
+    let was = if was.is_some() { " Its earlier entry was replaced." } else { "" };
+    said(form, &format!("{person} is in the register {}.{was}", path.display()))
+}
+
 /// Says so where no workflow of this program has a calendar of that country: it may be misspelt.
 fn unknown_country(country: Option<&Country>) {
     let Some(country) = country else { return };
@@ -77,10 +86,10 @@ fn unknown_country(country: Option<&Country>) {
     }
 }
 
-/// Says so where nobody knows the address of somebody who shall get mail.
+/// Says so where nobody knows the address of somebody who shall get mail. A register that is elsewhere may know it.
 fn not_registered(person: &PersonId, config: &Config) {
-    let known = People::read(&config.in_data(&config.mail.people));
-    if known.is_ok_and(|people| !people.person.contains_key(person)) {
+    let Some(path) = register::here(config) else { return };
+    if People::read(&path).is_ok_and(|people| !people.person.contains_key(person)) {
         hint(&format!(
             "{person} is not in the register of people: no mail reaches them before `rondo person add {person} …`."
         ));
@@ -138,9 +147,10 @@ async fn end(
     said(form, &format!("{person} no longer holds the role {ended}."))
 }
 
-/// Records the erasure, then removes what stands outside the log. Cut off in between, the same again finishes it.
+/// Records the erasure, then removes what stands outside the log. Cut off in between, the same again finishes it. Where the register and
+/// the mails are elsewhere nothing is recorded: the log would say that somebody is forgotten who is not.
 async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
-    let path = config.in_data(&config.mail.people);
+    let path = register::needed(config)?;
     let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
     let world = desk.world(&["network"]).await?;
     let known = people.person.get(person).cloned();
@@ -151,22 +161,31 @@ async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config, fo
     }
     let command = NetworkCommand::ErasePerson { person: person.clone(), reason: reason.to_owned() };
     desk.submit(&["erase"], Wish::Network { command }).await?;
+    let Some(known) = known else {
+        said(
+            form,
+            &format!(
+                "{person} is erased: every role has ended. The register {} had no entry of theirs, so that no name or address is known here by which mails could be looked for; none was removed.",
+                path.display()
+            ),
+        )?;
+        hint("If an entry was taken out by hand, look through the folders of mails for the name.");
+        return Ok(());
+    };
+    let unfinished = |why: Failure| {
+        Failure::failed(format!(
+            "{}. The log says that {person} is erased, and the register or mails still hold the name: mend that, and give the same command again",
+            why.sentence
+        ))
+    };
+    let inbox = config.in_data(&config.mail.inbox);
+    let aside = rondo_reminder::ASIDE.map(|name| inbox.join(name));
     let mut mails = 0;
-    if let Some(known) = known {
-        let unfinished = |why: Failure| {
-            Failure::failed(format!(
-                "{}. The log says that {person} is erased, and the register or mails still hold the name: mend that, and give the same command again",
-                why.sentence
-            ))
-        };
-        let inbox = config.in_data(&config.mail.inbox);
-        let aside = rondo_reminder::ASIDE.map(|name| inbox.join(name));
-        for folder in [config.in_data(&config.mail.folder), inbox].iter().chain(&aside) {
-            mails += remove_mails(folder, &known).map_err(unfinished)?;
-        }
-        people.person.remove(person);
-        people.write(&path).map_err(|e| unfinished(Failure::of(&e)))?;
+    for folder in [config.in_data(&config.mail.folder), inbox].iter().chain(&aside) {
+        mails += remove_mails(folder, &known).map_err(unfinished)?;
     }
+    people.person.remove(person);
+    people.write(&path).map_err(|e| unfinished(Failure::of(&e)))?;
     said(
         form,
         &format!(

@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, line, said};
 use crate::reach::announcement;
+use crate::register;
 
 pub(crate) async fn run(
     verb: &ReminderVerb,
@@ -209,7 +210,7 @@ async fn list(only: Option<&RoundId>, desk: &Desk, config: &Config, form: Form) 
 
 /// What lies in the inbox and waits for a person, and why.
 async fn unclear(desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
-    let people = People::read(&config.in_data(&config.mail.people)).map_err(|e| Failure::of(&e))?;
+    let people = People::read(&register::needed(config)?).map_err(|e| Failure::of(&e))?;
     let world = desk.world(&["network", "notice/", "round/"]).await?;
     let paths = ReturnPath::existing(config)?;
     let inbox = config.in_data(&config.mail.inbox);
