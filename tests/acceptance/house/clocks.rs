@@ -141,6 +141,11 @@ async fn a_clock_months_ahead_closes_nothing_until_the_day_is_said_and_records_f
     let (mailed, fired) = (names(&before, "NoticeAttempted"), names(&before, "StepFired"));
     assert!(mailed > 0 && fired > 0, "the round is under way");
     machine.set("2026-08-07T00:00:00Z");
+    let told = String::from_utf8(machine.run(&["doctor"]).stdout).unwrap();
+    assert!(
+        told.contains("\nlook: ") && !told.contains("\nok: The clock"),
+        "whether it is right, a person knows: {told}"
+    );
     let (up, log) = machine.up();
     until("it is an alarm", || machine.alarms().contains("days after the last record"));
     assert!(std::fs::read_to_string(&log).unwrap().contains("rondo audit clock --today"), "up says the way");

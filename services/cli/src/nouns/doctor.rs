@@ -3,16 +3,29 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rondo_domain::PersonId;
 use rondo_eventlog::record::Time;
-use rondo_ledger::inspect;
 use rondo_ledger::time::{self, Doubt};
+use rondo_ledger::{OpenError, inspect};
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_runtime::config::Config;
+use rondo_runtime::lifecycle::with_sources;
 use rondo_runtime::people::People;
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::{Form, document};
+
+/// What is found, by what it asks of whoever reads it.
+#[derive(Default)]
+struct Findings {
+    /// Nothing: it is as it should be, or mends itself.
+    good: Vec<String>,
+    /// To look whether it is meant so: nothing here can tell.
+    look: Vec<String>,
+    /// To mend it.
+    bad: Vec<String>,
+}
 
 fn about_files(files: &inspect::Files) -> Vec<String> {
     let restore = "restore it into the folder `files` from a backup; the records that name it stay true";
@@ -46,7 +59,7 @@ fn strangers(data: &Path) -> Vec<String> {
     found.iter().map(told).collect()
 }
 
-fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, good: &mut Vec<String>, bad: &mut Vec<String>) {
+fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, Findings { good, bad, .. }: &mut Findings) {
     if records.is_some_and(|records| records < found.signed) {
         bad.push(format!("{} records were signed, and the journal has fewer: it is an older copy, and nothing is signed on it. Restore the newest journal", found.signed));
     }
@@ -66,48 +79,50 @@ fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, good: &mu
     }
 }
 
-fn about_index(index: &inspect::Index, good: &mut Vec<String>, bad: &mut Vec<String>) {
+fn about_index(index: &inspect::Index, Findings { good, look, bad }: &mut Findings) {
     match index {
         inspect::Index::Absent => {}
         inspect::Index::AtWork => {
             good.push("the store of indexes is at work; its pages are read when no server runs".to_owned());
         }
         inspect::Index::Failed(told) => {
-            good.push(format!("the store of indexes failed ({told}); the next start makes it anew from the journal"));
+            look.push(format!("the store of indexes failed ({told}); the next start makes it anew from the journal. See whether the disk is well"));
         }
         inspect::Index::Whole { packs, places } => {
             good.push(format!("every page of the store of indexes can be read: {packs} packs, {places} places"));
         }
         inspect::Index::Damaged(fault) => bad.push(format!(
             "the store of indexes is damaged: {}; delete the folder `index` while nothing runs, it is rebuilt from the journal",
-            rondo_runtime::lifecycle::with_sources(fault)
+            with_sources(fault)
         )),
     }
 }
 
-/// The register of people, and who holds a role and is not in it. Where there is no register it is elsewhere, with the reminder.
-fn about_people(config: &Config) -> (Option<String>, Option<String>) {
+/// The register of people, and who holds a role and is not in it.
+fn about_people(config: &Config, Findings { good, look, bad }: &mut Findings) {
     let path = config.in_data(&config.mail.people);
     let people = match People::read(&path) {
         Ok(people) => people,
-        Err(error) => return (None, Some(rondo_runtime::lifecycle::with_sources(&error))),
+        Err(error) => return bad.push(with_sources(&error)),
     };
-    let well = Some(format!("the register of people has {} entries", people.person.len()));
-    let (true, Ok(network)) = (path.exists(), inspect::network(&config.ledger.data)) else { return (well, None) };
     let now = SystemClock.now();
-    let missing: Vec<String> = network
-        .grants
-        .iter()
-        .filter(|(person, grants)| {
-            grants.iter().any(|grant| grant.holds_at(now)) && !people.person.contains_key(*person)
-        })
-        .map(|(person, _)| person.to_string())
-        .collect();
-    let wrong = (!missing.is_empty()).then(|| {
-        let who = missing.join(", ");
-        format!("no mail reaches who holds a role and is not in the register of people: {who}. See `rondo person add`")
-    });
-    (well, wrong)
+    // Of a log that cannot be read the reading of the journal has told.
+    let network = inspect::network(&config.ledger.data).unwrap_or_default();
+    let holders = network.grants.iter().filter(|(_, grants)| grants.iter().any(|grant| grant.holds_at(now)));
+    let missing: Vec<&str> =
+        holders.map(|(person, _)| person).filter(|id| !people.person.contains_key(id)).map(PersonId::as_str).collect();
+    let who = missing.join(", ");
+    match (path.exists(), missing.is_empty()) {
+        (false, true) => {}
+        // With six services it is elsewhere, which nothing here shows for certain.
+        (false, false) => look.push(format!(
+            "no register of people is here, and these hold a role: {who}. No mail reaches them unless the register is beside the reminder, as with six services: put `people.toml` back, or see `rondo person add`"
+        )),
+        (true, true) => good.push(format!("the register of people has {} entries", people.person.len())),
+        (true, false) => bad.push(format!(
+            "no mail reaches who holds a role and is not in the register of people: {who}. See `rondo person add`"
+        )),
+    }
 }
 
 fn troubles(count: usize) -> String {
@@ -115,74 +130,90 @@ fn troubles(count: usize) -> String {
 }
 
 /// What there is to say of the clock, by the last record.
-fn of_clock(data: &Path, last: Option<Time>, (good, bad): (&mut Vec<String>, &mut Vec<String>)) {
+fn of_clock(data: &Path, last: Option<Time>, Findings { good, look, bad }: &mut Findings) {
     match time::look(crate::demo::clock_of(data), data, last) {
         Ok((Some(Doubt::Behind { .. }), told)) => bad.extend(told),
-        // That a log was not at work for days is no trouble of it.
-        Ok((_, told)) => good.extend(told),
-        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+        // That a log was not at work for days is no trouble of it; whether the clock is right, a person knows.
+        Ok((Some(_), told)) => look.extend(told),
+        Ok((None, told)) => good.extend(told),
+        Err(error) => bad.push(with_sources(&error)),
     }
+}
+
+/// What the journal holds and what is signed of it; gives how many records there are, where that is known.
+fn of_journal(data: &Path, findings: &mut Findings) -> Option<u64> {
+    let found = match inspect::inspect(data, None, &[]) {
+        Ok(found) => found,
+        Err(error) => {
+            findings.bad.push(with_sources(&error));
+            return None;
+        }
+    };
+    match &found.damage {
+        None => findings.good.push(format!("the journal holds {} whole records", found.records)),
+        Some(damage) => findings.bad.push(damage.to_string()),
+    }
+    of_clock(data, found.latest, findings);
+    findings.good.extend(found.losses.iter().map(|loss| format!("the log says: {loss}")));
+    if found.torn > 0 {
+        let cut = "were never acknowledged and are cut off at the next start";
+        findings.good.push(format!("{} bytes at the end of the journal {cut}", found.torn));
+    }
+    match &found.checkpoint {
+        Ok(checkpoint) => findings.good.push(format!("a checkpoint is signed at {} records", checkpoint.head.size)),
+        Err(error) => findings.bad.push(format!("the checkpoint is not accepted: {error}")),
+    }
+    if found.damage.is_none() && found.checkpoint.is_ok() && !found.hashes_to_root() {
+        let told = "the records do not hash to the signed root: the journal was altered or replaced";
+        findings.bad.push(told.to_owned());
+    }
+    // Behind damage nobody knows how many there are.
+    found.damage.is_none().then_some(found.records)
+}
+
+/// What is wrong with a data directory that has a log.
+fn of_log(data: &Path, findings: &mut Findings) {
+    let records = of_journal(data, findings);
+    findings.bad.extend(strangers(data));
+    match inspect::keys(data) {
+        Ok(()) => findings.good.push("the signing key fits the public key".to_owned()),
+        Err(error) => findings.bad.push(with_sources(&error)),
+    }
+    match inspect::unfinished(data) {
+        Ok(found) => about_unfinished(&found, records, findings),
+        Err(error) => findings.bad.push(with_sources(&error)),
+    }
+    match inspect::files(data) {
+        Ok(files) if files.missing.is_empty() && files.damaged.is_empty() => {
+            findings.good.push(format!("all {} files that records speak of are stored whole", files.named));
+        }
+        Ok(files) => findings.bad.extend(about_files(&files)),
+        Err(error) => findings.bad.push(with_sources(&error)),
+    }
+    match inspect::index(data) {
+        Ok(index) => about_index(&index, findings),
+        Err(error) => findings.bad.push(with_sources(&error)),
+    }
+    findings.good.extend(rebuilt(data));
 }
 
 /// Looks at a data directory without changing it.
 pub(crate) fn run(config: &Config, form: Form) -> Result<(), Failure> {
     let data = &config.ledger.data;
-    let mut good = Vec::new();
-    let mut bad = Vec::new();
-    let mut records = None;
-    match inspect::inspect(data, None, &[]) {
-        Ok(found) => {
-            // Behind damage nobody knows how many there are.
-            records = found.damage.is_none().then_some(found.records);
-            match &found.damage {
-                None => good.push(format!("the journal holds {} whole records", found.records)),
-                Some(damage) => bad.push(damage.to_string()),
-            }
-            of_clock(data, found.latest, (&mut good, &mut bad));
-            good.extend(found.losses.iter().map(|loss| format!("the log says: {loss}")));
-            if found.torn > 0 {
-                let cut = "were never acknowledged and are cut off at the next start";
-                good.push(format!("{} bytes at the end of the journal {cut}", found.torn));
-            }
-            match &found.checkpoint {
-                Ok(checkpoint) => good.push(format!("a checkpoint is signed at {} records", checkpoint.head.size)),
-                Err(error) => bad.push(format!("the checkpoint is not accepted: {error}")),
-            }
-            if found.damage.is_none() && found.checkpoint.is_ok() && !found.hashes_to_root() {
-                bad.push("the records do not hash to the signed root: the journal was altered or replaced".to_owned());
-            }
-        }
-        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
+    let mut findings = Findings::default();
+    match rondo_ledger::has_note(data) {
+        Err(error @ OpenError::NoLog(_)) => findings.bad.push(Failure::from(error).sentence),
+        // What else is wrong with the note is met where it is read.
+        _ => of_log(data, &mut findings),
     }
-    bad.extend(strangers(data));
-    match inspect::keys(data) {
-        Ok(()) => good.push("the signing key fits the public key".to_owned()),
-        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
-    }
-    match inspect::unfinished(data) {
-        Ok(found) => about_unfinished(&found, records, &mut good, &mut bad),
-        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
-    }
-    match inspect::files(data) {
-        Ok(files) if files.missing.is_empty() && files.damaged.is_empty() => {
-            good.push(format!("all {} files that records speak of are stored whole", files.named));
-        }
-        Ok(files) => bad.extend(about_files(&files)),
-        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
-    }
-    match inspect::index(data) {
-        Ok(index) => about_index(&index, &mut good, &mut bad),
-        Err(error) => bad.push(rondo_runtime::lifecycle::with_sources(&error)),
-    }
-    good.extend(rebuilt(data));
-    let (well, wrong) = about_people(config);
-    good.extend(well);
-    bad.extend(wrong);
+    about_people(config, &mut findings);
+    let Findings { good, look, mut bad } = findings;
     // Damage of the journal is met by whoever reads it.
     let mut told = BTreeSet::new();
     bad.retain(|trouble| told.insert(trouble.clone()));
     let mut told: String = good.iter().map(|line| format!("ok: {line}\n")).collect();
+    told.extend(look.iter().map(|line| format!("look: {line}\n")));
     told.extend(bad.iter().map(|line| format!("TROUBLE: {line}\n")));
-    document(form, json!({"ok": good, "trouble": bad}), &told)?;
+    document(form, json!({"ok": good, "look": look, "trouble": bad}), &told)?;
     if bad.is_empty() { Ok(()) } else { Err(Failure::failed(troubles(bad.len()))) }
 }
