@@ -1,8 +1,10 @@
 //! What a person may do wrong at the command line: each is answered with its place, what was kept, what to do, and a status.
 
 mod bad_files;
+mod elsewhere;
 mod log_lines;
 mod occasions;
+mod streams;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -93,6 +93,46 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Fails where a line has not the form of the log, or names a folder of the machine that built the program.
+fn is_of_one_form(told: &str) {
+    for line in told.lines() {
+        let (at, rest) = line.split_once(' ').unwrap_or_default();
+        let level = rest.trim_start().split(' ').next().unwrap_or_default();
+        assert!(at.parse::<Timestamp>().is_ok() && ["INFO", "WARN", "ERROR"].contains(&level), "{line}");
+        assert!(!line.contains("/registry/") && !line.contains("/rustc/"), "{line}");
+    }
+}
+
+#[test]
+fn what_the_store_says_of_a_full_disk_is_said_in_the_form_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (library, log) = (faults(folder.path()), folder.path().join("said"));
+    let data = folder.path().join("data");
+    let started = |fails: &[(&str, &str)], says: Stdio| {
+        let mut command = Command::new(program());
+        command.arg("--data").arg(&data).args(["up", "--listen", "127.0.0.1:0"]).envs(fails.iter().copied());
+        let server = Running::start("rondo up", command.stdout(Stdio::null()).stderr(says));
+        await_server(&data);
+        server
+    };
+    let ended = |mut server: Running| {
+        assert!(Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap().success());
+        server.wait(30);
+    };
+    // A store that is there is opened with one write.
+    ended(started(&[], Stdio::null()));
+    let full = format!("pwrite /index/ 2 {ENOSPC}");
+    let fails = [("LD_PRELOAD", library.to_str().unwrap()), ("RONDO_FAIL", &full)];
+    let server = started(&fails, fs::File::create(&log).unwrap().into());
+    let grant = rondo(&data.display().to_string(), &["person", "grant", "anna", "auditor"], &[]);
+    assert!(grant.status.success(), "the journal has room: {}", said(&grant));
+    // Asked to end, it brings the store to the device at the latest.
+    ended(server);
+    let told = fs::read_to_string(&log).unwrap();
+    assert!(told.contains(" ledger: ") && told.contains(" by=sled"), "{told}");
+    is_of_one_form(&told);
+}
+
 #[test]
 fn a_server_whose_disk_fails_ends_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
@@ -121,6 +161,7 @@ fn a_server_whose_disk_fails_ends_and_says_so() {
         assert!(!server.wait(20).success(), "{fails}: the server ends");
         let told = fs::read_to_string(&log).unwrap();
         assert!(words.iter().all(|words| told.contains(words)), "{fails}: {told}");
+        is_of_one_form(&told);
         // After a failed sync the bytes may stand in the machine's memory alone: they are synced again before they count.
         let environment = [("LD_PRELOAD", library.to_str().unwrap()), ("RONDO_FAIL", "fdatasync .journal 1 5")];
         let refused = rondo(&data, &grant, &environment);

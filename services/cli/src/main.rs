@@ -75,6 +75,8 @@ fn work(cli: Cli) -> Result<(), Failure> {
     if cli.command.serves() && (config.log.format == LogFormat::Json || !std::io::stderr().is_terminal()) {
         output::into_the_log();
     }
+    let serving = cli.command.serving();
+    output::of_roles(&serving, "begins");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -82,6 +84,9 @@ fn work(cli: Cli) -> Result<(), Failure> {
     let done = runtime.block_on(dispatch(cli, config));
     // Whoever insisted on the end does not wait for a disk that hangs.
     runtime.shutdown_background();
+    if done.is_ok() {
+        output::of_roles(&serving, "has ended");
+    }
     done
 }
 

@@ -65,6 +65,15 @@ pub(crate) fn is_into_the_log() -> bool {
     INTO_THE_LOG.load(Ordering::Relaxed)
 }
 
+/// Says in the log of each role of a process that it begins, or that it has ended well: otherwise nobody could tell that from a kill.
+pub(crate) fn of_roles(roles: &[String], what: &str) {
+    if is_into_the_log() {
+        for role in roles {
+            tracing::info!(target: ALWAYS, role = role.as_str(), version = env!("CARGO_PKG_VERSION"), "{what}");
+        }
+    }
+}
+
 /// Prints a hint to standard error.
 pub(crate) fn hint(text: &str) {
     if is_into_the_log() {

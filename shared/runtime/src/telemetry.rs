@@ -28,8 +28,11 @@ pub enum LogFormat {
 /// filter takes targets by how they begin, so that this one begins like no crate of ours.
 pub const ALWAYS: &str = "always";
 
-/// Starts logging to standard error. What no service says itself is said in the name of `process`. A second call changes
-/// nothing.
+/// The name of a process that plays rounds which are none: what services say in it is said to be of a rehearsal.
+pub const REHEARSAL: &str = "rehearsal";
+
+/// Starts logging to standard error, in which panics are told as well. What no service says itself is said in the name of `process`. Who
+/// reads standard error may go away: the process goes on, and its lines go nowhere. A second call changes nothing.
 ///
 /// # Errors
 /// When the filter is not one, with what is wrong in it.
@@ -39,10 +42,26 @@ pub fn start(format: LogFormat, filter: &str, process: &str) -> Result<(), Strin
     let filter = EnvFilter::try_new(filter).map_err(|e| malformed(&e))?.add_directive(always);
     let colours = format == LogFormat::Text && std::io::stderr().is_terminal();
     let lines = Lines { format, process: process.to_owned(), colours };
-    // A test process that starts several programs has its logging already.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).event_format(lines).try_init();
+    // A line that cannot be written is told on standard error otherwise, which panics where that is what is gone.
+    let subscriber = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
+    let started = subscriber.with_writer(std::io::stderr).event_format(lines).try_init();
+    // A test process that starts several programs has its logging already, and its own way with panics.
+    if started.is_ok() {
+        std::panic::set_hook(Box::new(|panic| {
+            let what = panic.payload_as_str().unwrap_or("without a word");
+            let place = panic.location().map(|at| format!("{}:{}", within(at.file()), at.line())).unwrap_or_default();
+            tracing::error!(target: ALWAYS, place, "a thread panicked, which is a defect: {what}");
+        }));
+    }
     Ok(())
+}
+
+/// A place in the code without the folders of the machine that built it.
+fn within(file: &str) -> &str {
+    if let Some((_, below)) = file.split_once("/registry/src/") {
+        return below.split_once('/').map_or(below, |(_, of_package)| of_package);
+    }
+    file.strip_prefix("/rustc/").and_then(|below| below.split_once('/')).map_or(file, |(_, library)| library)
 }
 
 /// The form of a line.
@@ -52,9 +71,12 @@ struct Lines {
     colours: bool,
 }
 
-/// The service that a module belongs to.
+/// The service that a module belongs to; the ledger's store is the ledger's.
 fn role_of(target: &str) -> Option<&'static str> {
     let room = target.split("::").next().unwrap_or_default();
+    if room == "sled" {
+        return Some("ledger");
+    }
     ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway"]
         .into_iter()
         .find(|role| room.strip_prefix("rondo_") == Some(role))
@@ -70,13 +92,22 @@ where
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         let mut said = Said::default();
         event.record(&mut said);
+        let target = said.of_library().unwrap_or_else(|| event.metadata().target().to_owned());
         let told = said.fields.remove("role").and_then(|role| role.as_str().map(str::to_owned));
-        let role = told.as_deref().or_else(|| role_of(event.metadata().target())).unwrap_or(&self.process);
-        self.line(&mut writer, (&time, *event.metadata().level(), role), &said)
+        let role = told.as_deref().or_else(|| role_of(&target));
+        self.line(&mut writer, (&time, *event.metadata().level(), &self.name(role)), &said)
     }
 }
 
 impl Lines {
+    /// In whose name a line is said. A rehearsal beside a log has the real ledger, and plays the others.
+    fn name(&self, role: Option<&str>) -> String {
+        match role {
+            Some(role) if self.process == REHEARSAL && role != "ledger" => format!("{REHEARSAL} of the {role}"),
+            role => role.unwrap_or(&self.process).to_owned(),
+        }
+    }
+
     fn line(&self, writer: &mut Writer<'_>, (time, level, role): (&str, Level, &str), said: &Said) -> fmt::Result {
         if self.format == LogFormat::Json {
             let mut line = Map::new();
@@ -122,6 +153,18 @@ impl Said {
             self.fields.insert(field.name().to_owned(), value);
         }
     }
+
+    /// Gives the module of a library that says it through `log`, and names the library in the place of the file of its code, which
+    /// is one of the machine that built the program.
+    fn of_library(&mut self) -> Option<String> {
+        for place in ["log.module_path", "log.file", "log.line"] {
+            self.fields.remove(place);
+        }
+        let target = self.fields.remove("log.target")?.as_str()?.to_owned();
+        let library = target.split("::").next().unwrap_or_default().to_owned();
+        self.fields.insert("by".to_owned(), library.into());
+        Some(target)
+    }
 }
 
 impl Visit for Said {
@@ -156,6 +199,35 @@ mod tests {
         assert_eq!(role_of("rondo_scheduler::interpreter"), Some("scheduler"));
         assert_eq!(role_of("rondo_ledger"), Some("ledger"));
         assert_eq!((role_of("rondo_runtime::patient"), role_of("hyper::proto")), (None, None));
+    }
+
+    #[test]
+    fn a_line_of_a_library_names_it_and_no_folder_of_the_builder() {
+        let mut said = Said { message: "no space".to_owned(), ..Said::default() };
+        for (name, value) in [
+            ("log.target", "sled::pagecache"),
+            ("log.file", "/root/.cargo/x.rs"),
+            ("log.module_path", "sled::pagecache"),
+        ] {
+            said.fields.insert(name.to_owned(), value.into());
+        }
+        said.fields.insert("log.line".to_owned(), 12.into());
+        let target = said.of_library().unwrap();
+        assert_eq!((role_of(&target), said.fields.len(), &said.fields["by"]), (Some("ledger"), 1, &"sled".into()));
+        assert_eq!(
+            within("/root/.cargo/registry/src/index.crates.io-19/sled-0.34.7/src/lib.rs"),
+            "sled-0.34.7/src/lib.rs"
+        );
+        assert_eq!(within("/rustc/59807616e1fa/library/core/src/result.rs"), "library/core/src/result.rs");
+        assert_eq!(within("services/ledger/src/open.rs"), "services/ledger/src/open.rs");
+    }
+
+    #[test]
+    fn what_services_say_in_a_rehearsal_is_said_to_be_of_one() {
+        let lines = |process: &str| Lines { format: LogFormat::Text, process: process.to_owned(), colours: false };
+        assert_eq!(lines(REHEARSAL).name(Some("reminder")), "rehearsal of the reminder");
+        assert_eq!(lines(REHEARSAL).name(Some("ledger")), "ledger");
+        assert_eq!((lines("up").name(Some("reminder")), lines("up").name(None)), ("reminder".into(), "up".into()));
     }
 
     #[test]

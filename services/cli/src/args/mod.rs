@@ -32,8 +32,8 @@ pub(crate) struct Cli {
     /// The address of a running server; without it, the one announced in the data directory.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) server: Option<Address>,
-    /// A file that holds the token for --server and nothing else; without it, the token is sent only to the address announced in
-    /// the data directory.
+    /// A file that holds the token for --server and nothing else, or the `server.json` of that server; without it, the token is sent
+    /// only to the address announced in the data directory.
     #[arg(long, global = true, value_name = "FILE", requires = "server")]
     pub(crate) token_file: Option<PathBuf>,
     /// The configuration page.
@@ -287,11 +287,21 @@ impl Command {
         matches!(self, Self::Up(_) | Self::Run(_))
     }
 
+    /// The names under which it serves, if it does: one a role over NATS, one for all of them in one process.
+    pub(crate) fn serving(&self) -> Vec<String> {
+        match self {
+            Self::Run(args) => args.roles.clone(),
+            Self::Up(_) => vec![self.process()],
+            _ => Vec::new(),
+        }
+    }
+
     /// In whose name a line of the log is said that no service says itself.
     pub(crate) fn process(&self) -> String {
         match self {
             Self::Up(_) => "up".to_owned(),
             Self::Run(args) => args.roles.join("+"),
+            Self::Rehearse(_) => rondo_runtime::telemetry::REHEARSAL.to_owned(),
             _ => "rondo".to_owned(),
         }
     }
