@@ -106,14 +106,9 @@ async fn until(holds: impl AsyncFn() -> bool) {
     panic!("it does not come to this");
 }
 
-#[tokio::test]
-async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number() {
-    let mut office = Office::new("2026-03-01T00:00:00Z");
-    office.grant("coordinator", Role::RegionalCoordinator, None).await;
-    office.grant("lao-focal", Role::FocalPoint, Some("LAO")).await;
-    let meeting = office.plan("technical-meeting", 2026).await;
-    office.move_to("2026-03-02T00:00:00Z").await;
-    let (mut lifecycle, board) = (Lifecycle::default(), Board::default());
+/// The pages of an office's log, with what its roles show; and what ends them.
+async fn pages(office: &Office, board: &Board) -> (std::net::SocketAddr, impl AsyncFnOnce() + use<>) {
+    let mut lifecycle = Lifecycle::default();
     let bound = rondo_gateway::bind("127.0.0.1:0").await.unwrap();
     let address = bound.address;
     let clock: Arc<dyn Clock> = Arc::new(office.clock.clone());
@@ -123,6 +118,22 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
     lifecycle.spawn("gateway", rondo_gateway::run(bound, parts, stop));
     let (done, finished) = tokio::sync::oneshot::channel::<()>();
     let lives = tokio::spawn(lifecycle.run(async move { finished.await.unwrap_or(()) }));
+    let end = async move || {
+        done.send(()).unwrap();
+        lives.await.unwrap().unwrap();
+    };
+    (address, end)
+}
+
+#[tokio::test]
+async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number() {
+    let mut office = Office::new("2026-03-01T00:00:00Z");
+    office.grant("coordinator", Role::RegionalCoordinator, None).await;
+    office.grant("lao-focal", Role::FocalPoint, Some("LAO")).await;
+    let meeting = office.plan("technical-meeting", 2026).await;
+    office.move_to("2026-03-02T00:00:00Z").await;
+    let board = Board::default();
+    let (address, end) = pages(&office, &board).await;
     let size = office.ledger.head().await.unwrap().size;
     let health = async || serde_json::from_str::<serde_json::Value>(&asked(address, "/health").await).unwrap();
     until(async || health().await["pages_read"] == size).await;
@@ -181,6 +192,5 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
     let alarm = serde_json::json!({"code": "mail-stuck", "role": "reminder", "says": stuck});
     assert_eq!(health().await["alarms"], serde_json::json!([alarm]));
     assert!(asked(address, page).await.contains(stuck));
-    done.send(()).unwrap();
-    lives.await.unwrap().unwrap();
+    end().await;
 }

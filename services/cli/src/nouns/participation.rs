@@ -86,6 +86,20 @@ fn chosen(questions: &[Question], answer: &str) -> Result<(String, String), Fail
 /// How many coming steps are told.
 const NEXT: usize = 5;
 
+/// The round as it stood at an instant.
+async fn as_it_stood(desk: &Desk, id: &RoundId, then: Timestamp) -> Result<World, Failure> {
+    let mut world = World::of(&World::WITHOUT_FIGURES);
+    for kind in ["round", "participation", "run", "notice"] {
+        let prefix = if kind == "round" { StreamId::round(id).to_string() } else { format!("{kind}/{id}") };
+        for record in ledger::read_all(&*desk.ledger, &prefix).await? {
+            if record.recorded_at <= then {
+                world.apply(&record.stream, &record.event, &record.stamp());
+            }
+        }
+    }
+    Ok(world)
+}
+
 async fn explained(
     desk: &Desk,
     id: &RoundId,
@@ -94,15 +108,7 @@ async fn explained(
     form: Form,
 ) -> Result<(), Failure> {
     let now = as_of.unwrap_or_else(|| desk.now());
-    let mut world = World::of(&World::WITHOUT_FIGURES);
-    for kind in ["round", "participation", "run", "notice"] {
-        let prefix = if kind == "round" { StreamId::round(id).to_string() } else { format!("{kind}/{id}") };
-        for record in ledger::read_all(&*desk.ledger, &prefix).await? {
-            if record.recorded_at <= now {
-                world.apply(&record.stream, &record.event, &record.stamp());
-            }
-        }
-    }
+    let world = as_it_stood(desk, id, now).await?;
     let unknown = || Rejection::UnknownParticipation { round: id.to_string(), country: country.to_string() };
     let known = world.round(id).filter(|round| !round.participants.is_empty());
     let Some(standing) = known else {
