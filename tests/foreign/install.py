@@ -228,6 +228,24 @@ def broker():
     raise AssertionError("the broker does not listen")
 
 
+def role_commands():
+    """What the run book gives as commands with six services, as those users; and that nobody else is told of a name."""
+    script = "\n".join(commands("Commands with six services"))
+    # What sudo does, without asking; root may do it by itself.
+    script = re.sub(r"sudo -u (\S+) ", r"setpriv --reuid=\1 --regid=\1 --clear-groups ", script)
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, cwd="/")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for told in ["lao-one is in the register /var/lib/rondo-reminder/people.toml", "lao-one is erased",
+                 "Every inbound mail was understood", "2. bytes:      good", "look: no register of people is here"]:
+        assert told in done.stdout, f"{told}: {done.stdout}{done.stderr}"
+    register = "/var/lib/rondo-reminder/people.toml"
+    assert "Boua" not in open(register, encoding="utf-8").read()
+    owner = os.stat(register)
+    assert owner.st_uid == os.stat("/var/lib/rondo-reminder").st_uid and owner.st_mode & 0o777 == 0o600, owner
+    registers = [path for path in ROLES if os.path.exists(f"/var/lib/rondo-{path}/people.toml")]
+    assert registers == ["reminder"] and os.path.exists("/mnt/backup/first/journal"), registers
+
+
 def six(data=None):
     """The six roles in an order that chance gives; with `data`, all on one directory."""
     bus, order = broker(), DICE.sample(ROLES, 6)
@@ -242,6 +260,7 @@ def six(data=None):
         health({role: service.process.pid for role, service in services.items()})
         if not data:
             metrics()
+            role_commands()
     except AssertionError as error:
         raise AssertionError(f"started as {order}: {error}") from error
     for role in order:
