@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rondo_bus::{Candidate, LeadError, Leadership};
-use rondo_ledger::{Opened, durable};
+use rondo_ledger::Opened;
+use rondo_runtime::durable;
 
 use crate::failure::Failure;
 

@@ -81,9 +81,9 @@ pub(crate) fn run(
             if matches!(fault, Fault::Stopped) {
                 // Asked to end while the broker was away: what waited was not recorded, and that is no failure.
                 log.set_ending();
-            } else {
-                log.fail(&fault.to_string());
+                break;
             }
+            log.fail(&with_sources(&fault));
             return;
         }
         // What was under way when the signing ended would never be signed, and what repeats it has nothing to repeat. It is asked

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
 
-use crate::durable::{FileError, failed, sync_folder};
+use rondo_runtime::durable::{FileError, failed, sync_folder};
 
 /// Why a key cannot be used or made.
 #[derive(Debug, thiserror::Error)]

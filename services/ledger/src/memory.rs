@@ -8,9 +8,9 @@ use rondo_eventlog::Head;
 use rondo_eventlog::merkle::{Checkpoint, Frontier};
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{FileError, failed, replace};
 use crate::journal::{JournalReader, Location};
 use crate::key;
+use rondo_runtime::durable::{FileError, failed, replace};
 
 /// Why it is not known what was signed.
 #[derive(Debug, thiserror::Error)]

@@ -10,12 +10,12 @@ use rondo_eventlog::Head;
 use rondo_eventlog::merkle::{Checkpoint, Frontier, Signer, leaf_hash};
 use rondo_runtime::lifecycle::Stop;
 
-use crate::durable::{FileError, failed, replace};
 use crate::journal::{JournalError, Span, fold};
 use crate::key::KeyError;
 use crate::log::Log;
 use crate::memory::{self, Memory, MemoryError};
 use crate::tree::TreeWriter;
+use rondo_runtime::durable::{FileError, failed, replace};
 
 /// How long the notary gathers growth before it signs.
 const PACE: Duration = Duration::from_millis(500);

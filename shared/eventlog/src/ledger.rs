@@ -113,12 +113,19 @@ impl Fault {
         Self::Unreachable { what: what.into(), source: None }
     }
 
-    /// The same refusal for another who waits for it, in words and by its code; its sources are told to the first alone.
+    /// The same refusal for another who waits for it: by its kind, and with its sources in words. Nothing was recorded, so that one
+    /// that was lost on the way comes again as one that may be asked later.
     pub fn again(&self) -> Self {
         match self {
+            Self::Unreachable { .. } | Self::NotNow(_) => Self::NotNow(told(self)),
             Self::Stopped => Self::Stopped,
+            Self::DoesNotExtend(why) => Self::DoesNotExtend(why.clone()),
             Self::Contradicted(why) => Self::Contradicted(why.clone()),
-            other => Self::NotNow(other.to_string()),
+            Self::Corrupt(why) => Self::Corrupt(why.clone()),
+            Self::Protocol(why) => Self::Protocol(why.clone()),
+            Self::Refused(why) => Self::Refused(why.clone()),
+            Self::NotFound(what) => Self::NotFound(what.clone()),
+            Self::Storage { what, source } => Self::storage(what.clone(), told(&**source)),
         }
     }
 
@@ -145,6 +152,16 @@ impl Fault {
             _ => None,
         }
     }
+}
+
+/// An error with every source, in words.
+fn told(error: &dyn Error) -> String {
+    let (mut told, mut source) = (error.to_string(), error.source());
+    while let Some(cause) = source {
+        told = format!("{told}: {cause}");
+        source = cause.source();
+    }
+    told
 }
 
 /// Why a command has no effect.
@@ -228,5 +245,25 @@ pub async fn read_all(ledger: &dyn Ledger, prefix: &str) -> Result<Vec<Record>, 
         if last {
             return Ok(records);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_again_keeps_its_kind_and_tells_its_sources() {
+        let away = Fault::Unreachable { what: "asking".to_owned(), source: Some("the line is cut".into()) };
+        assert!(matches!(away.again(), Fault::NotNow(told) if told.ends_with("asking: the line is cut")));
+        let broken = Fault::storage("asking the witnesses panicked", "index out of bounds").again();
+        assert!(
+            matches!(&broken, Fault::Storage { what, .. } if what == "asking the witnesses panicked"),
+            "{broken:?}"
+        );
+        assert_eq!(broken.source().map(ToString::to_string).as_deref(), Some("index out of bounds"));
+        assert!(!broken.is_passing(), "a defect is not waited out");
+        assert!(matches!(Fault::Corrupt("bent".to_owned()).again(), Fault::Corrupt(told) if told == "bent"));
+        assert_eq!(Fault::DoesNotExtend("older".to_owned()).again().code(), Some("ledger.does-not-extend"));
     }
 }

@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod chance;
 pub mod clock;
 pub mod config;
+pub mod durable;
 pub mod lifecycle;
 pub mod memory;
 pub mod patient;

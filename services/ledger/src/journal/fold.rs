@@ -1,10 +1,12 @@
 //! The one fold over a journal: its records in their order, each with its place, handed on one by one. Whoever reads a journal from
-//! a place on reads it here; only a start does otherwise, which takes whole groups and cuts what was never acknowledged.
+//! a place on reads it here; only a start does otherwise, which takes whole groups and cuts what was never acknowledged, and whoever looks
+//! whether a single group stands at a place.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use bytes::Bytes;
+use rondo_eventlog::merkle::{Frontier, Hash, leaf_hash};
 
 use super::JournalError;
 use super::frame::Location;
@@ -104,4 +106,17 @@ pub fn fold<E: From<JournalError>>(
             }
         }
     }
+}
+
+/// The root of the tree over the first `size` records (RFC 6962, SHA-256), each of them read; nothing if there are fewer.
+///
+/// # Errors
+/// When a file cannot be read or is damaged.
+pub fn root_at(folder: &Path, size: u64) -> Result<Option<Hash>, JournalError> {
+    let mut frontier = Frontier::default();
+    fold::<JournalError>(folder, Span::up_to(size, None), |record| {
+        frontier.push(leaf_hash(record.bytes));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((frontier.size() == size).then(|| frontier.root()))
 }

@@ -14,8 +14,15 @@ pub struct FileError {
     source: std::io::Error,
 }
 
+impl FileError {
+    /// Whether the file is not there.
+    pub fn is_missing(&self) -> bool {
+        self.source.kind() == std::io::ErrorKind::NotFound
+    }
+}
+
 /// Says what was tried on which file.
-pub(crate) fn failed(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> FileError {
+pub fn failed(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> FileError {
     let path = path.to_owned();
     move |source| FileError { what, path, source }
 }
@@ -51,6 +58,9 @@ fn replace_for(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
 }
 
 /// Waits until the names in a folder are on disk.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), FileError> {
+///
+/// # Errors
+/// When the folder cannot be opened or synced.
+pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(failed("sync", folder))
 }
