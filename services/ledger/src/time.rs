@@ -17,8 +17,9 @@ use rondo_eventlog::record::Time;
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::clock::{Clock, JumpGuard, Stopwatch};
 
+use crate::acknowledged;
 use crate::directory::{self, OpenError};
-use crate::durable::replace;
+use rondo_runtime::durable::replace;
 
 /// How far a clock may be set back, as it is when it is compared with others, without anybody being troubled.
 const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
@@ -35,7 +36,8 @@ const ELSEWHERE: SignedDuration = SignedDuration::from_hours(36);
 /// How often the clock is held against the steady one, at the most.
 const LOOKED: Duration = Duration::from_secs(1);
 
-/// Where it stands when somebody said last that the machine's clock is right: an instant (RFC 3339).
+/// Where it stands when somebody said last that the machine's clock is right: an instant (RFC 3339), and in a second line how many
+/// records the log had then.
 pub fn path(data: &Path) -> PathBuf {
     data.join("clock-checked")
 }
@@ -50,7 +52,9 @@ pub fn confirm(data: &Path, today: Date, now: Timestamp) -> Result<(), OpenError
     if !noon.is_ok_and(|noon| now.duration_since(noon).abs() <= ELSEWHERE) {
         return Err(OpenError::Clock { now, today });
     }
-    Ok(replace(&path(data), now.to_string().as_bytes())?)
+    // Of a log that was never started here nothing else may tell; too few only means that it has to be said again.
+    let records = acknowledged::at_least(data).unwrap_or_default();
+    Ok(replace(&path(data), format!("{now}\n{records}\n").as_bytes())?)
 }
 
 /// Why the clock is doubted, and where it stands.
@@ -147,6 +151,8 @@ pub(crate) struct LogTime {
 struct State {
     /// When the last record was recorded; nothing in an empty log.
     last: Option<Time>,
+    /// How many records the start found.
+    found: u64,
     guard: JumpGuard,
     /// Whether the clock was found right since the start.
     is_known: bool,
@@ -158,8 +164,15 @@ struct State {
 
 impl LogTime {
     pub(crate) fn new(clock: Arc<dyn Clock>, data: &Path, last: Option<Time>) -> Self {
-        let state =
-            State { last, guard: JumpGuard::default(), is_known: false, doubt: None, said_before: None, looked: None };
+        let state = State {
+            last,
+            found: acknowledged::at_least(data).unwrap_or_default(),
+            guard: JumpGuard::default(),
+            is_known: false,
+            doubt: None,
+            said_before: None,
+            looked: None,
+        };
         Self { clock, data: data.to_owned(), state: Mutex::new(state) }
     }
 
@@ -199,20 +212,19 @@ impl LogTime {
         Ok(state.doubt)
     }
 
-    /// That time in the log stands still, and at which instant, if it does.
-    pub(crate) fn stands(&self) -> Option<Timestamp> {
+    /// That time in the log stands still, in a sentence, if it does.
+    pub(crate) fn stands(&self) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let last = state.last?.recorded_at;
-        (state.doubt.is_none() && last.duration_since(self.clock.now()) > SET_BACK).then_some(last)
+        (state.doubt.is_none() && last.duration_since(self.clock.now()) > SET_BACK).then(|| {
+            format!("Time in the log stands still at {last:.0}, when its last record was recorded, until the clock has passed it; each record says so.")
+        })
     }
 
     /// What whoever starts the ledger has to know of the clock, in sentences.
     pub(crate) fn remarks(&self) -> Result<Vec<String>, Fault> {
         let doubt = self.doubt()?.map(|doubt| doubt.sentence());
-        let stands = self.stands().map(|last| {
-            format!("Time in the log stands still at {last:.0}, when its last record was recorded, until the clock has passed it; each record says so.")
-        });
-        Ok(doubt.into_iter().chain(stands).collect())
+        Ok(doubt.into_iter().chain(self.stands()).collect())
     }
 
     /// Looks at the clock, and gives what it shows.
@@ -253,7 +265,9 @@ impl LogTime {
             } else {
                 None
             };
-            if doubt.is_some() && !self.is_confirmed(now, AHEAD, None)? {
+            // The last record tells where the clock stood after what was said before it.
+            let is_old = matches!(doubt, Some(Doubt::Behind { .. })) && self.said_at()? < Some(state.found);
+            if doubt.is_some() && (is_old || !self.is_confirmed(now, AHEAD, None)?) {
                 return Ok(doubt);
             }
         }
@@ -283,10 +297,16 @@ impl LogTime {
         }
     }
 
+    /// How many records the log had when that was said, if anything tells.
+    fn said_at(&self) -> Result<Option<u64>, Fault> {
+        Ok(self.said()?.and_then(|said| said.lines().nth(1)?.trim().parse().ok()))
+    }
+
     /// Whether somebody said, no longer ago than that, that the clock is right; since it was set, if it was.
     fn is_confirmed(&self, now: Timestamp, within: SignedDuration, before: Option<&str>) -> Result<bool, Fault> {
         let said = self.said()?.filter(|said| before != Some(said));
         // A confirmation that cannot be read is none.
-        Ok(said.is_some_and(|said| said.parse().is_ok_and(|then: Timestamp| now.duration_since(then).abs() <= within)))
+        let then = said.and_then(|said| said.lines().next()?.parse().ok());
+        Ok(then.is_some_and(|then: Timestamp| now.duration_since(then).abs() <= within))
     }
 }

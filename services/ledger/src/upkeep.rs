@@ -80,12 +80,14 @@ pub async fn run(handle: LedgerHandle, witnessed: Option<Duration>, mut stop: St
     }
 }
 
-/// Raises an alarm while the clock is doubted, whoever asks for what.
+/// Raises an alarm while the clock is doubted, whoever asks for what; and while time stands still, since steps and mail wait.
 fn tell_clock(handle: &LedgerHandle) -> Result<(), Fault> {
     let doubt = handle.doubt()?;
-    let says = doubt.map(|doubt| doubt.sentence());
+    let stands = handle.time.stands();
+    let raises = doubt.map(|doubt| doubt.code()).or_else(|| stands.is_some().then_some(AlarmCode::ClockBehind));
+    let says = doubt.map(|doubt| doubt.sentence()).or(stands);
     for code in [AlarmCode::ClockAhead, AlarmCode::ClockBehind, AlarmCode::ClockSet] {
-        let raised = doubt.is_some_and(|doubt| doubt.code() == code);
+        let raised = raises == Some(code);
         handle.board().alarm(ROLE, code, says.as_deref().filter(|_| raised));
     }
     Ok(())

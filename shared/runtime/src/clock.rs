@@ -102,8 +102,8 @@ impl Clock for VouchedClock {
     }
 
     fn said_right(&self) -> Option<Timestamp> {
-        // What cannot be read says nothing.
-        std::fs::read_to_string(&self.file).ok()?.trim().parse().ok()
+        // What cannot be read says nothing. The first line says when; what follows is for the ledger.
+        std::fs::read_to_string(&self.file).ok()?.lines().next()?.trim().parse().ok()
     }
 }
 
@@ -293,7 +293,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = VouchedClock::new(folder.path().join("clock-checked"));
         assert_eq!(clock.said_right(), None);
-        for (text, said) in [("2026-11-25T00:00:00Z", true), ("soon", false)] {
+        for (text, said) in [("2026-11-25T00:00:00Z", true), ("2026-11-25T00:00:00Z\n17\n", true), ("soon", false)] {
             std::fs::write(folder.path().join("clock-checked"), text).unwrap();
             assert_eq!(clock.said_right().is_some(), said, "{text}");
         }

@@ -197,6 +197,30 @@ async fn a_clock_months_ahead_closes_nothing_until_the_day_is_said_and_records_f
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_of_the_clock_says_nothing_of_one_that_stands_before_a_later_record() {
+    let machine = Machine::with_round("2025-10-16T00:00:00Z").await;
+    machine.set("2025-10-16T05:00:00Z");
+    machine.done(&["audit", "clock", "--today", "2025-10-16"]);
+    machine.done(&PAUSE);
+    // The machine went down, and comes back with a clock that is hours behind.
+    machine.set("2025-10-15T20:00:00Z");
+    let doctor = machine.run(&["doctor"]);
+    let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(told.contains("before the last record of 2025-10-16"), "{told}");
+    let (up, _) = machine.up();
+    until("it is an alarm", || machine.alarms().contains("before the last record of 2025-10-16"));
+    let refused = machine.run(&RESUME);
+    assert_eq!(refused.status.code(), Some(75), "{}", said(&refused));
+    // Said once more, it is believed; that time stands still is an alarm all the same.
+    machine.done(&["audit", "clock", "--today", "2025-10-15"]);
+    machine.done(&RESUME);
+    until("time stands still", || machine.alarms().contains("Time in the log stands still at 2025-10-16"));
+    end(up);
+    let last = records(&machine.data).pop().unwrap();
+    assert!(last["clock"].as_str().unwrap().starts_with("2025-10-15T20"), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_was_off_for_two_weeks_goes_on_by_itself_where_the_clock_is_synchronised() {
     let mut machine = Machine::with_round("2025-10-16T00:00:00Z").await;
     machine.synchronised = true;
