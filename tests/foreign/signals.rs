@@ -36,7 +36,7 @@ fn a_signal_ends_a_command_that_waits_for_a_witness_before_anything_is_recorded(
         let done = command.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(75), "{args:?} {signal}: {said}");
-        assert!(args == rotate || said.contains("stopped by a signal; nothing was recorded"), "{said}");
+        assert!(said.contains("stopped by a signal; nothing was recorded"), "{said}");
         assert_eq!(records(), before, "{args:?} {signal}: {said}");
     }
     // The log is at rest, and the same goes on; a witness that is away stops nothing.

@@ -42,11 +42,11 @@ pub(crate) struct Reached {
     pub(crate) served: bool,
     /// What the clock of the server shows, where there is one.
     pub(crate) now: Option<Timestamp>,
-    held: Option<Held>,
+    held: Option<Own>,
 }
 
-/// A log that this process holds.
-struct Held {
+/// A log that this process holds itself.
+struct Own {
     lifecycle: Lifecycle,
     opened: Opened,
     /// Whether a signal asked for the end.
@@ -55,7 +55,7 @@ struct Held {
     found: u64,
 }
 
-impl Held {
+impl Own {
     async fn new(opened: Opened, asked: Arc<watch::Sender<bool>>) -> Result<Self, Failure> {
         let found = opened.handle.head().await?.size;
         Ok(Self { lifecycle: Lifecycle::default(), opened, asked, found })
@@ -161,7 +161,7 @@ impl Reached {
 
     async fn holding(opened: Opened, asked: Arc<watch::Sender<bool>>) -> Result<Self, Failure> {
         let ledger = Arc::new(opened.handle.clone());
-        Ok(Self { ledger, served: false, now: None, held: Some(Held::new(opened, asked).await?) })
+        Ok(Self { ledger, served: false, now: None, held: Some(Own::new(opened, asked).await?) })
     }
 
     async fn served_by(server: Arc<Remote>) -> Self {
@@ -180,18 +180,19 @@ impl Reached {
         done
     }
 
-    /// Records that another key signs, on a log that this process holds.
-    pub(crate) async fn hand_over(&mut self, command: Command) -> Result<(), SubmitError> {
-        let Some(held) = &self.held else { return Err(Fault::NotNow("a server has the log".to_owned()).into()) };
+    /// Records that another key signs, on a log that this process holds. Nothing, if a signal comes first: whether it is recorded
+    /// then, [`Self::close`] says.
+    pub(crate) async fn hand_over(&mut self, command: Command) -> Option<Result<(), SubmitError>> {
+        let Some(held) = &self.held else { return Some(Err(Fault::NotNow("a server has the log".to_owned()).into())) };
         let handle = held.opened.handle.clone();
         let done = self.unless_asked(async move { handle.hand_over(command).await }).await;
-        done.unwrap_or(Err(Fault::Stopped.into())).map(|_| ())
+        done.map(|recorded| recorded.map(|_| ()))
     }
 
     /// Lets go of the log; a data directory is brought to rest. Returns how many records were made while this process held it.
     pub(crate) async fn close(self) -> Result<u64, Failure> {
         drop(self.ledger);
-        let Some(Held { mut lifecycle, opened, asked: _asked, found }) = self.held else { return Ok(0) };
+        let Some(Own { mut lifecycle, opened, asked: _asked, found }) = self.held else { return Ok(0) };
         let (stop, handle) = (lifecycle.stop(), opened.handle.clone());
         lifecycle.spawn("ledger", opened.run(stop));
         lifecycle.run(std::future::ready(())).await.map_err(|e| Failure::of(&e))?;

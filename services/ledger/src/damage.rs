@@ -1,31 +1,46 @@
 //! Damage in the journal's last file, where its loss is to be recorded: the log ends before it. The bytes from there on are kept in
-//! `keys` first: they are evidence, and put back where the loss is not recorded after all.
+//! `keys` first: they are evidence, and put back where the loss is not recorded after all. What is to be cut is written down
+//! (`loss.rs`) before it is cut, so that no start takes the shorter journal for a whole one.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rondo_runtime::durable::{replace_private, sync_folder};
+use serde::{Deserialize, Serialize};
+
 use crate::acknowledged;
 use crate::directory::{OpenError, io};
-use crate::durable::{replace_private, sync_folder};
 use crate::journal::{self, JournalError, SEGMENT_HEADER};
 use crate::notary::NotaryError;
 
-/// What was cut off the journal.
+/// Damage that a log can end before.
 #[derive(Debug)]
-pub(crate) struct Cut {
+pub(crate) struct Damage {
     segment: PathBuf,
     offset: u64,
-    /// The file that keeps it.
-    pub(crate) kept: PathBuf,
+    /// The record that should begin there.
+    pub(crate) position: u64,
 }
 
-/// Ends the journal before what is damaged in its last file and was acknowledged. On disk, as is the copy, once this returns.
-/// A journal that only ends too early is left as it is.
+/// What is cut off the journal, as the plan of a going on says it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Cut {
+    /// The file in `journal`.
+    segment: String,
+    /// Where it ends from then on.
+    offset: u64,
+    /// The file in `keys` that keeps the rest.
+    kept: String,
+}
+
+/// Looks for what is damaged in the last file of a journal and was acknowledged. A journal that only ends too early has none. Writes
+/// nothing.
 ///
 /// # Errors
-/// When it is damaged elsewhere, where whole files would have to go; and when a file cannot be read or written.
-pub(crate) fn cut(data: &Path) -> Result<Option<Cut>, OpenError> {
+/// When it is damaged elsewhere, where whole files would have to go; and when a file cannot be read.
+pub(crate) fn look(data: &Path) -> Result<Option<Damage>, OpenError> {
     let folder = data.join("journal");
     let Err(error) = journal::judge(&folder, acknowledged::at_least(data).or_else(unless_unknown)?) else {
         return Ok(None);
@@ -39,13 +54,26 @@ pub(crate) fn cut(data: &Path) -> Result<Option<Cut>, OpenError> {
     if !is_last || *offset < SEGMENT_HEADER as u64 {
         return Err(error.into());
     }
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(io("open", path))?;
-    let mut bytes = vec![0; (length - offset) as usize];
-    file.read_exact_at(&mut bytes, *offset).map_err(io("read", path))?;
-    fs::create_dir_all(data.join("keys")).map_err(io("create", &data.join("keys")))?;
-    let kept = keeps(data, *position, &bytes)?;
-    file.set_len(*offset).and_then(|()| file.sync_all()).map_err(io("cut", path))?;
-    Ok(Some(Cut { segment: path.clone(), offset: *offset, kept }))
+    Ok(Some(Damage { segment: path.clone(), offset: *offset, position: *position }))
+}
+
+impl Damage {
+    /// Keeps what stands from there on, and says what is to be cut.
+    pub(crate) fn keep(&self, data: &Path) -> Result<Cut, OpenError> {
+        let bytes = from(&self.segment, self.offset)?;
+        let kept = keeps(data, self.position, &bytes)?;
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Cut { segment: name(&self.segment), offset: self.offset, kept: name(&kept) })
+    }
+}
+
+/// The bytes of a file from a place on.
+fn from(segment: &Path, offset: u64) -> Result<Vec<u8>, OpenError> {
+    let file = File::open(segment).map_err(io("open", segment))?;
+    let length = file.metadata().map_err(io("read", segment))?.size();
+    let mut bytes = vec![0; length.saturating_sub(offset) as usize];
+    file.read_exact_at(&mut bytes, offset).map_err(io("read", segment))?;
+    Ok(bytes)
 }
 
 /// Where the memory of what was signed is lost as well, the rest tells how much was acknowledged.
@@ -62,7 +90,7 @@ fn keeps(data: &Path, position: u64, bytes: &[u8]) -> Result<PathBuf, OpenError>
         match fs::read(&kept) {
             Ok(found) if found == bytes => return Ok(kept),
             Ok(_) => n += 1,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            Err(e) if e.kind() == ErrorKind::NotFound => {
                 replace_private(&kept, bytes)?;
                 return Ok(kept);
             }
@@ -72,16 +100,45 @@ fn keeps(data: &Path, position: u64, bytes: &[u8]) -> Result<PathBuf, OpenError>
 }
 
 impl Cut {
-    /// Puts it back, where the journal still ends there.
-    pub(crate) fn put_back(&self) -> Result<(), OpenError> {
-        let Self { segment, offset, kept } = self;
-        let file = OpenOptions::new().write(true).open(segment).map_err(io("open", segment))?;
-        if file.metadata().map_err(io("read", segment))?.size() != *offset {
+    /// The file that keeps what was cut off.
+    pub(crate) fn path(&self, data: &Path) -> PathBuf {
+        data.join("keys").join(&self.kept)
+    }
+
+    fn segment(&self, data: &Path) -> PathBuf {
+        data.join("journal").join(&self.segment)
+    }
+
+    /// Ends the journal there, if what stands behind is what was kept: a journal that was put in its place, or that has grown since,
+    /// is left as it is. On disk once this returns.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub(crate) fn make(&self, data: &Path) -> Result<(), OpenError> {
+        let (segment, kept) = (self.segment(data), self.path(data));
+        if !segment.exists() || from(&segment, self.offset)? != fs::read(&kept).map_err(io("read", &kept))? {
             return Ok(());
         }
-        let bytes = fs::read(kept).map_err(io("read", kept))?;
-        file.write_all_at(&bytes, *offset).and_then(|()| file.sync_all()).map_err(io("write to", segment))?;
-        fs::remove_file(kept).map_err(io("remove", kept))?;
-        Ok(sync_folder(kept.parent().unwrap_or(Path::new(".")))?)
+        let file = OpenOptions::new().write(true).open(&segment).map_err(io("open", &segment))?;
+        file.set_len(self.offset).and_then(|()| file.sync_all()).map_err(io("cut", &segment))
+    }
+
+    /// Puts it back, where the journal still ends there.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub(crate) fn put_back(&self, data: &Path) -> Result<(), OpenError> {
+        let (segment, kept) = (self.segment(data), self.path(data));
+        let file = match OpenOptions::new().write(true).open(&segment) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            file => file.map_err(io("open", &segment))?,
+        };
+        if file.metadata().map_err(io("read", &segment))?.size() != self.offset {
+            return Ok(());
+        }
+        let bytes = fs::read(&kept).map_err(io("read", &kept))?;
+        file.write_all_at(&bytes, self.offset).and_then(|()| file.sync_all()).map_err(io("write to", &segment))?;
+        fs::remove_file(&kept).map_err(io("remove", &kept))?;
+        Ok(sync_folder(&data.join("keys"))?)
     }
 }

@@ -2,84 +2,31 @@
 //! could contradict itself: so nothing more is signed with it. A new key takes its place, and the first record that it signs says
 //! which records are lost and why; nobody can go on unseen. What was set aside for it is kept in `keys`.
 
+mod record;
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rondo_domain::Wish;
-use rondo_domain::event::Event;
-use rondo_domain::network::{NetworkCommand, NetworkEvent};
+use rondo_domain::network::NetworkCommand;
 use rondo_eventlog::Head;
 use rondo_eventlog::merkle::{Checkpoint, Frontier, Verifier, leaf_hash};
-use rondo_eventlog::{Record, codec};
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
 use crate::contradicted;
-use crate::damage::{self, Cut};
+use crate::damage::{self, Cut, Damage};
 use crate::directory::{self, DataDirectory, OpenError, io};
-use crate::durable::{replace, sync_folder};
-use crate::journal::{AtDamage, Location, Span, fold};
+use crate::journal::{AtDamage, Location, Span, fold, root_at};
 use crate::key;
 use crate::mark::{self, IndexFault};
 use crate::memory::{Memory, MemoryError, continuing as plan};
 use crate::rotation;
 use crate::store::Store;
+use rondo_runtime::durable::{replace, sync_folder};
 
-/// What is lost, as a record of the log says it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loss {
-    /// How many records were left; the record that says so stands there.
-    pub kept: u64,
-    /// How many had been signed, as far as that is known. As many as were kept or fewer: the key signed another history of the log as
-    /// well, of so many records.
-    pub signed: Option<u64>,
-    /// The root that they had, in hexadecimal, as far as that is known.
-    pub root: Option<String>,
-    /// The key that had signed.
-    pub was: String,
-    /// The key that signs from there on.
-    pub is: String,
-    /// Why.
-    pub reason: String,
-}
-
-impl Loss {
-    /// The loss that a record tells of.
-    pub fn of(record: &Record) -> Option<Self> {
-        let Event::Network(NetworkEvent::LogContinued { was, is, kept, signed, root, reason }) = &record.event else {
-            return None;
-        };
-        let (was, is, root, reason) = (was.clone(), is.clone(), root.clone(), reason.clone());
-        Some(Self { kept: *kept, signed: *signed, root, was, is, reason })
-    }
-
-    /// Whether it tells of what the key before had signed over so many records and this log does not extend: they are lost, or of
-    /// the other history.
-    pub fn tells_of(&self, size: u64) -> bool {
-        size > self.kept || self.signed.is_some_and(|signed| signed <= self.kept)
-    }
-
-    /// The loss that stored bytes tell of. Of most records the beginning is enough to say that they tell of none.
-    pub(crate) fn in_bytes(bytes: &[u8]) -> Option<Self> {
-        rotation::begins_with(bytes, "LogContinued").then_some(())?;
-        Self::of(&codec::decode(&bytes::Bytes::copy_from_slice(bytes)).ok()?)
-    }
-}
-
-impl std::fmt::Display for Loss {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.signed {
-            Some(signed) if signed <= self.kept => {
-                write!(f, "another history of {signed} records was signed as well, and is not this one")?;
-            }
-            Some(signed) if signed == self.kept + 1 => write!(f, "record {} is lost", self.kept)?,
-            Some(signed) => write!(f, "records {} to {} are lost", self.kept, signed - 1)?,
-            None => write!(f, "records from {} on are lost, if there were any", self.kept)?,
-        }
-        write!(f, ", because: {}", self.reason)
-    }
-}
+pub use record::Loss;
 
 /// A going on that was begun. Nothing is signed before it is finished.
 #[derive(Debug)]
@@ -89,8 +36,6 @@ pub struct Continuation {
     plan: Plan,
     /// The reason with which the loss is recorded already, so that only the keys have still to change places.
     pub recorded: Option<String>,
-    /// What was damaged and was cut off the journal by this going on.
-    cut: Option<Cut>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -100,6 +45,23 @@ struct Plan {
     kept: u64,
     signed: Option<u64>,
     root: Option<String>,
+    /// What is cut off the journal first, if anything is damaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cut: Option<Cut>,
+}
+
+impl Plan {
+    /// The one that was begun in a data directory, if any was.
+    fn read(data: &Path) -> Result<Option<Self>, OpenError> {
+        match fs::read(plan(data)) {
+            Ok(bytes) => {
+                let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), source: e.into() };
+                serde_json::from_slice(&bytes).map(Some).map_err(bad)
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io("read", &plan(data))(e)),
+        }
+    }
 }
 
 /// The journal as it is, every byte of it read.
@@ -110,9 +72,14 @@ struct Found {
     root: Option<[u8; 32]>,
 }
 
-fn read(data: &Path, asked: u64, mut each: impl FnMut(u64, &bytes::Bytes)) -> Result<Found, OpenError> {
+fn read(
+    data: &Path,
+    asked: u64,
+    damage: AtDamage,
+    mut each: impl FnMut(u64, &bytes::Bytes),
+) -> Result<Found, OpenError> {
     let mut found = Found { frontier: Frontier::default(), last: None, root: None };
-    let end = fold::<OpenError>(&data.join("journal"), Span::whole(AtDamage::Fails), |record| {
+    let end = fold::<OpenError>(&data.join("journal"), Span::whole(damage), |record| {
         each(record.position, record.bytes);
         found.frontier.push(leaf_hash(record.bytes));
         if found.frontier.size() == asked {
@@ -130,7 +97,7 @@ fn read(data: &Path, asked: u64, mut each: impl FnMut(u64, &bytes::Bytes)) -> Re
 /// The journal as it is, and the loss that the record at a position tells of.
 fn stands_at(data: &Path, at: u64) -> Result<(Found, Option<Loss>), OpenError> {
     let mut recorded = None;
-    let found = read(data, 0, |position, bytes| {
+    let found = read(data, 0, AtDamage::Fails, |position, bytes| {
         if position == at {
             recorded = Loss::in_bytes(bytes);
         }
@@ -140,41 +107,20 @@ fn stands_at(data: &Path, at: u64) -> Result<(Found, Option<Loss>), OpenError> {
 
 /// Begins to go on, or takes up what was begun: makes a new key, or takes the one in a file, and writes down what will be recorded.
 /// `although` goes on where nothing in the directory shows a loss: after a backup that is older than the log was. What is damaged in
-/// the last file of the journal is cut off and kept.
+/// the last file of the journal is cut off and kept, once it is written down that it will be.
 ///
 /// # Errors
 /// When there is no log, an earlier file of its journal is damaged, its records are not those that its checkpoint signs, nothing is lost, another
 /// process has the directory, or a file cannot be read or written.
 pub fn begin(data: &Path, from: Option<&Path>, although: bool, chance: &dyn Chance) -> Result<Continuation, OpenError> {
     let held = DataDirectory::open(data)?;
-    let Some(cut) = damage::cut(data)? else { return begun(data, held.origin(), from, although, chance) };
-    match begun(data, held.origin(), from, although, chance) {
-        Ok(continuation) => Ok(Continuation { cut: Some(cut), ..continuation }),
-        Err(error) => {
-            cut.put_back()?;
-            Err(error)
+    let origin = held.origin();
+    let of = |plan: Plan| Continuation { data: data.to_owned(), origin: origin.to_owned(), plan, recorded: None };
+    if let Some(begun) = Plan::read(data)? {
+        let mut continuation = of(begun);
+        if let Some(cut) = &continuation.plan.cut {
+            cut.make(data)?;
         }
-    }
-}
-
-/// The same, once the journal ends where it is whole.
-fn begun(
-    data: &Path,
-    origin: &str,
-    from: Option<&Path>,
-    although: bool,
-    chance: &dyn Chance,
-) -> Result<Continuation, OpenError> {
-    let begun = match fs::read(plan(data)) {
-        Ok(bytes) => Some(bytes),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-        Err(e) => return Err(io("read", &plan(data))(e)),
-    };
-    if let Some(bytes) = begun {
-        let bad = |e: serde_json::Error| OpenError::BadNote { path: plan(data), source: e.into() };
-        let begun: Plan = serde_json::from_slice(&bytes).map_err(bad)?;
-        let mut continuation =
-            Continuation { data: data.to_owned(), origin: origin.to_owned(), plan: begun, recorded: None, cut: None };
         if continuation.fits()? {
             continuation.clears()?;
             return Ok(continuation);
@@ -182,12 +128,29 @@ fn begun(
         // Another journal was put in the place of the one that it was begun on, and nothing of it is recorded there.
         continuation.abandon()?;
     }
+    let continuation = of(planned(data, origin, from, although, chance)?);
+    if let Some(cut) = &continuation.plan.cut {
+        cut.make(data)?;
+    }
+    continuation.clears()?;
+    Ok(continuation)
+}
+
+/// Judges what is lost, makes the new key, and writes down what will be done. Until that is on disk nothing else is changed.
+fn planned(
+    data: &Path,
+    origin: &str,
+    from: Option<&Path>,
+    although: bool,
+    chance: &dyn Chance,
+) -> Result<Plan, OpenError> {
     let path = data.join("log.vkey");
     let public = fs::read_to_string(&path).map_err(io("read", &path))?;
     let bad = |e: rondo_eventlog::merkle::NoteError| OpenError::BadNote { path: path.clone(), source: e.into() };
     let public = Verifier::from_vkey(public.trim_end()).map_err(bad)?;
     let was = rotation::signed_with(data, &public)?;
-    let lost = lost(data, origin, &public, &was)?;
+    let damage = damage::look(data)?;
+    let lost = lost(data, origin, (&public, &was), damage.as_ref())?;
     if !lost.shown && !although {
         return Err(OpenError::NothingLost(data.to_owned()));
     }
@@ -202,13 +165,11 @@ fn begun(
     let is = key::read_key(&rotation::next(data), origin)?.verifier().vkey();
     let signed = lost.signed.map(|head| head.size);
     let root = lost.signed.map(|head| hex::encode(head.root));
-    let begun = Plan { was: was.vkey(), is, kept: lost.kept, signed, root };
+    let cut = damage.map(|damage| damage.keep(data)).transpose()?;
+    let begun = Plan { was: was.vkey(), is, kept: lost.kept, signed, root, cut };
     let bytes = serde_json::to_vec(&begun).map_err(|e| io("write", &plan(data))(e.into()))?;
     replace(&plan(data), &bytes)?;
-    let continuation =
-        Continuation { data: data.to_owned(), origin: origin.to_owned(), plan: begun, recorded: None, cut: None };
-    continuation.clears()?;
-    Ok(continuation)
+    Ok(begun)
 }
 
 struct Lost {
@@ -219,7 +180,13 @@ struct Lost {
     shown: bool,
 }
 
-fn lost(data: &Path, origin: &str, public: &Verifier, was: &Verifier) -> Result<Lost, OpenError> {
+/// What is lost of a log whose journal ends before its damage, if there is any: bytes that have to go are lost, whoever knew of them.
+fn lost(
+    data: &Path,
+    origin: &str,
+    (public, was): (&Verifier, &Verifier),
+    damage: Option<&Damage>,
+) -> Result<Lost, OpenError> {
     let memory = match Memory::read(data) {
         Ok(memory) => Some(Head { size: memory.frontier.size(), root: memory.frontier.root() }),
         Err(MemoryError::Missing(_) | MemoryError::Bad(_)) => None,
@@ -234,21 +201,30 @@ fn lost(data: &Path, origin: &str, public: &Verifier, was: &Verifier) -> Result<
     // While a change of the key is not finished they are two.
     let keys = [public, was];
     let checkpoint = keys.iter().find_map(|key| Some(Checkpoint::open(&note, key).ok()?.head));
-    let found = read(data, memory.map_or(0, |head| head.size), |_, _| ())?;
+    let remembered = memory.map_or(0, |head| head.size);
+    let mut found = read(data, remembered, damage.map_or(AtDamage::Fails, |_| AtDamage::Ends), |_, _| ())?;
+    if damage.is_some_and(|damage| damage.position != found.frontier.size()) {
+        // Something else stands in the way than what was found: it is told of.
+        found = read(data, remembered, AtDamage::Fails, |_, _| ())?;
+    }
     let kept = found.frontier.size();
+    let stands = |head: &Head| {
+        Ok::<_, OpenError>(head.size > kept || root_at(&data.join("journal"), head.size)? != Some(head.root))
+    };
     // What is gone on with has to be what was signed, as far as it reaches.
     if let Some(head) = checkpoint.filter(|head| head.size <= kept && head.size > 0) {
-        let root = read(data, head.size, |_, _| ())?.root;
-        if root != Some(head.root) {
+        if stands(&head)? {
             return Err(crate::scrub::ScrubError::Altered(head.size).into());
         }
     }
     // One that cannot be read is somebody's word all the same.
-    let (elsewhere, told) = match contradicted::standing(data, public) {
-        Ok(head) => (head, head.is_some()),
+    let (elsewhere, told) = match contradicted::kept(data, public) {
+        Ok(Some(head)) if stands(&head)? => (Some(head), true),
+        Ok(_) => (None, false),
         Err(OpenError::Contradiction { .. }) => (None, true),
         Err(error) => return Err(error),
     };
+    let told = told || contradicted::stand(data, stands)?;
     let signed = memory.into_iter().chain(checkpoint).chain(elsewhere).max_by_key(|head| head.size);
     let fits = |head: &Head| head.size == 0 || found.root == Some(head.root);
     let signs = |vkey: String| keys.iter().any(|key| key.vkey() == vkey);
@@ -256,7 +232,7 @@ fn lost(data: &Path, origin: &str, public: &Verifier, was: &Verifier) -> Result<
     let remembered = memory.is_some_and(|head| fits(&head) && checkpoint.is_none_or(|shown| shown.size <= head.size));
     let acknowledged = crate::acknowledged::size(data)?.max(indexed(data)?) > kept;
     let longer = signed.filter(|head| head.size > kept);
-    let shown = told || !keyed || !remembered || acknowledged || longer.is_some();
+    let shown = damage.is_some() || told || !keyed || !remembered || acknowledged || longer.is_some();
     Ok(Lost { kept, signed: longer.or(elsewhere), shown })
 }
 
@@ -294,14 +270,14 @@ impl Continuation {
         &self.plan.is
     }
 
-    /// The file that keeps what was damaged and was cut off the journal, if anything was.
-    pub fn kept(&self) -> Option<&Path> {
-        self.cut.as_ref().map(|cut| &*cut.kept)
+    /// What was damaged and cut off the journal, if anything was: the first record of it, and the file that keeps it.
+    pub fn cut_off(&self) -> Option<(u64, PathBuf)> {
+        self.plan.cut.as_ref().map(|cut| (self.plan.kept, cut.path(&self.data)))
     }
 
     /// What will be recorded, for a reason.
     pub fn loss(&self, reason: &str) -> Loss {
-        let Plan { was, is, kept, signed, root } = self.plan.clone();
+        let Plan { was, is, kept, signed, root, .. } = self.plan.clone();
         Loss { kept, signed, root, was, is, reason: reason.to_owned() }
     }
 
@@ -336,8 +312,8 @@ impl Continuation {
     /// # Errors
     /// When a file cannot be removed.
     pub fn abandon(self) -> Result<(), OpenError> {
-        if let Some(cut) = &self.cut {
-            cut.put_back()?;
+        if let Some(cut) = &self.plan.cut {
+            cut.put_back(&self.data)?;
         }
         crate::acknowledged::put_back(&self.data)?;
         for path in [plan(&self.data), rotation::next(&self.data)] {
@@ -369,6 +345,7 @@ impl Continuation {
             set_aside(&data, &data.join("checkpoint"), &name("checkpoint"))?;
             set_aside(&data, &data.join("cosigned"), &name("cosigned"))?;
             set_aside(&data, &contradicted::path(&data), &name(contradicted::NAME))?;
+            set_aside(&data, &contradicted::path_of_words(&data), &name(contradicted::WORDS))?;
             set_aside(&data, &key::path(&data), &name("log.key"))?;
             // It signs nothing that does not begin with the record of the loss.
             Memory { frontier: found.frontier, at: found.last }.write(&data)?;

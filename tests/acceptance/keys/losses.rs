@@ -59,9 +59,9 @@ fn a_journal_that_is_older_than_its_keys_goes_on_under_another_key_and_every_ver
         rondo(&whole, &["audit", "proof", &position.to_string(), "--out", &path("")]);
     }
     let data = restored(folder.path(), "again", Some("late-keys"));
-    refused(&data, &["person", "grant", "dora", "auditor"], 1, "rondo audit continue");
+    refused(&data, &["person", "grant", "dora", "auditor"], 3, "rondo audit continue");
     refused(&data, &[&CONTINUE[..], &["--as", "ilo-coordinator"]].concat(), 6, "may not");
-    refused(&data, &["person", "grant", "dora", "auditor"], 1, "does not extend");
+    refused(&data, &["person", "grant", "dora", "auditor"], 3, "does not extend");
     refused(&data, &["audit", "continue", "--reason", " "], 2, "");
     let told = rondo(&data, &CONTINUE);
     let words = format!("records {kept} to {} are lost, because: the disk failed", kept + 1);
@@ -96,7 +96,7 @@ fn a_journal_that_is_older_than_its_keys_goes_on_under_another_key_and_every_ver
     // It was done once; the old key signs nothing any more, and neither does the old log.
     refused(&data, &CONTINUE, 6, "shows a loss");
     fs::copy(path("late-keys/log.key"), data.join("keys/log.key")).unwrap();
-    refused(&data, &["person", "grant", "emil", "auditor"], 1, "public half");
+    refused(&data, &["person", "grant", "emil", "auditor"], 3, "public half");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn keys_newer_than_the_log_change_nothing_before_the_loss_is_recorded_and_who_si
         let before = (beside(), super::files(&data.join("keys")));
         let up = ["up", "--listen", "127.0.0.1:0"];
         for command in [&["round", "list"][..], &["person", "grant", "dora", "auditor"], &up] {
-            refused(&data, command, 1, "does not extend");
+            refused(&data, command, 3, "does not extend");
             assert!((beside(), super::files(&data.join("keys"))) == before, "{name}: {command:?} changed nothing");
         }
         assert_eq!(run(&data, &["doctor"]).status.code(), Some(1), "{name}");
@@ -212,7 +212,7 @@ fn a_loss_that_the_index_alone_shows_is_one_and_a_key_that_was_being_made_is_in_
         let data = restored(folder.path(), leftover, Some("equal-keys"));
         // The index was on another disk and is as new as the log was.
         copy(&folder.path().join("data/index"), &data.join("index"));
-        refused(&data, &["person", "grant", "dora", "auditor"], 1, &format!("{} records were acknowledged", kept + 2));
+        refused(&data, &["person", "grant", "dora", "auditor"], 3, &format!("{} records were acknowledged", kept + 2));
         let unfinished = data.join("keys/.next.key.unfinished");
         if leftover != "none" {
             fs::write(&unfinished, "half a k").unwrap();
@@ -251,7 +251,7 @@ fn a_log_whose_newest_file_is_damaged_ends_before_the_damage_and_keeps_the_bytes
         let journal = data.join("journal/00000000000000000000.journal");
         let length = fs::metadata(&journal).unwrap().len() as usize;
         let bytes = flip(&journal, if damaged_from_end { length - 5 } else { offset + 40 });
-        refused(&data, &["person", "list"], 1, "the journal is damaged at byte");
+        refused(&data, &["person", "list"], 3, "the journal is damaged at byte");
         // Whoever may not do it changes nothing.
         refused(&data, &[&CONTINUE[..], &["--as", "ilo-coordinator"]].concat(), 6, "may not");
         assert!(fs::read(&journal).unwrap() == bytes, "{name}: it is as it was");
@@ -270,4 +270,88 @@ fn a_log_whose_newest_file_is_damaged_ends_before_the_damage_and_keeps_the_bytes
         let found = verified(&data);
         assert_eq!((&found["losses"][0]["kept"], &found["bytes"]), (&(kept + lost).into(), &true.into()), "{found}");
     }
+}
+
+/// A log whose last but one group is damaged, and of which nothing says that anybody was answered for what stands from there on, as
+/// after a power cut; with how many records stand before.
+fn damaged_unheard(folder: &Path) -> (std::path::PathBuf, u64) {
+    let data = folder.join("unheard");
+    rondo(&data, &["up", "--demo", "--until-done", "--pace", "0"]);
+    let journal = data.join("journal/00000000000000000000.journal");
+    let offset = fs::metadata(&journal).unwrap().len() as usize;
+    let kept = verified(&data)["records"].as_u64().unwrap();
+    for name in ["keys", "checkpoint"] {
+        copy(&data.join(name), &folder.join(name));
+    }
+    grow(&data, &["bo", "chan"]);
+    fs::remove_dir_all(data.join("keys")).unwrap();
+    for name in ["keys", "checkpoint"] {
+        copy(&folder.join(name), &data.join(name));
+    }
+    fs::remove_file(data.join("acknowledged")).unwrap();
+    for name in ["index", "tree"] {
+        fs::remove_dir_all(data.join(name)).unwrap();
+    }
+    flip(&journal, offset + 40);
+    (data, kept)
+}
+
+#[test]
+fn bytes_that_have_to_go_are_a_loss_and_no_start_passes_over_a_cut_that_was_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, kept) = damaged_unheard(folder.path());
+    let library = faults(folder.path()).display().to_string();
+    let name = format!("before-{kept}-damaged-0.journal");
+    let journal = |data: &Path| fs::read(data.join("journal/00000000000000000000.journal")).unwrap();
+    let mut cut = 0;
+    let points = (1..=12).map(|nth| format!("fsync /keys {nth} 5"));
+    for (n, fails) in ["none".to_owned(), "fsync /journal 1 5".to_owned()].into_iter().chain(points).enumerate() {
+        let data = folder.path().join(format!("cut-{n}"));
+        copy(&whole, &data);
+        refused(&data, &["person", "list"], 3, "the journal is damaged at byte");
+        let failing = |args: &[&str]| {
+            let mut command = Command::new(program());
+            command.args(["--data", &data.display().to_string()]).args(args);
+            command.env("LD_PRELOAD", &library).env("RONDO_FAIL", &fails).output().unwrap()
+        };
+        let mut done = failing(&CONTINUE);
+        if !done.status.success() {
+            cut += 1;
+            let is_cut = journal(&data) != journal(&whole);
+            let between = run(&data, &["person", "grant", "dora", "auditor"]);
+            let said = String::from_utf8_lossy(&between.stderr).into_owned();
+            assert!(!is_cut || between.status.code() == Some(3) || between.status.success(), "{fails}: {said}");
+            assert!(
+                !between.status.success() || verified(&data)["losses"].get(0).is_some(),
+                "{fails}: it is passed over"
+            );
+            is_told_by_run_book(&data);
+            if data.join("keys/continuing.json").exists() || !is_cut {
+                done = run(&data, &CONTINUE);
+                assert!(done.status.success(), "{fails}: {done:?}");
+            }
+        }
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(!done.status.success() || said.contains(&format!("damaged at record {kept}")), "{fails}: {said}");
+        assert!(!done.status.success() || said.contains(&name), "{fails}: what is kept is named: {said}");
+        let aside = fs::read(data.join("keys").join(&name)).unwrap();
+        assert!(journal(&whole).ends_with(&aside), "{fails}");
+        grow(&data, &["emil"]);
+        let found = verified(&data);
+        assert_eq!(found["losses"].as_array().map(Vec::len), Some(1), "{fails}: {found}");
+        assert_eq!((&found["losses"][0]["kept"], &found["bytes"]), (&kept.into(), &true.into()), "{fails}: {found}");
+    }
+    assert!(cut >= 4, "{cut} of them were cut off");
+
+    // What cannot be put back hides no refusal, and the same command goes on from there.
+    let data = folder.path().join("refused");
+    copy(&whole, &data);
+    let mut command = Command::new(program());
+    command.args(["--data", &data.display().to_string()]).args(CONTINUE).args(["--as", "ilo-coordinator"]);
+    let done = command.env("LD_PRELOAD", &library).env("RONDO_FAIL", "fsync /journal 2 5").output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.code() == Some(6) && said.contains("may not"), "{said}");
+    assert!(said.contains("could not be let go of"), "{said}");
+    rondo(&data, &CONTINUE);
+    assert_eq!(verified(&data)["losses"].as_array().map(Vec::len), Some(1));
 }

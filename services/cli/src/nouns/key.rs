@@ -106,15 +106,11 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
     let world = crate::desk::world(&*reached.ledger, &["network"]).await?;
     let rotation = rotation::begin(data, to, world.network().keys.last().map(String::as_str), &SystemChance)?;
     let finishing = rotation.is_recorded;
-    let recorded = if finishing { Ok(()) } else { reached.hand_over(handing_over(cli, &rotation, reason)).await };
+    let recorded = if finishing { Some(Ok(())) } else { reached.hand_over(handing_over(cli, &rotation, reason)).await };
     // At rest the old key has signed the record that names the new one.
-    reached.close().await?;
-    if let Err(error) = recorded {
-        // A fault is no refusal: it may be recorded, and the same command again finishes it.
-        if matches!(error, SubmitError::Rejected(_)) {
-            rotation.abandon()?;
-        }
-        return Err(error.into());
+    let made = reached.close().await?;
+    if let Some(ended) = ended(recorded, made) {
+        return Err(ended.lets_go(|| rotation.abandon()));
     }
     let is = rotation.is.clone();
     let kept = rotation.finish()?;
@@ -130,6 +126,39 @@ pub(crate) async fn rotate(cli: &Cli, config: &Config, reason: &str, to: Option<
         kept.display()
     ));
     Ok(())
+}
+
+/// Why a change of the key did not come to its end.
+struct Unchanged {
+    why: Failure,
+    /// Whether it is known that nothing of it is recorded, so that what was begun is let go of.
+    is_known: bool,
+}
+
+/// What ended a change of the key, if it did not go through: it was refused, something broke, or a signal came. A fault is no
+/// refusal: the change may be recorded, and the same command again finishes it; `made` says so after a signal.
+fn ended(recorded: Option<Result<(), SubmitError>>, made: u64) -> Option<Unchanged> {
+    match recorded {
+        Some(Ok(())) => None,
+        Some(Err(error)) => {
+            let is_known = matches!(error, SubmitError::Rejected(_));
+            Some(Unchanged { why: error.into(), is_known })
+        }
+        None => Some(Unchanged { why: Failure::stopped_changing(made), is_known: made == 0 }),
+    }
+}
+
+impl Unchanged {
+    /// The failure, after letting go of what was begun where nothing is recorded. What stands in the way of that hides no reason.
+    fn lets_go(self, abandon: impl FnOnce() -> Result<(), rondo_ledger::OpenError>) -> Failure {
+        if self.is_known
+            && let Err(error) = abandon()
+        {
+            let told = rondo_runtime::lifecycle::with_sources(&error);
+            tracing::error!("what was begun could not be let go of; the same command once more does: {told}");
+        }
+        self.why
+    }
 }
 
 fn handing_over(cli: &Cli, rotation: &Rotation, reason: &str) -> Command {
@@ -154,19 +183,15 @@ pub(crate) async fn go_on(
     let (actor, role) = (cli.person.clone(), cli.role);
     let command = Command { role, ..Command::of(id, actor, wish) };
     // What an earlier run recorded before it was cut off is not wished again, with another reason or by somebody else.
-    let recorded = if continuation.recorded.is_some() { Ok(()) } else { reached.hand_over(command).await };
-    reached.close().await?;
-    if let Err(error) = recorded {
-        // A fault is no refusal: the loss may be recorded, and the same command again finishes it.
-        if matches!(error, SubmitError::Rejected(_)) {
-            continuation.abandon()?;
-        }
-        return Err(error.into());
+    let recorded = if continuation.recorded.is_some() { Some(Ok(())) } else { reached.hand_over(command).await };
+    let made = reached.close().await?;
+    if let Some(ended) = ended(recorded, made) {
+        return Err(ended.lets_go(|| continuation.abandon()));
     }
     let reason = continuation.recorded.as_deref().unwrap_or(reason);
-    if let Some(kept) = continuation.kept() {
+    if let Some((position, kept)) = continuation.cut_off() {
         hint(&format!(
-            "The journal was damaged and ends before that now. What stood from there on is kept as {}.",
+            "The journal was damaged at record {position} and now ends before it. The rest is kept as {}.",
             kept.display()
         ));
     }
@@ -180,4 +205,22 @@ pub(crate) async fn go_on(
         "Give the new log.vkey to whoever checks the log, with `rondo audit key list --plain`. Whoever holds a receipt or a checkpoint of a lost record has proof of it: ask them for what they sent. Name the new key in the policy of the witnesses; one that saw the lost records has to take the new key and to forget how far it saw the log before it cosigns again.",
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_signal_it_is_said_whether_the_change_is_recorded() {
+        let told = |made| {
+            let Unchanged { why, is_known } = ended(None, made).unwrap();
+            (why.sentence, is_known)
+        };
+        let (said, is_known) = told(0);
+        assert!(said.contains("nothing was recorded") && is_known, "{said}");
+        let (said, is_known) = told(1);
+        assert!(said.contains("the change is recorded") && !is_known, "{said}");
+        assert!(ended(Some(Ok(())), 1).is_none());
+    }
 }
