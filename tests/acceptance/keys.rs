@@ -69,8 +69,8 @@ fn a_start_in_a_directory_that_holds_only_keys_neither_deletes_nor_replaces_them
         }
         change(&alone.join("keys"));
         let before = files(&alone.join("keys"));
-        refused(&alone, &start, 1, words);
-        refused(&alone, &start, 1, "rondo restore --from");
+        refused(&alone, &start, 3, words);
+        refused(&alone, &start, 3, "rondo restore --from");
         assert_eq!(files(&alone.join("keys")), before, "{name}: the keys are as they were");
         assert!(!alone.join("log.json").exists() && !alone.join("journal").exists(), "{name}: no new log");
     }
@@ -79,7 +79,7 @@ fn a_start_in_a_directory_that_holds_only_keys_neither_deletes_nor_replaces_them
     for stranger in ["people.toml", "checkpoint"] {
         fs::remove_file(data.join(stranger)).unwrap();
     }
-    refused(&data, &start, 1, "`log.json` is missing");
+    refused(&data, &start, 3, "`log.json` is missing");
 }
 
 fn remove(keys: &Path, begin: &str) {
@@ -97,7 +97,7 @@ fn a_making_that_was_cut_off_goes_on_with_the_key_it_had_made() {
     fs::create_dir_all(data.join("keys")).unwrap();
     rondo(&data, &["audit", "key", "create", "--out", &data.join("keys/log.key").display().to_string()]);
     let key = fs::read(data.join("keys/log.key")).unwrap();
-    refused(&data, &start, 1, "without the memory of what it signed");
+    refused(&data, &start, 3, "without the memory of what it signed");
     fs::write(data.join("keys/signed.json"), r#"{"frontier":{"size":0,"subtrees":[]},"at":null}"#).unwrap();
     rondo(&data, &start);
     assert_eq!(fs::read(data.join("keys/log.key")).unwrap(), key, "it is the key of the log now");

@@ -54,8 +54,18 @@ impl Failure {
         let told = match records {
             0 => "nothing was recorded".to_owned(),
             n => format!(
-                "{n} of its records were made by then. The same again is safe and goes on: add --again {occasion}"
+                "{n} {} made before it stopped. The same again is safe and goes on: add --again {occasion}",
+                if n == 1 { "record was" } else { "records were" }
             ),
+        };
+        Self { code: Fault::Stopped.code(), ..Self::try_later(format!("stopped by a signal; {told}")) }
+    }
+
+    /// A signal ended a change of the key, of which so many records were made.
+    pub(crate) fn stopped_changing(records: u64) -> Self {
+        let told = match records {
+            0 => "nothing was recorded, and nothing was changed",
+            _ => "the change is recorded: give the same command again, which finishes it",
         };
         Self { code: Fault::Stopped.code(), ..Self::try_later(format!("stopped by a signal; {told}")) }
     }
@@ -134,9 +144,14 @@ impl From<rondo_ledger::OpenError> for Failure {
             rondo_ledger::OpenError::Clock { .. } => Self::usage(sentence),
             rondo_ledger::OpenError::NothingLost(_) => Self::conflict(sentence),
             rondo_ledger::OpenError::Held { .. } => Self::try_later(sentence),
-            rondo_ledger::OpenError::Contradicted { .. } | rondo_ledger::OpenError::Contradiction { .. } => {
+            rondo_ledger::OpenError::Contradicted { .. }
+            | rondo_ledger::OpenError::Contradiction { .. }
+            | rondo_ledger::OpenError::Disputed { .. } => {
                 Self { code: Some("ledger.contradicted"), ..Self::findings(sentence) }
             }
+            rondo_ledger::OpenError::Foreign(_) => Self::conflict(sentence),
+            // No start mends it, so that no service manager tries one again and again.
+            error if error.needs_a_person() => Self::findings(sentence),
             _ => Self::failed(sentence),
         }
     }

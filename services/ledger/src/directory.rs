@@ -14,13 +14,13 @@ use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
 use crate::bystander::is_bystander;
-use crate::durable::{FileError, replace};
 use crate::journal::{self, Held, JournalError, JournalWriter, SEGMENT_HEADER};
 use crate::key::KeyError;
 use crate::keyring;
 use crate::memory::MemoryError;
 use crate::notary::NotaryError;
 use crate::scrub::ScrubError;
+use rondo_runtime::durable::{FileError, replace};
 
 /// How often a held lock is tried, and how long is waited between.
 const LOCK_TRIES: u32 = 10;
@@ -62,9 +62,9 @@ pub enum OpenError {
         /// What is found.
         what: String,
     },
-    /// Somebody holds a checkpoint by this log's key that the log does not extend.
+    /// Somebody holds a checkpoint by a key of this log that the log does not extend.
     #[error(
-        "somebody holds a checkpoint of {signed} records by this log's own key, and the {have} records here do not extend it (it is kept as `contradiction`): this is an older copy of the log, or another history of it. Nothing is signed. Restore the newest journal; if nobody has it, go on under a new key, which records that: rondo audit continue --reason WHY"
+        "somebody holds a checkpoint of {signed} records by a key of this log, and the {have} records here do not extend it (it is kept as `contradiction`): this is an older copy of the log, or another history of it. Nothing is signed. Restore the newest journal; if nobody has it, go on under a new key, which records that: rondo audit continue --reason WHY"
     )]
     Contradicted {
         /// Records here.
@@ -74,13 +74,25 @@ pub enum OpenError {
     },
     /// What was kept of that cannot be read.
     #[error(
-        "{path} is kept where somebody holds another history of this log, and it is no checkpoint by this log's key. Nothing is signed while it is there: take it away if you know better, or go on under a new key: rondo audit continue --reason WHY"
+        "{path} is kept where somebody holds another history of this log, and it is no checkpoint by any key of this log. Nothing is signed while it is there: take it away if you know better, or go on under a new key: rondo audit continue --reason WHY"
     )]
     Contradiction {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: NoteError,
+    },
+    /// A role was shown more records of this log, or others, than are here.
+    #[error(
+        "{by} said that it was shown {size} records of this log, and the {have} records here do not begin so or are fewer (it is kept as `disputed`): this is an older copy of the log, or another history of it. Nothing is signed or taken. Restore the newest journal; if nobody has it, or {by} was wrong, go on under a new key, which records that with your reason: rondo audit continue --reason WHY"
+    )]
+    Disputed {
+        /// Records here.
+        have: u64,
+        /// Who said so.
+        by: crate::contradicted::Speaker,
+        /// Records that it was shown.
+        size: u64,
     },
     /// Nothing is lost, as far as anybody can see.
     #[error(
