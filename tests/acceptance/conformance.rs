@@ -151,7 +151,7 @@ async fn asked(port: &BusLedger) -> Result<u64, rondo_eventlog::Fault> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_does_not_have_what_the_asker_knows_refuses() {
-    use rondo_eventlog::{Fault, Ledger};
+    use rondo_eventlog::{Fault, Ledger, SubmitError};
     let folder = tempfile::tempdir().unwrap();
     let broker = Broker::start(None);
     let [whole, older, another] = ["whole", "older", "another"].map(|name| open(&folder.path().join(name)));
@@ -176,6 +176,8 @@ async fn a_ledger_that_does_not_have_what_the_asker_knows_refuses() {
                 let refused = refusal(&port).await;
                 assert!(refused.to_string().contains("Nothing was recorded"), "{refused}");
                 assert_eq!(opened.handle.head().await.unwrap().size, size, "nothing was recorded");
+                let closed = opened.handle.submit(granting("grown", 50)).await.unwrap_err();
+                assert!(matches!(closed, SubmitError::Fault(Fault::Contradicted(_))), "{closed}");
             }
             other => panic!("{size} records, fits: {fits}: {other:?}"),
         }

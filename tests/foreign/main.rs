@@ -7,6 +7,7 @@ mod tls;
 mod watched;
 mod witness;
 mod witnesses;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -332,7 +332,7 @@ fn a_restored_log_goes_on_under_another_key_whatever_the_witness_holds_of_the_lo
     assert!(!restored.contradiction().exists());
     steered.is_silent(true);
     let (status, said) = restored.asks();
-    assert!(status == Some(3) && said.contains("no proof of that"), "{said}");
+    assert!(status == Some(3) && said.contains("showed no proof"), "{said}");
     steered.is_silent(false);
     let mut command = Command::new(rondo_tests::program());
     let listen = format!("127.0.0.1:{}", free_port());

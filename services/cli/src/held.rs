@@ -11,6 +11,8 @@ use rondo_domain::run::{Stage, TaskName};
 use rondo_domain::world::World;
 use rondo_domain::{RoundId, StreamId};
 use rondo_eventlog::Ledger;
+use rondo_runtime::durable;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, world};
@@ -24,29 +26,36 @@ fn mark_of(data: &Path) -> PathBuf {
     data.join(MARK)
 }
 
+/// What the mark says, as JSON. What is not understood of it counts as not said.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Restored {
+    /// Whether it goes on under another key (`audit continue`), so that it is the newest under that one.
+    #[serde(default)]
+    continued: bool,
+}
+
+fn write(data: &Path, says: &Restored) -> Result<(), Failure> {
+    let text = serde_json::to_vec(says).map_err(|e| Failure::of(&e))?;
+    durable::replace(&mark_of(data), &text).map_err(|e| Failure::of(&e))
+}
+
 /// Marks a restored data directory.
 pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
     // On disk: without it a copy would act at once, and nobody would have to say that it is the newest.
-    let says = "What this log was restored from is older than now: it starts paused.\n";
-    rondo_ledger::durable::replace(&mark_of(data), says.as_bytes()).map_err(|e| Failure::of(&e))
+    write(data, &Restored::default())
 }
-
-/// What the mark says once a new key has taken over: it starts paused, and is the newest under that key.
-const CONTINUED: &str = "This log was restored and goes on under another key: it starts paused.\n";
 
 /// Whether a log was restored, has not been started since, and may be an older copy of what its key signed.
 pub(crate) fn is_unproven(data: &Path) -> bool {
     let mark = mark_of(data);
-    mark.exists() && std::fs::read(&mark).map_or(true, |says| says != CONTINUED.as_bytes())
+    let says = || serde_json::from_slice::<Restored>(&std::fs::read(&mark).ok()?).ok();
+    mark.exists() && !says().unwrap_or_default().continued
 }
 
 /// Notes that the loss is recorded: no witness of the key before can say any more whether this copy is the newest. It still
 /// starts paused.
 pub(crate) fn goes_on(data: &Path) -> Result<(), Failure> {
-    if !mark_of(data).exists() {
-        return Ok(());
-    }
-    rondo_ledger::durable::replace(&mark_of(data), CONTINUED.as_bytes()).map_err(|e| Failure::of(&e))
+    if mark_of(data).exists() { write(data, &Restored { continued: true }) } else { Ok(()) }
 }
 
 /// Pauses every round of a log, where it was restored or that is asked for, before anything in it acts.

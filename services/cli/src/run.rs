@@ -21,7 +21,7 @@ use rondo_runtime::savepoint::Savepoints;
 use crate::args::{ConductArgs, RunArgs};
 use crate::failure::Failure;
 use crate::output::hint;
-use crate::witness::Witnesses;
+use crate::witness::{self, Witnesses};
 use crate::{demo, up};
 
 /// Starts one of the four roles that act on the log.
@@ -174,9 +174,7 @@ async fn start_ledger(
     let history = Arc::new(opened.handle.clone());
     let leads = async {
         let leadership = crate::lead::claim(claims, &opened, &config.ledger.data).await?;
-        if let Some(witnesses) = &witnesses {
-            witnesses.before_signing(&*history).await?;
-        }
+        witness::before_signing(witnesses.as_ref(), &history).await?;
         rondo_bus::tell(client.clone(), opened.handle.board().clone()).await?;
         Ok::<_, Failure>(leadership)
     };
@@ -188,7 +186,7 @@ async fn start_ledger(
         }
     };
     lifecycle.heed(opened.handle.board());
-    lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), crate::witness::late(config), lifecycle.stop()));
+    lifecycle.spawn("upkeep", upkeep::run(opened.handle.clone(), witness::late(config), lifecycle.stop()));
     if let Some(witnesses) = witnesses {
         witnesses.start(lifecycle, opened.handle.clone());
     }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rondo_eventlog::Ledger;
-use rondo_ledger::{LedgerConfig, Opened, durable, upkeep};
+use rondo_ledger::{LedgerConfig, Opened, upkeep};
 use rondo_runtime::chance::{Chance, SystemChance};
 use rondo_runtime::clock::{Clock, PacedClock};
 use rondo_runtime::config::{Config, MailSection, MailTransport};
+use rondo_runtime::durable;
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::progress::{Board, Progress};
 use rondo_runtime::secret::Secret;
@@ -18,7 +19,7 @@ use crate::demo;
 use crate::failure::Failure;
 use crate::output::hint;
 use crate::reach::{ANNOUNCEMENT, Announcement};
-use crate::witness::Witnesses;
+use crate::witness::{self, Witnesses};
 
 /// Runs until a signal comes, or, with `--until-done`, until the demonstration's round is published and the log verified.
 pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure> {
@@ -47,18 +48,16 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
     };
     let witnesses = Witnesses::from_config(&config)?;
     let opened = open(&config, &clock, cast.as_ref())?;
-    if let Some(witnesses) = &witnesses {
-        match lifecycle.unless_asked(witnesses.before_signing(&opened.handle)).await {
-            Some(Ok(())) => {}
-            given_up => {
-                lifecycle.spawn("ledger", opened.without_signing().run(lifecycle.stop()));
-                return end(lifecycle, given_up.unwrap_or(Ok(())).map_err(Failure::from)).await;
-            }
+    match lifecycle.unless_asked(witness::before_signing(witnesses.as_ref(), &opened.handle)).await {
+        Some(Ok(())) => {}
+        given_up => {
+            lifecycle.spawn("ledger", opened.without_signing().run(lifecycle.stop()));
+            return end(lifecycle, given_up.unwrap_or(Ok(())).map_err(Failure::from)).await;
         }
     }
     let handle = opened.handle.clone();
     let (ledger, board) = (Arc::new(handle.clone()) as Arc<dyn Ledger>, handle.board().clone());
-    lifecycle.spawn("upkeep", upkeep::run(handle.clone(), crate::witness::late(&config), lifecycle.stop()));
+    lifecycle.spawn("upkeep", upkeep::run(handle.clone(), witness::late(&config), lifecycle.stop()));
     lifecycle.spawn("ledger", opened.run(lifecycle.stop()));
     let held = crate::held::hold(&ledger, &config.ledger.data, args.paused);
     match lifecycle.unless_asked(held).await {

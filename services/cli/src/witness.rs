@@ -2,7 +2,6 @@
 //! One that says that this log is an older copy or another history is believed: nothing more is signed.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,26 +9,31 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Response, StatusCode};
 use rondo_eventlog::merkle::checkpoint::decimal;
 use rondo_eventlog::merkle::{Checkpoint, Cosigner, Policy};
-use rondo_eventlog::{CommitPoint, Fault, Head, Ledger};
+use rondo_eventlog::{Fault, Head, Ledger};
+use rondo_ledger::contradicted::{self, Speaker};
 use rondo_ledger::upkeep::COSIGNED;
-use rondo_ledger::{LedgerHandle, durable, upkeep};
+use rondo_ledger::{LedgerHandle, upkeep};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::config::Config;
+use rondo_runtime::durable;
 use rondo_runtime::lifecycle::{Lifecycle, with_sources};
 use rondo_runtime::progress::Progress as _;
 
 use crate::failure::Failure;
-use crate::{held, https, receipts};
+use crate::{https, receipts};
 
+mod first;
 mod weighed;
+
+pub(crate) use first::{AskedFirst, before_signing};
 
 /// How long one witness may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest answer taken of a witness, in bytes.
 const MAX_ANSWER: usize = 16 * 1024;
 
-/// What is said where nobody can be asked.
-const NO_CHECKPOINT: &str = "this log was restored without its `checkpoint`, so that its witnesses cannot be asked whether it is the newest, and nothing is signed. Put the checkpoint of the backup, or one that was kept elsewhere, into the data directory as `checkpoint`";
+/// What is said where somebody else asked it meanwhile.
+const OVERTAKEN: &str = "it was asked about a newer checkpoint meanwhile; ask it again";
 
 /// After how long without cosignatures an operator is told; nothing where no witness is asked.
 pub(crate) fn late(config: &Config) -> Option<Duration> {
@@ -48,6 +52,10 @@ pub(crate) struct Asked {
 pub(crate) enum NotCosigned {
     /// It could not be asked, or what it answered is of no use.
     Away(String),
+    /// It holds what the log itself says is lost, and answers nothing more.
+    HoldsLost(String),
+    /// It says something against this log, and whether that is so cannot be found out.
+    Unweighed(String),
     /// It has seen a newer checkpoint of this log than the one it was asked about.
     Overtaken,
     /// It cosigned what this log does not extend.
@@ -62,8 +70,8 @@ impl NotCosigned {
     /// In words.
     pub(crate) fn sentence(&self) -> &str {
         match self {
-            Self::Away(why) | Self::Contradicts { why, .. } => why,
-            Self::Overtaken => "it moves on while it is asked",
+            Self::Away(why) | Self::HoldsLost(why) | Self::Unweighed(why) | Self::Contradicts { why, .. } => why,
+            Self::Overtaken => OVERTAKEN,
         }
     }
 }
@@ -80,6 +88,14 @@ impl Renewed {
     pub(crate) fn contradiction(&self) -> Option<String> {
         self.asked.iter().find_map(|asked| match &asked.outcome {
             Err(NotCosigned::Contradicts { why, .. }) => Some(format!("the witness {} says: {why}", asked.name)),
+            _ => None,
+        })
+    }
+
+    /// The first that says something against this log of which nobody knows whether it is so.
+    pub(crate) fn unweighed(&self) -> Option<String> {
+        self.asked.iter().find_map(|asked| match &asked.outcome {
+            Err(NotCosigned::Unweighed(why)) => Some(format!("the witness {}: {why}", asked.name)),
             _ => None,
         })
     }
@@ -124,50 +140,6 @@ impl Witnesses {
         Self::new(policy, config).map(Some)
     }
 
-    /// Asks about the checkpoint as it was left, before this start signs anything. A witness that is away stops nothing, but
-    /// after a restore as many have to answer as the policy asks: without them nobody knows how old the copy is.
-    ///
-    /// # Errors
-    /// When one says that this is an older copy or another history; after a restore also when too few answer, or there is no
-    /// checkpoint to ask about.
-    pub(crate) async fn before_signing(&self, ledger: &dyn Ledger) -> Result<(), Fault> {
-        let restored = held::is_unproven(&self.data);
-        if let Err(Fault::NotFound(_)) = ledger.checkpoint().await {
-            // A log that never signed anything is known to no witness.
-            return if restored { Err(Fault::NotNow(NO_CHECKPOINT.to_owned())) } else { Ok(()) };
-        }
-        let renewed = match receipts::checkpoint(ledger, 0).await {
-            Ok(signed) => self.renewed(ledger, signed).await,
-            Err(failure) => Err(failure),
-        };
-        let why = match renewed {
-            Ok(renewed) => {
-                if let Some(why) = renewed.contradiction() {
-                    return Err(Fault::Contradicted(refused(&why)));
-                }
-                if renewed.size.is_some() {
-                    return Ok(());
-                }
-                let whys = renewed
-                    .asked
-                    .iter()
-                    .filter_map(|asked| Some(format!("{}: {}", asked.name, asked.outcome.as_ref().err()?.sentence())));
-                whys.collect::<Vec<_>>().join("; ")
-            }
-            Err(failure) => failure.sentence,
-        };
-        if restored {
-            return Err(Fault::NotNow(format!(
-                "this log was restored, and too few of its witnesses say that it is the newest ({why}); nothing is signed before they do. Start it again once they cosign it; the run book says what else can be done, under \"Witnesses\""
-            )));
-        }
-        tracing::warn!(
-            code = AlarmCode::WitnessLate.as_str(),
-            "too few witnesses answered before this start signs: {why}"
-        );
-        Ok(())
-    }
-
     /// Asks the witnesses about the newest checkpoint, and keeps it with their cosignatures in the data directory, if they
     /// are as many as the policy asks. Where somebody else asked about a newer one meanwhile, they are asked about that.
     pub(crate) async fn renew(&self, ledger: &dyn Ledger) -> Result<Renewed, Failure> {
@@ -193,6 +165,12 @@ impl Witnesses {
                     renewed = self.renew(&ledger) => renewed,
                     () = stop.wait() => return Ok::<(), Fault>(()),
                 };
+                if let Some(why) = renewed.as_ref().ok().and_then(Renewed::unweighed) {
+                    // The journal cannot be read: nothing is signed of it, and the end says why.
+                    let told = unknown(&why);
+                    ledger.sign_no_more(&told);
+                    return Err(Fault::Corrupt(told));
+                }
                 if let Some(why) = renewed.as_ref().ok().and_then(Renewed::contradiction) {
                     let told = refused(&why);
                     ledger.sign_no_more(&told);
@@ -213,12 +191,16 @@ impl Witnesses {
         let mut cosigned = note.clone();
         let mut asked = Vec::new();
         for (name, cosigner, url) in self.policy.to_be_asked() {
+            let by = speaker(name, cosigner);
             let outcome = match self.one(ledger, (url, cosigner), (&note, &checkpoint.head)).await? {
                 Err(NotCosigned::Contradicts { seen, why }) => {
-                    Err(self.weighed(ledger, url, &checkpoint, (seen, why)).await)
+                    Err(self.weighed(ledger, (&by, url), &checkpoint, (seen, why)).await)
                 }
                 outcome => outcome,
             };
+            if matches!(outcome, Ok(_) | Err(NotCosigned::HoldsLost(_))) {
+                contradicted::withdraw(&self.data, &by)?;
+            }
             if let Ok(line) = &outcome {
                 cosigned.push_str(line);
             }
@@ -284,32 +266,18 @@ impl Witnesses {
                 other => return away(&format!("it answered {other}")),
             }
         }
-        away("it moves on while it is asked")
+        away(OVERTAKEN)
     }
 }
 
-/// Asks the witnesses once, before the first record and the first signature of a process that may end without either: a command
-/// beside the log. One that only reads asks nobody.
-pub(crate) struct AskedFirst {
-    witnesses: Witnesses,
-    ledger: LedgerHandle,
-    /// Where the asking is done: who waits for it are threads of the ledger's.
-    runtime: tokio::runtime::Handle,
-    outcome: OnceLock<Result<(), Fault>>,
+/// A witness of the policy, as its word is kept.
+fn speaker(name: &str, cosigner: &Cosigner) -> Speaker {
+    Speaker::Witness { name: name.to_owned(), key: hex::encode(cosigner.public()) }
 }
 
-impl AskedFirst {
-    /// Has them asked about an open log, from within the runtime that is to do it.
-    pub(crate) fn new(witnesses: Witnesses, ledger: LedgerHandle) -> Self {
-        Self { witnesses, ledger, runtime: tokio::runtime::Handle::current(), outcome: OnceLock::new() }
-    }
-}
-
-impl CommitPoint for AskedFirst {
-    fn admit(&self) -> Result<(), Fault> {
-        let asked = || self.runtime.block_on(self.witnesses.before_signing(&self.ledger));
-        self.outcome.get_or_init(asked).as_ref().copied().map_err(Fault::again)
-    }
+/// What is said where nobody knows whether one does.
+fn unknown(why: &str) -> String {
+    format!("{why}. Nothing was kept against this log, and nothing is signed before it can be read")
 }
 
 /// What is said where a witness contradicts.

@@ -47,9 +47,9 @@ impl LedgerHandle {
         self.log.point.set(point);
     }
 
-    /// Refuses to write where the signing key is not there.
+    /// Refuses what is to be written where the log is contradicted, or its signing key is not there.
     pub(crate) fn may_write(&self) -> Result<(), Fault> {
-        self.log.contradicted.is_not()?;
+        self.log.contradicted.is_not_for_good()?;
         if self.reads_only {
             return Err(Fault::Refused(
                 "this copy of the log has no signing key: it can be read, and nothing is recorded in it. Put the folder `keys` back where it is the log itself"

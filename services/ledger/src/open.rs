@@ -8,7 +8,7 @@ use rondo_eventlog::merkle::{Checkpoint, NoteError, Verifier};
 use rondo_eventlog::{Fault, Head};
 use rondo_runtime::chance::Chance;
 use rondo_runtime::clock::Clock;
-use rondo_runtime::lifecycle::Stop;
+use rondo_runtime::lifecycle::{Stop, with_sources};
 use rondo_runtime::progress::Board;
 
 use crate::acknowledged::Acknowledged;
@@ -133,6 +133,7 @@ fn ends(
         Some(mut notary) if log.failure().is_none() && notary.has_unsigned(log.head()) => match log.point.admit() {
             Ok(()) => Ok(notary.sign(log.head())?),
             Err(why) => {
+                let why = with_sources(&why);
                 tracing::warn!("the newest records are left unsigned for another start to sign: {why}");
                 Ok(())
             }
@@ -303,6 +304,7 @@ fn signing(
     }
     let key = signer.verifier();
     contradicted::at_start(data, &key, log.head().size, notes)?;
+    log.contradicted.waits_for(&contradicted::words_at_start(data, log.head().size, notes)?);
     Ok((key, Notary::open(Arc::clone(log), data, signer)?))
 }
 

@@ -62,6 +62,15 @@ impl History for LedgerHandle {
         let unread = |e| Fault::storage("cannot read the hashes of the tree", e);
         beside(move || read().map(Some).map_err(unread)).await
     }
+
+    async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<(), Fault> {
+        let (handle, by, why) = (self.clone(), by.to_owned(), why.to_owned());
+        beside(move || {
+            handle.hears(&by, known, &why);
+            Ok(())
+        })
+        .await
+    }
 }
 
 #[cfg(test)]

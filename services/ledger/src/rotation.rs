@@ -134,6 +134,22 @@ impl HandingOver {
     }
 }
 
+/// Every key that the log handed over from or to, as its records say it.
+pub(crate) fn keys(data: &Path) -> Result<Vec<Verifier>, OpenError> {
+    let mut named: Vec<String> = Vec::new();
+    fold::<OpenError>(&data.join("journal"), Span::whole(AtDamage::Ends), |record| {
+        let HandingOver { was, is } = match HandingOver::in_bytes(record.bytes) {
+            Some(handing_over) => handing_over,
+            None => return Ok(ControlFlow::Continue(())),
+        };
+        named.extend([was, is]);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    named.dedup();
+    let bad = |e: NoteError| OpenError::BadNote { path: data.join("journal"), source: e.into() };
+    named.iter().map(|vkey| Verifier::from_vkey(vkey).map_err(bad)).collect()
+}
+
 /// Whether stored bytes may be a record of an event of this name: it stands at their beginning.
 pub(crate) fn begins_with(bytes: &[u8], event: &str) -> bool {
     let name = format!("\"name\":\"{event}\"");

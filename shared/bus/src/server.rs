@@ -98,7 +98,7 @@ impl Desk {
             tracing::warn!("a request of `{sender}` is not answered: it asked for the answer outside its own inbox");
             return;
         };
-        let answered = match self.extends(request.headers.as_ref()).await {
+        let answered = match self.extends(sender, request.headers.as_ref()).await {
             Ok(()) => answer(&*self.ledger, asked, request).await,
             Err(failure) => Err(failure),
         };
@@ -136,8 +136,9 @@ impl Desk {
         text
     }
 
-    /// Refuses whoever knows of this log what is not here: it would go on with a history that lost something.
-    async fn extends(&self, headers: Option<&HeaderMap>) -> Result<(), Failure> {
+    /// Refuses whoever knows of this log what is not here: it would go on with a history that lost something. As long as this
+    /// ledger has the log, it keeps that, since whoever is started anew forgets it.
+    async fn extends(&self, sender: &str, headers: Option<&HeaderMap>) -> Result<(), Failure> {
         let Some(knows) = headers.and_then(|headers| headers.get(KNOWS)) else { return Ok(()) };
         let unfit = || Failure::Refused { what: "what the asker knows of the log cannot be read".to_owned() };
         let known = Known::parse(knows.as_str()).ok_or_else(unfit)?;
@@ -150,15 +151,18 @@ impl Desk {
             let here = self.leadership.origin();
             return Err(refused(format!("the asker knows the log {}, and this is {here}", known.origin)));
         }
-        match self.ledger.root_at(size).await.map_err(|fault| Failure::from(&fault))? {
-            Some(here) if here == root => Ok(()),
-            Some(_) => Err(refused(format!(
-                "the asker knows {size} records of this log, and others stand here: this is another history of it. Nothing was recorded; find out which one is right"
-            ))),
-            None => Err(refused(format!(
-                "the asker knows {size} records of this log, and they are not all here: this is an older copy of it. Nothing was recorded. Restore the newest; if it is lost, stop the ledger, say so with `rondo audit continue --although-nothing-shows-it --reason WHY`, and start every other role anew"
-            ))),
+        let what = match self.ledger.root_at(size).await.map_err(|fault| Failure::from(&fault))? {
+            Some(here) if here == root => return Ok(()),
+            Some(_) => "others stand here: this is another history of it",
+            None => "they are not all here: this is an older copy of it",
+        };
+        let what = format!(
+            "{sender} was shown {size} records of this log, and {what}. Nothing was recorded, and nothing is signed or taken here from now on. Restore the newest; if nobody has it, or {sender} is wrong, stop the ledger, say so beside it with `rondo audit continue --reason WHY`, start it, and then start every other role anew."
+        );
+        if self.leadership.has() {
+            self.ledger.is_denied(sender, known.head, &what).await.map_err(|fault| Failure::from(&fault))?;
         }
+        Err(refused(what))
     }
 
     async fn nudges(self) -> Result<(), ServeError> {

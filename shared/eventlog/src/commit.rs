@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use crate::ledger::{Fault, Ledger};
+use crate::ledger::{Fault, Head, Ledger};
 use crate::merkle::Hash;
 
 /// Says whether a ledger still has the log to itself.
@@ -30,4 +30,14 @@ pub trait History: Ledger {
     /// # Errors
     /// The ledger's fault.
     async fn root_at(&self, size: u64) -> Result<Option<Hash>, Fault>;
+
+    /// Notes that somebody was shown a head of this log that it does not have, and is about to be told so: it is an older copy or
+    /// another history. Whoever signs the log signs and takes nothing from then on, until a person has seen to it.
+    ///
+    /// # Errors
+    /// The ledger's fault.
+    async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<(), Fault> {
+        let _ = (by, known, why);
+        Ok(())
+    }
 }

@@ -10,3 +10,4 @@ mod same;
 mod six;
 mod wiped;
 mod wire;
+mod words;

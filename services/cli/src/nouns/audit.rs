@@ -175,7 +175,10 @@ async fn be_witnessed(ledger: &dyn Ledger, policy: &Path, config: &Config, form:
     let witnesses = renewed.asked.iter().map(|asked| json!({"witness": asked.name, "says": outcome(asked)}));
     document(form, json!({"records": renewed.size, "witnesses": witnesses.collect::<Vec<_>>()}), &told)?;
     if renewed.contradiction().is_some() {
-        return Err(Failure::findings("a witness holds what this log does not extend; nothing was kept"));
+        return Err(Failure::findings("a witness holds what this log does not extend; no cosignature was kept"));
+    }
+    if let Some(why) = renewed.unweighed() {
+        return Err(Failure::failed(why));
     }
     let few = || Failure::try_later("not as many witnesses cosigned as the policy asks; nothing was kept");
     renewed.size.map(|_| ()).ok_or_else(few)

@@ -66,6 +66,9 @@ fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, Findings 
     if let Some(signed) = found.contradicted {
         bad.push(format!("somebody holds a checkpoint of {signed} records by this log's key that the log does not extend (`contradiction`); nothing is signed on it. Restore the newest journal; if nobody has it, `rondo audit continue` goes on under a new key"));
     }
+    for (by, says) in &found.disputed {
+        bad.push(format!("{by} said something against this log that was kept without proof (`disputed`), and nothing is signed on it: {says}"));
+    }
     if found.went_down {
         good.push("the machine went down while the ledger was at work; the next start makes the store anew".to_owned());
     }

@@ -41,6 +41,8 @@ pub struct Unfinished {
     pub key_change: bool,
     /// How many records the checkpoint signs that is kept as `contradiction` and that the log does not extend. With it nothing is signed.
     pub contradicted: Option<u64>,
+    /// Who said something against the log that was kept without proof, and what. With it nothing is signed.
+    pub disputed: Vec<(contradicted::Speaker, String)>,
     /// How many records were signed, by the memory of signing beside the key and by the checkpoint.
     pub signed: u64,
 }
@@ -52,6 +54,7 @@ pub struct Unfinished {
 pub fn unfinished(data: &Path) -> Result<Unfinished, OpenError> {
     Ok(Unfinished {
         contradicted: contradicted::by_public_key(data)?.map(|head| head.size),
+        disputed: contradicted::words(data)?.into_iter().map(|word| (word.by, word.says)).collect(),
         went_down: mark::went_down(data)?,
         continuing: memory::continuing(data).exists(),
         key_change: !memory::continuing(data).exists()

@@ -1,0 +1,231 @@
+//! Words against this log that nothing proves: a witness says that it cosigned more or other records, or a role that it was shown some
+//! which are not here. They are kept, so that no later start signs what may contradict them: a witness has to be asked again and
+//! agree, a role's word has to be extended, or a person goes on under another key and says why.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rondo_eventlog::Head;
+use rondo_runtime::durable::{replace, sync_folder};
+use serde::{Deserialize, Serialize};
+
+use super::extends;
+use crate::directory::{OpenError, io};
+
+/// The name of the file: JSON, `{"words":[{"by":{"role":"scheduler"},"size":7,"root":"<hexadecimal>","says":"…"}]}`.
+pub(crate) const WORDS: &str = "disputed";
+
+/// Where words are kept, in a data directory.
+pub(crate) fn path(data: &Path) -> PathBuf {
+    data.join(WORDS)
+}
+
+/// Who says something against this log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speaker {
+    /// A witness of the policy.
+    Witness {
+        /// Its name there.
+        name: String,
+        /// Its public key in hexadecimal: it stays the same under another name.
+        key: String,
+    },
+    /// A role on the bus, by the name of its user.
+    Role(String),
+}
+
+impl Speaker {
+    /// Whether it is the same one.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Witness { key, .. }, Self::Witness { key: other, .. }) => key == other,
+            _ => self == other,
+        }
+    }
+}
+
+impl std::fmt::Display for Speaker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Witness { name, .. } => write!(f, "the witness {name}"),
+            Self::Role(name) => write!(f, "the role {name}"),
+        }
+    }
+}
+
+/// What somebody says against this log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Who.
+    pub by: Speaker,
+    /// How many records of this log they say that they know.
+    pub size: u64,
+    /// The root over them in hexadecimal, where they say it.
+    #[serde(default)]
+    pub root: Option<String>,
+    /// In words.
+    pub says: String,
+}
+
+impl Word {
+    /// The head that it speaks of, where it says which.
+    fn head(&self) -> Option<Head> {
+        let mut root = [0; 32];
+        hex::decode_to_slice(self.root.as_ref()?, &mut root).ok()?;
+        Some(Head { size: self.size, root })
+    }
+
+    /// Whether only asking again can take it back.
+    fn is_awaited(&self) -> bool {
+        matches!(self.by, Speaker::Witness { .. })
+    }
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct File {
+    #[serde(default)]
+    words: Vec<Word>,
+}
+
+/// What was kept.
+///
+/// # Errors
+/// When the file cannot be read; one that is malformed is somebody's word all the same.
+pub fn words(data: &Path) -> Result<Vec<Word>, OpenError> {
+    let path = path(data);
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let file: Result<File, _> = serde_json::from_slice(&bytes);
+            Ok(file.map_err(|e| OpenError::BadNote { path, source: e.into() })?.words)
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(io("read", &path)(e)),
+    }
+}
+
+/// The words of witnesses that were kept: each has to be asked again.
+///
+/// # Errors
+/// As [`words`].
+pub fn awaited(data: &Path) -> Result<Vec<Word>, OpenError> {
+    Ok(words(data)?.into_iter().filter(Word::is_awaited).collect())
+}
+
+/// What is said of a log whose witnesses have to be asked again.
+pub fn told(words: &[Word]) -> String {
+    let told: Vec<String> = words.iter().map(|Word { by, says, .. }| format!("{by} said: {says}")).collect();
+    format!(
+        "{} (kept as `{WORDS}`). Nothing is signed or taken before it has been asked again and agrees: start Rondo where it can be reached, or ask it beside the log with `rondo audit witness --policy FILE`. If it is wrong or gone for good, go on under a new key, which records that with your reason: rondo audit continue --reason WHY",
+        told.join("; ")
+    )
+}
+
+/// Keeps a word, in the place of an earlier one by the same that says no more. On disk once this returns.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn keep_word(data: &Path, word: Word) -> Result<(), OpenError> {
+    let mut words = words(data)?;
+    match words.iter_mut().find(|kept| kept.by.is(&word.by)) {
+        Some(kept) if kept.size <= word.size => *kept = word,
+        Some(_) => {}
+        None => words.push(word),
+    }
+    write(data, words)
+}
+
+/// Whether any word still stands: whether a head does is the caller's to say, and of a word that names none nobody can.
+///
+/// # Errors
+/// When the file cannot be read, and the caller's own.
+pub(crate) fn stand(data: &Path, stands: impl Fn(&Head) -> Result<bool, OpenError>) -> Result<bool, OpenError> {
+    let words = match words(data) {
+        Ok(words) => words,
+        Err(OpenError::BadNote { .. }) => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    for word in &words {
+        if word.head().as_ref().map_or(Ok(true), &stands)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes back what somebody said, once they agree with the log; says whether there was anything.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn withdraw(data: &Path, by: &Speaker) -> Result<bool, OpenError> {
+    let mut words = words(data)?;
+    let before = words.len();
+    words.retain(|kept| !kept.by.is(by));
+    let found = words.len() < before;
+    if found {
+        write(data, words)?;
+    }
+    Ok(found)
+}
+
+fn write(data: &Path, words: Vec<Word>) -> Result<(), OpenError> {
+    let path = path(data);
+    if words.is_empty() {
+        fs::remove_file(&path).map_err(io("remove", &path))?;
+        return Ok(sync_folder(data)?);
+    }
+    let bytes = serde_json::to_vec(&File { words }).map_err(|e| io("write", &path)(e.into()))?;
+    Ok(replace(&path, &bytes)?)
+}
+
+/// Refuses to sign where a role's word stands; gives those of witnesses, who have to be asked. What the log extends, since the newest
+/// journal is back, is taken away.
+pub(crate) fn at_start(data: &Path, have: u64, notes: &mut Vec<String>) -> Result<Vec<Word>, OpenError> {
+    let kept = words(data)?;
+    let mut left = Vec::new();
+    for word in &kept {
+        let extended = match word.head() {
+            Some(head) => extends(data, &head)?,
+            None => false,
+        };
+        if extended {
+            notes.push(format!("the log extends what {} said of it, which was taken away", word.by));
+        } else if word.is_awaited() {
+            left.push(word.clone());
+        } else {
+            return Err(OpenError::Disputed { have, by: word.by.clone(), size: word.size });
+        }
+    }
+    if left.len() < kept.len() {
+        write(data, left.clone())?;
+    }
+    Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_kept_until_its_speaker_takes_it_back_and_read_leniently() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let witness = |name: &str| Speaker::Witness { name: name.to_owned(), key: "aa".to_owned() };
+        let word = |by: Speaker, size: u64| Word { by, size, root: None, says: "more".to_owned() };
+        let role = Speaker::Role("scheduler".to_owned());
+        assert!(words(data).unwrap().is_empty() && !withdraw(data, &role).unwrap());
+        for (by, size) in [(witness("one"), 4), (role.clone(), 7), (witness("renamed"), 5), (witness("one"), 3)] {
+            keep_word(data, word(by, size)).unwrap();
+        }
+        let sizes: Vec<u64> = words(data).unwrap().iter().map(|word| word.size).collect();
+        assert_eq!(sizes, [5, 7], "of one speaker the largest");
+        assert_eq!(awaited(data).unwrap().len(), 1);
+        assert!(withdraw(data, &witness("another name")).unwrap() && withdraw(data, &role).unwrap());
+        assert!(!path(data).exists());
+        let later = r#"{"words":[{"by":{"role":"x"},"size":1,"says":"more","since":"today"}],"version":2}"#;
+        fs::write(path(data), later).unwrap();
+        assert_eq!(words(data).unwrap().len(), 1);
+        fs::write(path(data), "half a ").unwrap();
+        assert!(words(data).is_err(), "what cannot be read is a word all the same");
+    }
+}
