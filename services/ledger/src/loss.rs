@@ -212,10 +212,10 @@ fn lost(
         Ok::<_, OpenError>(head.size > kept || root_at(&data.join("journal"), head.size)? != Some(head.root))
     };
     // What is gone on with has to be what was signed, as far as it reaches.
-    if let Some(head) = checkpoint.filter(|head| head.size <= kept && head.size > 0) {
-        if stands(&head)? {
-            return Err(crate::scrub::ScrubError::Altered(head.size).into());
-        }
+    if let Some(head) = checkpoint.filter(|head| head.size <= kept && head.size > 0)
+        && stands(&head)?
+    {
+        return Err(crate::scrub::ScrubError::Altered(head.size).into());
     }
     // One that cannot be read is somebody's word all the same.
     let (elsewhere, told) = match contradicted::kept(data, public) {

@@ -138,11 +138,9 @@ impl HandingOver {
 pub(crate) fn keys(data: &Path) -> Result<Vec<Verifier>, OpenError> {
     let mut named: Vec<String> = Vec::new();
     fold::<OpenError>(&data.join("journal"), Span::whole(AtDamage::Ends), |record| {
-        let HandingOver { was, is } = match HandingOver::in_bytes(record.bytes) {
-            Some(handing_over) => handing_over,
-            None => return Ok(ControlFlow::Continue(())),
-        };
-        named.extend([was, is]);
+        if let Some(HandingOver { was, is }) = HandingOver::in_bytes(record.bytes) {
+            named.extend([was, is]);
+        }
         Ok(ControlFlow::Continue(()))
     })?;
     named.dedup();
