@@ -16,6 +16,8 @@ const SIGNIFICANT: usize = 15;
 const DECIMALS: u32 = 6;
 /// What stands for a figure in published tables and does not say why there is none.
 const MARKERS: [&str; 13] = ["na", "n/a", "n.a.", "n.a", "..", "...", "…", "-", "--", "–", "—", ":", "x"];
+/// Why a number is none that has a mark between its thousands.
+const GROUPED: &str = "has a mark that groups thousands; write nothing between them";
 /// The zeroes of the scripts of the region whose digits are read: Thai, Lao, Burmese, Khmer.
 const ZEROES: [char; 4] = ['\u{0e50}', '\u{0ed0}', '\u{1040}', '\u{17e0}'];
 /// The Burmese letter wa, which looks like the digit zero.
@@ -27,6 +29,8 @@ pub struct Numbers {
     /// The decimal mark; nothing where a mark may be the decimal one or group thousands.
     mark: Option<char>,
     separator: Separator,
+    /// Whether commas alone are asked about.
+    commas: bool,
 }
 
 /// A number that was read.
@@ -59,15 +63,18 @@ impl Numbers {
             let mut shown = with(mark).filter_map(|text| is_decimal(text, mark)).peekable();
             shown.peek().is_some() && shown.all(|decimal| decimal)
         };
-        let mark = match (with('.').next().is_some(), with(',').next().is_some(), separator) {
+        let shown = |mark: char| with(mark).any(|text| is_decimal(text, mark).is_some());
+        let (points, commas) = (with('.').next().is_some(), with(',').next().is_some());
+        let mark = match (points, commas, separator) {
             (_, false, Separator::Comma) | (false, false, _) => Some('.'),
-            // A program that separates by semicolons does it because its decimal mark is the comma.
-            (false, true, Separator::Semicolon) => Some(','),
+            // A program that separates by semicolons mostly does it because its decimal mark is the comma; but countries that group
+            // thousands by it do so as well, and where no figure shows which, it is not told from that.
+            (false, true, Separator::Semicolon) if shown(',') => Some(','),
             (false, true, Separator::Tab | Separator::Bar) if certain(',') => Some(','),
             (true, false, _) if certain('.') => Some('.'),
             _ => None,
         };
-        Self { mark, separator }
+        Self { mark, separator, commas: commas && !points }
     }
 
     /// What is asked about a file whose marks are not certain.
@@ -76,11 +83,14 @@ impl Numbers {
             Separator::Comma => {
                 "a comma may be a decimal mark or a thousands separator. Write a point as the decimal mark, and nothing between thousands"
             }
+            Separator::Semicolon if self.commas => {
+                "a comma before three digits may be the decimal mark or group thousands, and each figure would then be a thousand times as large. Write nothing between thousands; where the comma is the decimal mark, write at least one figure with another number of decimals, as in 842,5; or separate the columns by commas and write a point as the decimal mark"
+            }
             Separator::Semicolon => {
-                "a point before three digits may be the decimal mark or group thousands, and each figure would then be a thousand times as large. Write the decimal mark as a comma and nothing between thousands; or separate the columns by commas, and a point is the decimal mark"
+                "a point before three digits may be the decimal mark or group thousands, and each figure would then be a thousand times as large. Separate the columns by commas, and a point is the decimal mark; or write the decimal mark as a comma, with another number of decimals than three in at least one figure, and nothing between thousands"
             }
             Separator::Tab | Separator::Bar => {
-                "a mark before three digits may be the decimal mark or group thousands, and each figure would then be a thousand times as large. Separate the columns by commas and write a point as the decimal mark; or separate them by semicolons and write a comma"
+                "a mark before three digits may be the decimal mark or group thousands, and each figure would then be a thousand times as large. Separate the columns by commas and write a point as the decimal mark, and nothing between thousands"
             }
         }
     }
@@ -99,9 +109,9 @@ impl Numbers {
         let plain = match self.mark {
             _ if marks == 0 => text.into_owned(),
             None => return Err(NoNumber::Asked),
-            Some(mark) if text.contains(if mark == ',' { '.' } else { ',' }) => {
-                return Err(NoNumber::Why("has a mark that groups thousands; write nothing between them"));
-            }
+            Some(mark) if text.contains(if mark == ',' { '.' } else { ',' }) => return Err(NoNumber::Why(GROUPED)),
+            // A number has one decimal mark: more of them, each before three digits, group thousands.
+            Some(',') if groups(&text) => return Err(NoNumber::Why(GROUPED)),
             Some(mark) => text.replace(mark, "."),
         };
         digits(&plain).map_err(NoNumber::Why)?;
@@ -148,6 +158,14 @@ fn is_decimal(text: &str, mark: char) -> Option<bool> {
     (!could_group).then_some(true)
 }
 
+/// Whether commas group the thousands of a number, more than once.
+fn groups(text: &str) -> bool {
+    let mut parts = text.split(',');
+    let first = parts.next().unwrap_or_default();
+    let three = |part: &str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+    (1..=3).contains(&first.len()) && parts.clone().count() > 1 && parts.all(three)
+}
+
 /// Whether a text with a point as its decimal mark has the form of a number.
 fn digits(text: &str) -> Result<(), &'static str> {
     let (whole, decimals) = text.split_once('.').map_or((text, None), |(whole, decimals)| (whole, Some(decimals)));
@@ -162,7 +180,7 @@ fn digits(text: &str) -> Result<(), &'static str> {
     let grouped = text.chars().any(|c| c.is_whitespace() || matches!(c, '\'' | '\u{2019}'));
     if grouped && text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '.' | '\'' | '\u{2019}'))
     {
-        return Err("has a mark that groups thousands; write nothing between them");
+        return Err(GROUPED);
     }
     let exponent = text.split_once(['e', 'E']).is_some_and(|(front, power)| {
         front.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
@@ -203,7 +221,8 @@ mod tests {
         let comma = |text: &str| read(text, Separator::Comma);
         assert_eq!(comma("1.072").unwrap(), "1.072");
         assert_eq!(comma("1.0720").unwrap(), "1.0720");
-        assert_eq!(read("1,072", Separator::Semicolon).unwrap(), "1.072");
+        assert_eq!(read("1,07", Separator::Semicolon).unwrap(), "1.07");
+        assert_eq!(read("1,072", Separator::Semicolon), Err(NoNumber::Asked));
         assert_eq!(comma("1,072"), Err(NoNumber::Asked));
         assert_eq!(read("1.234,5", Separator::Semicolon), Err(NoNumber::Asked));
         for (text, why) in [
@@ -259,13 +278,41 @@ mod tests {
         assert_eq!(mark(&["842.500", "1842.5"], Semicolon), Some('.'));
         assert_eq!(mark(&["842.500", "1.842.500", "29.35"], Semicolon), None);
         assert_eq!(mark(&["842.500", "29,35"], Semicolon), None);
-        assert_eq!(mark(&["842,500", "29,350"], Semicolon), Some(','));
+        assert_eq!(mark(&["842,500", "29,350"], Semicolon), None, "as with points: thousands or thousandths");
+        assert_eq!(mark(&["842,500", "12", "..", "n.a."], Semicolon), None);
+        assert_eq!(mark(&["842,500", "0,194"], Semicolon), Some(','), "no group begins with a zero");
+        assert_eq!(mark(&["842,500", "1842,500"], Semicolon), Some(','), "no group stands before four digits");
+        assert_eq!(mark(&["842,500", "29,35"], Semicolon), Some(','));
+        assert_eq!(mark(&["842,500", "1,842,500"], Semicolon), Some(','), "the whole is refused for the one");
+        assert_eq!(of(&["1,842,500", "842,500"], Semicolon).read("1,842,500"), Err(NoNumber::Why(GROUPED)));
         assert_eq!(mark(&["842.500"], Comma), Some('.'));
         assert_eq!(mark(&["842.500", "1,072"], Comma), None);
         assert_eq!(mark(&["1,072"], Tab), None);
         assert_eq!(mark(&["1,07"], Tab), Some(','));
         assert_eq!(mark(&["842.500"], Bar), None);
         assert_eq!(mark(&["842", "..", "n.a."], Semicolon), Some('.'));
+    }
+
+    #[test]
+    fn what_is_asked_names_the_mark_that_is_there_and_a_way_to_say_which() {
+        let question = |texts: &[&str], separator| of(texts, separator).question();
+        use Separator::{Bar, Comma, Semicolon, Tab};
+        for (texts, separator, mark) in [
+            (["842,500", "29,350"], Semicolon, "a comma before three digits"),
+            (["842.500", "29.350"], Semicolon, "a point before three digits"),
+            (["842.500", "29,35"], Semicolon, "a point before three digits"),
+            (["842,500", "29,350"], Tab, "a mark before three digits"),
+            (["842.500", "29.350"], Bar, "a mark before three digits"),
+            (["842,500", "29,350"], Comma, "a comma may be"),
+        ] {
+            let told = question(&texts, separator);
+            assert!(told.starts_with(mark), "{texts:?} {separator:?}: {told}");
+            // What it says is done, in each of the ways that it names.
+            for (texts, separator) in [(["842.500", "29.350"], Comma), (["842,500", "842,5"], Semicolon)] {
+                let numbers = of(&texts, separator);
+                assert!(texts.iter().all(|text| numbers.read(text).is_ok()), "{texts:?} {separator:?}");
+            }
+        }
     }
 
     #[test]
