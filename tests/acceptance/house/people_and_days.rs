@@ -123,6 +123,33 @@ async fn a_day_off_that_is_taken_back_moves_the_step_back_as_often_as_it_happens
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_rest_that_was_proclaimed_off_is_one_of_rest_again_once_that_is_taken_back() {
+    let house = House::with_mail(MailSection::default()).await;
+    house.move_to("2025-10-01T00:00:00Z").await;
+    let saturday = date(2025, 10, 25);
+    let step = "remind-before-1".parse().unwrap();
+    let stands = async || {
+        let world = house.world().await;
+        let run = world.run(&round(), Some(&lao())).unwrap();
+        run.of_step(&step).map(|(_, due, _)| due.local.date()).collect::<Vec<_>>()
+    };
+    let before = stands().await;
+    assert_eq!(before, [date(2025, 10, 17)]);
+    for _ in 0..2 {
+        assert_eq!(house.day_off(saturday).await, [], "nobody works on it as it is");
+        assert_eq!(house.changed(DayChange::AsCalendar { date: saturday }).await, []);
+        assert_eq!(stands().await, before);
+    }
+    // It is another thing that a Saturday is worked; and that is taken back in the same way.
+    let worked = DayChange::Worked { date: saturday, title: "for a day off".to_owned() };
+    assert_eq!(house.changed(worked).await.len(), 1);
+    assert_ne!(stands().await, before);
+    assert_eq!(house.changed(DayChange::AsCalendar { date: saturday }).await.len(), 1);
+    assert_eq!(stands().await, before);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_institution_in_a_state_that_rests_otherwise_is_written_to_on_its_own_days() {
     let house = House::before_launch(MailSection::default()).await;
     let register = house.data().join("people.toml");

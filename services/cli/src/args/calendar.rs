@@ -29,7 +29,7 @@ pub(crate) enum CalendarVerb {
     },
     /// Record in a round that a day, a week or a zone is not as its calendar has it; or show what that would move.
     #[command(
-        after_help = "Examples:\n  rondo calendar change ilms-asean-2025 --country LAO --off 2025-10-30 --title 'National mourning' --preview\n  rondo calendar change ilms-asean-2025 --country VNM --worked 2025-11-08 --title 'for 31 October' --reason 'notice of the ministry' --as ilo-coordinator"
+        after_help = "Examples:\n  rondo calendar change ilms-asean-2025 --country LAO --off 2025-10-30 --title 'National mourning' --preview\n  rondo calendar change ilms-asean-2025 --country VNM --worked 2025-11-08 --title 'for 31 October' --reason 'notice of the ministry' --as ilo-coordinator\n  rondo calendar change ilms-asean-2025 --country LAO --as-calendar 2025-10-30 --reason 'the decree was withdrawn'"
     )]
     Change {
         /// The round.
@@ -43,7 +43,7 @@ pub(crate) enum CalendarVerb {
         #[command(flatten)]
         what: WhatChanges,
         /// What the day is called, or why it is worked.
-        #[arg(long, value_parser = super::words, required_unless_present_any = ["week_from", "zone"])]
+        #[arg(long, value_parser = super::words, required_unless_present_any = ["as_calendar", "week_from", "zone"])]
         title: Option<String>,
         /// The day awaits proclamation.
         #[arg(long)]
@@ -70,6 +70,9 @@ pub(crate) struct WhatChanges {
     /// This day is worked.
     #[arg(long, value_name = "DATE")]
     pub(crate) worked: Option<Date>,
+    /// This day is as the calendar itself has it: what was changed of it is taken back.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_calendar: Option<Date>,
     /// From this day on, other days of the week are off.
     #[arg(long, value_name = "DATE", requires = "rest")]
     pub(crate) week_from: Option<Date>,

@@ -26,12 +26,17 @@ pub(crate) async fn run(verb: &CalendarVerb, desk: &Desk, form: Form, served: bo
         }
         CalendarVerb::Change { round, country, place, what, title, estimated, rest, reason, preview } => {
             let title = title.clone().unwrap_or_default();
-            let change = match (what.off, what.worked, what.week_from, &what.zone) {
+            let change = match (what.off, what.worked, what.as_calendar, what.week_from, &what.zone) {
                 (Some(date), ..) => DayChange::DayOff { date, title, estimated: *estimated },
                 (_, Some(date), ..) => DayChange::Worked { date, title },
-                (_, _, Some(from), _) => DayChange::Week { from, rest: rest.clone() },
+                (_, _, Some(date), ..) => DayChange::AsCalendar { date },
+                (_, _, _, Some(from), _) => DayChange::Week { from, rest: rest.clone() },
                 (.., Some(zone)) => DayChange::Zone { zone: zone.clone() },
-                _ => return Err(Failure::usage("say what changes: --off, --worked, --week-from or --zone")),
+                _ => {
+                    return Err(Failure::usage(
+                        "say what changes: --off, --worked, --as-calendar, --week-from or --zone",
+                    ));
+                }
             };
             let change = CalendarChange { country: country.clone(), place: place.clone(), change };
             let reason = reason.as_deref().filter(|_| !preview);

@@ -31,6 +31,11 @@ pub enum DayChange {
         /// Why.
         title: String,
     },
+    /// What was changed of a day is taken back: it is as the calendar itself has it.
+    AsCalendar {
+        /// Which.
+        date: Date,
+    },
     /// Other days of the week are off, from a date on.
     Week {
         /// The first day of it.
@@ -185,11 +190,20 @@ impl Calendar {
     fn change(&mut self, change: &DayChange) -> Result<(), CalendarError> {
         match change {
             DayChange::DayOff { date, title, estimated } => {
+                self.remember(*date);
                 self.working.remove(date);
                 self.holidays.insert(*date, (title.clone(), *estimated));
             }
             DayChange::Worked { date, title } => {
+                self.remember(*date);
                 self.working.insert(*date, title.clone());
+            }
+            DayChange::AsCalendar { date } => {
+                let Some(own) = self.own.remove(date) else { return Ok(()) };
+                self.holidays.remove(date);
+                self.working.remove(date);
+                self.holidays.extend(own.off.map(|off| (*date, off)));
+                self.working.extend(own.worked.map(|why| (*date, why)));
             }
             DayChange::Week { from, rest } => {
                 self.weeks.retain(|week| week.from != *from);
@@ -208,6 +222,23 @@ impl Calendar {
     }
 }
 
+impl Calendar {
+    /// Keeps what the calendar itself says of a day, before the first change of it.
+    fn remember(&mut self, date: Date) {
+        let (off, worked) = (self.holidays.get(&date).cloned(), self.working.get(&date).cloned());
+        self.own.entry(date).or_insert(OwnDay { off, worked });
+    }
+}
+
+/// What a calendar itself says of a day that was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OwnDay {
+    /// The name of a day off, and whether it awaits proclamation.
+    off: Option<(String, bool)>,
+    /// Why it is worked all the same.
+    worked: Option<String>,
+}
+
 /// What the version of a calendar says after a change in its round.
 const CHANGED: &str = ", changed in the round";
 
@@ -219,6 +250,9 @@ impl std::fmt::Display for DayChange {
                 write!(f, "{} is off: {title}{mark}", date.strftime("%a %-d %b %Y"))
             }
             Self::Worked { date, title } => write!(f, "{} is worked: {title}", date.strftime("%a %-d %b %Y")),
+            Self::AsCalendar { date } => {
+                write!(f, "{} is as the calendar has it", date.strftime("%a %-d %b %Y"))
+            }
             Self::Week { from, rest } => {
                 let rest: Vec<String> = rest.iter().map(ToString::to_string).collect();
                 write!(f, "from {} on, the days of rest are {}", from.strftime("%-d %b %Y"), rest.join(" and "))
@@ -287,6 +321,42 @@ mod tests {
         assert_eq!(serde_json::from_str::<CalendarChange>(&json).unwrap(), changes[2]);
         let zone = [of(DayChange::Zone { zone: "Asia/Nowhere".to_owned() })];
         assert!(matches!(calendars.changed(&zone), Err(CalendarError::UnknownZone(_))));
+    }
+
+    #[test]
+    fn a_day_is_given_back_as_the_calendar_itself_has_it() {
+        let phl: Country = "PHL".parse().unwrap();
+        let (saturday, eve, made_up) = (date(2025, 11, 8), date(2025, 10, 31), date(2025, 11, 15));
+        let mut own = philippines();
+        own.working.insert(made_up, "for 31 October".to_owned());
+        let calendars = Calendars { countries: [(phl.clone(), own)].into(), ..Calendars::default() };
+        let of = |change: DayChange| CalendarChange { country: phl.clone(), place: None, change };
+        let off = |date| of(DayChange::DayOff { date, title: "a storm".to_owned(), estimated: false });
+        let worked = |date| of(DayChange::Worked { date, title: "made up".to_owned() });
+        let back = |date| of(DayChange::AsCalendar { date });
+        let day_off = |changes: &[CalendarChange], day| {
+            calendars.changed(changes).unwrap().of(&phl).unwrap().day_off(day).unwrap().map(|off| off.to_string())
+        };
+        for day in [saturday, eve, made_up, date(2025, 11, 4)] {
+            let own = day_off(&[], day);
+            for changes in [
+                vec![back(day)],
+                vec![off(day), back(day)],
+                vec![worked(day), off(day), back(day)],
+                vec![off(day), back(day), worked(day), back(day)],
+                vec![off(day), worked(day), back(day), back(day)],
+            ] {
+                assert_eq!(day_off(&changes, day), own, "{changes:?}");
+            }
+            assert_eq!(day_off(&[off(day), back(day), off(day)], day), Some("a storm".to_owned()));
+            assert_eq!(day_off(&[off(day), back(day), worked(day)], day), None);
+        }
+        // Another week that was recorded since stands, and is no change of a day.
+        let week = of(DayChange::Week { from: date(2025, 11, 1), rest: vec!["Friday".parse().unwrap()] });
+        assert_eq!(day_off(&[off(saturday), week, back(saturday)], saturday), None);
+        let json = serde_json::to_string(&back(saturday)).unwrap();
+        assert_eq!(json, r#"{"country":"PHL","what":"as-calendar","date":"2025-11-08"}"#);
+        assert_eq!(back(saturday).change.to_string(), "Sat 8 Nov 2025 is as the calendar has it");
     }
 
     #[test]

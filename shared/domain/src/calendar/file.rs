@@ -156,6 +156,7 @@ impl Calendars {
                 working: BTreeMap::new(),
                 covered: BTreeSet::new(),
                 version: file.version.clone(),
+                own: BTreeMap::new(),
             };
             if calendars.countries.insert(country, calendar).is_some() {
                 return Err(here.at(&entry.code.span(), format!("{} stands twice", entry.code.get_ref())));

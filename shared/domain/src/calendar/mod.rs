@@ -144,6 +144,8 @@ pub struct Calendar {
     pub covered: BTreeSet<Year>,
     /// Version of the holiday data, recorded with every date reckoned from it.
     pub version: String,
+    /// What it says itself of days that were changed.
+    own: BTreeMap<Date, change::OwnDay>,
 }
 
 impl Calendar {
@@ -228,6 +230,7 @@ pub(crate) mod tests {
             working: BTreeMap::new(),
             covered: [2025, 2026].into(),
             version: "test".to_owned(),
+            own: BTreeMap::new(),
         }
     }
 
