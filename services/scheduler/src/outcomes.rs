@@ -7,8 +7,9 @@ use rondo_domain::stream::StreamKind;
 use rondo_domain::world::World;
 use rondo_domain::{Command, NoticeId, ReleaseId, Role, StreamId, Wish};
 
-use crate::actions::{Commands, INVITATION, of_country};
+use crate::actions::{Commands, of_country};
 use crate::interpreter::command;
+use crate::invitations::INVITATION;
 use crate::knowledge::RunKey;
 
 /// Whether the outcome of a notice is about a country whose part in the round has not begun: mail may leave before the launch.
@@ -38,6 +39,10 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
     let key = (round, brief.country.clone());
     let part = world.participation(&key.0, brief.country.as_ref()?)?;
     let person = brief.person.clone();
+    // What became of mail to somebody who was replaced since it left says nothing about them, nor about who came in their place.
+    if !part.is_of_contact(&person, notice.attempted_at) {
+        return None;
+    }
     match &notice.state {
         NoticeState::Sent if brief.kind == INVITATION && !part.invited.contains(&person) => {
             of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
@@ -125,6 +130,20 @@ mod tests {
         world: World,
         notice: StreamId,
         part: StreamId,
+        /// How many records there are.
+        size: u64,
+    }
+
+    fn replaced(was: &str, is: &str) -> ParticipationEvent {
+        ParticipationEvent::ContactReplaced {
+            was: was.parse().unwrap(),
+            is: is.parse().unwrap(),
+            reason: "they changed places".to_owned(),
+        }
+    }
+
+    fn attempt(attempt: u32) -> NoticeEvent {
+        NoticeEvent::NoticeAttempted { attempt, message_id: "<1@example.org>".to_owned() }
     }
 
     impl Played {
@@ -133,10 +152,21 @@ mod tests {
             let (round, country): (RoundId, Country) = (ROUND.parse().unwrap(), "LAO".parse().unwrap());
             let notice = StreamId::notice(&round, &"lao-early".parse().unwrap());
             let part = StreamId::participation(&round, &country);
-            let mut played = Self { world: World::of(&World::WITHOUT_FIGURES), notice, part };
+            let mut played = Self { world: World::of(&World::WITHOUT_FIGURES), notice, part, size: 0 };
+            played.is_due(person, "announcement");
+            played
+        }
+
+        /// Another mail is raised, which is spoken of from now on.
+        fn another_due_to(&mut self, id: &str, person: &str, kind: &str) {
+            self.notice = StreamId::notice(&ROUND.parse().unwrap(), &id.parse().unwrap());
+            self.is_due(person, kind);
+        }
+
+        fn is_due(&mut self, person: &str, kind: &str) {
             let brief = NoticeBrief {
-                kind: "announcement".to_owned(),
-                country: Some(country),
+                kind: kind.to_owned(),
+                country: Some("LAO".parse().unwrap()),
                 person: person.parse().unwrap(),
                 role: Role::FocalPoint,
                 step: "announce".parse().unwrap(),
@@ -145,15 +175,15 @@ mod tests {
                 task: None,
                 guards: Vec::new(),
             };
-            played.of_mail(NoticeEvent::NoticeDue { brief });
-            played
+            self.of_mail(NoticeEvent::NoticeDue { brief });
         }
 
         fn happens(&mut self, stream: &StreamId, event: &Event) {
             let engine = "scheduler".parse().unwrap();
             let actor = Network::default().actor(&engine, None, None, Timestamp::UNIX_EPOCH).unwrap();
-            let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
+            let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: self.size };
             self.world.apply(stream, event, &stamp);
+            self.size += 1;
         }
 
         fn of_mail(&mut self, event: NoticeEvent) {
@@ -190,12 +220,6 @@ mod tests {
     fn mail_that_came_back_is_told_once_an_attempt_and_never_of_somebody_who_was_replaced() {
         let mut played = Played::due_to("lao-one");
         played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
-        let attempt = |attempt| NoticeEvent::NoticeAttempted { attempt, message_id: "<1@example.org>".to_owned() };
-        let replaced = |was: &str, is: &str| ParticipationEvent::ContactReplaced {
-            was: was.parse().unwrap(),
-            is: is.parse().unwrap(),
-            reason: "they changed places".to_owned(),
-        };
         played.of_mail(attempt(1));
         played.comes_back();
         let [first] = played.follows().try_into().unwrap();
@@ -213,5 +237,55 @@ mod tests {
         played.comes_back();
         let [second] = played.follows().try_into().unwrap();
         assert_ne!(first.id, second.id, "what came back again is told again");
+    }
+
+    #[test]
+    fn of_two_mails_that_came_back_neither_is_news_of_a_contact_who_comes_back() {
+        let mut played = Played::due_to("lao-one");
+        played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+        played.of_mail(attempt(1));
+        let first = played.notice.clone();
+        played.another_due_to("lao-other", "lao-one", INVITATION);
+        played.of_mail(attempt(1));
+        let second = played.notice.clone();
+        played.comes_back();
+        played.of_mail(NoticeEvent::NoticeComplained { kind: "abuse".to_owned() });
+        played.notice = first.clone();
+        played.comes_back();
+        // Of the two, one is told, and the other is known by it.
+        let (person, notice) = ("lao-one".parse().unwrap(), "lao-early".parse().unwrap());
+        played.of_part(ParticipationEvent::ContactBounced { person, notice, attempt: Some(1) });
+        played.of_part(replaced("lao-one", "lao-two"));
+        played.of_part(replaced("lao-two", "lao-one"));
+        // Whoever starts without a savepoint follows everything anew.
+        for stream in [&first, &second] {
+            played.notice = stream.clone();
+            let bounced = |command: &Command| {
+                let Wish::Participation { command, .. } = &command.wish else { return false };
+                !matches!(command, ParticipationCommand::RecordComplaint { .. })
+            };
+            assert!(!played.follows().iter().any(bounced), "{stream} left before they came back");
+        }
+        // A mail that left since then tells of them.
+        played.another_due_to("lao-later", "lao-one", INVITATION);
+        played.of_mail(attempt(1));
+        played.of_mail(NoticeEvent::NoticeSent { attempt: 1 });
+        assert_eq!(played.follows().len(), 1, "they were invited");
+        played.comes_back();
+        assert_eq!(played.follows().len(), 1, "they cannot be reached");
+    }
+
+    #[test]
+    fn mail_to_somebody_who_was_replaced_neither_invites_them_nor_asks_anybody_to_look_into_it() {
+        let mut played = Played::due_to("lao-two");
+        played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+        played.another_due_to("lao-invite", "lao-one", INVITATION);
+        played.of_mail(attempt(1));
+        played.of_part(replaced("lao-one", "lao-two"));
+        played.of_mail(NoticeEvent::NoticeSent { attempt: 1 });
+        assert_eq!(played.follows(), []);
+        let obstacle = rondo_domain::notice::Obstacle::Full;
+        played.of_mail(NoticeEvent::NoticeUndelivered { obstacle, reason: "the mailbox is full".to_owned() });
+        assert_eq!(played.follows(), []);
     }
 }

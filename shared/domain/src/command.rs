@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Aggregate, Event};
 use crate::figure::{FiguresCommand, SheetKey};
 use crate::network::{Network, NetworkCommand};
-use crate::notice::NoticeCommand;
+use crate::notice::{Notice, NoticeCommand};
 use crate::participation::{Participation, ParticipationCommand};
 use crate::release::ReleaseCommand;
 use crate::round::{Round, RoundCommand};
@@ -98,6 +98,14 @@ impl Wish {
             Self::Participation { command: ParticipationCommand::ReplaceContact { .. }, .. } => {
                 vec![StreamId::network()]
             }
+            // What became of a mail is told of whoever was a contact when it left.
+            Self::Participation {
+                round,
+                command:
+                    ParticipationCommand::RecordBounce { notice, .. }
+                    | ParticipationCommand::RecordUndelivered { notice, .. },
+                ..
+            } => vec![StreamId::notice(round, notice)],
             Self::Run { round, command: RunCommand::AnswerTask { .. }, .. } => vec![StreamId::round(round)],
             Self::Figures { sheet, command: FiguresCommand::Record { round, .. } } => {
                 vec![StreamId::participation(round, &sheet.country)]
@@ -249,6 +257,14 @@ impl Context<'_> {
     pub fn network(&self) -> Option<&Network> {
         match self.around(&StreamId::network()) {
             Some(Aggregate::Network(network)) => Some(network),
+            _ => None,
+        }
+    }
+
+    /// A notice, if the command's surroundings name it and it was raised.
+    pub fn notice(&self, round: &RoundId, notice: &NoticeId) -> Option<&Notice> {
+        match self.around(&StreamId::notice(round, notice)) {
+            Some(Aggregate::Notice(notice)) if notice.brief.is_some() => Some(notice),
             _ => None,
         }
     }

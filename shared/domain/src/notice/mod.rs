@@ -204,6 +204,9 @@ pub struct Notice {
     pub at_once: bool,
     /// Attempts begun.
     pub attempts: u32,
+    /// Where in the log the last of them stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted_at: Option<u64>,
     /// Its Message-ID, once an attempt began.
     pub message_id: Option<String>,
     /// When the server took it.
@@ -273,6 +276,7 @@ impl Notice {
             E::NoticeSuppressed { reason } => NoticeState::Suppressed { reason: reason.clone() },
             E::NoticeAttempted { attempt, message_id } => {
                 self.attempts = *attempt;
+                self.attempted_at = Some(stamp.position);
                 self.message_id = Some(message_id.clone());
                 NoticeState::Attempted
             }

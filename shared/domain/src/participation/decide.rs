@@ -58,7 +58,7 @@ pub fn decide(
             decide_query(state, country, command, context)
         }
         C::Invite { .. } | C::RecordBounce { .. } | C::RecordUndelivered { .. } | C::RecordComplaint { .. } => {
-            contacts::told_of_mail(state, command, context)
+            contacts::told_of_mail(state, round, command, context)
         }
         _ => decide_course(state, country, command, context),
     }
@@ -133,7 +133,10 @@ fn are_contacts(
     (was, is): (&PersonId, &PersonId),
     context: &Context<'_>,
 ) -> Result<(), Rejection> {
-    if was == is || state.replaced.contains(was) {
+    // Records of before may say of somebody who was replaced already that their mail came back: the task that asks for another
+    // contact then asks in their place, and has to be answered.
+    let is_over = state.replaced.contains(was) && !state.bounced.contains(was);
+    if was == is || is_over {
         return Err(Rejection::Malformed {
             what: format!("{was} is no contact of {country} in whose place {is} could come"),
         });

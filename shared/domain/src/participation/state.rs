@@ -37,6 +37,9 @@ pub struct Participation {
     pub complained: BTreeSet<NoticeId>,
     /// Whoever was a contact and is none any more; they are not written to, whatever role they still hold.
     pub replaced: BTreeSet<PersonId>,
+    /// Where in the log whoever came in another's place became a contact; mail from before says nothing about them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub since: BTreeMap<PersonId, u64>,
     /// Whether the country acknowledged.
     pub acknowledged: bool,
     /// What it chose, by question.
@@ -179,7 +182,7 @@ impl Participation {
             | E::ContactBounced { .. }
             | E::MailUndelivered { .. }
             | E::MailComplained { .. }
-            | E::ContactReplaced { .. } => self.hear_of_mail(event),
+            | E::ContactReplaced { .. } => self.hear_of_mail(event, stamp),
             E::RoundAcknowledged {} => self.acknowledged = true,
             E::ChoiceMade { question, choice, .. } => {
                 self.acknowledged = true;
