@@ -11,13 +11,11 @@ use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, Country, NoticeId, PersonId, ReleaseId, Role, RoundId, Wish};
 
 use crate::interpreter::{command, wish};
+use crate::invitations::Invitations;
 use crate::knowledge::RunKey;
 use crate::{asking, late};
 
 pub(crate) type Commands = Vec<Option<Command>>;
-
-/// The text by which a contact is invited, which each of them gets once.
-pub(crate) const INVITATION: &str = "invitation";
 
 /// A mail to be raised: its text, and to the holders of which roles.
 pub(crate) struct Mailing<'a> {
@@ -188,16 +186,15 @@ pub(crate) fn raise(
     let due = world.run(&key.0, country).and_then(|run| run.occurrence(occurrence)).map(|(due, _)| due.at);
     let mut commands = Vec::new();
     let mut people: Vec<&PersonId> = Vec::new();
+    let invitations = Invitations::of(world, key, text);
     for (role, is_copy) in to.iter().map(|role| (role, false)).chain(copy.iter().map(|role| (role, true))) {
         // A copy tells of a mail: without one there is nothing to tell.
         if is_copy && people.is_empty() {
             break;
         }
         for person in world.network().holders(*role, country, now) {
-            // Whoever was invited has the invitation already.
-            let has_it = text == INVITATION && part.is_some_and(|part| part.invited.contains(person));
             let is_none = part.is_some_and(|part| part.bounced.contains(person) || part.replaced.contains(person));
-            if people.contains(&person) || has_it || is_none {
+            if people.contains(&person) || invitations.has(person) || is_none {
                 continue;
             }
             people.push(person);
@@ -219,7 +216,7 @@ pub(crate) fn raise(
     }
     if people.is_empty() {
         let roles = to.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let reason = if text == INVITATION && part.is_some_and(|part| !part.invited.is_empty()) {
+        let reason = if invitations.any() {
             format!("whoever holds the role {roles} was invited before")
         } else {
             format!("nobody who can be reached holds the role {roles}")

@@ -1,6 +1,7 @@
 //! The interpreter: from what is known and what time it is to the commands that are due.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rondo_domain::calendar::Moment;
@@ -13,6 +14,7 @@ use rondo_domain::{Command, Country, StreamId, Wish};
 use crate::ROLE;
 use crate::actions;
 use crate::definitions::{Definitions, Ready};
+use crate::invitations;
 use crate::knowledge::{Happened, Knowledge, RunKey};
 use crate::outcomes;
 use crate::plan::PlanError;
@@ -72,8 +74,12 @@ fn open_participations(knowledge: &mut Knowledge, _: &Definitions, _: Timestamp)
 }
 
 fn follow_outcomes(knowledge: &mut Knowledge, _: &Definitions, _: Timestamp) -> Vec<Option<Command>> {
-    let mut commands = Vec::new();
+    let (mut commands, mut seen) = (Vec::new(), BTreeSet::new());
     for stream in std::mem::take(&mut knowledge.outcomes) {
+        // Sent, and come back since: what it asks for now is asked once.
+        if !seen.insert(stream.clone()) {
+            continue;
+        }
         if outcomes::comes_too_early(&knowledge.world, &stream) {
             knowledge.outcomes.push(stream);
             continue;
@@ -261,7 +267,7 @@ fn in_turn(knowledge: &Knowledge) -> Vec<&(RunKey, Occurrence)> {
 /// What the fired occurrences ask for now. After a time of rest many are due at once: what moves the round itself on is done
 /// alone, so that everything behind it is judged by what came of it.
 fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> Vec<Option<Command>> {
-    let (mut commands, mut wake) = (Vec::new(), None);
+    let (mut commands, mut wake, mut inviting) = (Vec::new(), None, BTreeSet::new());
     for (key, occurrence) in in_turn(knowledge) {
         // A pause holds what would be done; a cancelled round has nothing to be done any more, and is told so.
         let acts = |round: &&Round| !round.paused || round.state == RoundState::Cancelled;
@@ -279,6 +285,8 @@ fn act(knowledge: &mut Knowledge, definitions: &Definitions, now: Timestamp) -> 
         }
         let refusal = wished.iter().flatten().find_map(|command| knowledge.refusal(command.id));
         match refusal {
+            // Whom an invitation of this country waits for is seen once that is recorded, and the next occurrence acts on it.
+            None if invitations::is_one(&wished) && !inviting.insert(key) => {}
             None => commands.extend(wished),
             Some(why) => {
                 let outcome = Outcome::Skipped { reason: format!("it was refused: {why}") };

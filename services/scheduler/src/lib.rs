@@ -9,6 +9,7 @@ mod asking;
 pub mod cron;
 pub mod definitions;
 mod interpreter;
+mod invitations;
 mod knowledge;
 mod late;
 pub mod moves;
@@ -71,6 +72,11 @@ impl Scheduler {
         let saved_to = subscription.position();
         let (definitions, took) = (Definitions::default(), Duration::ZERO);
         Self { ledger, knowledge, definitions, subscription, rests: false, saved_to, took }
+    }
+
+    /// How many of its commands were answered as ones of before and changed nothing, while nothing has changed since.
+    pub fn unchanged(&self) -> usize {
+        self.knowledge.refused_for(UNCHANGED)
     }
 
     /// Reads on, and sends what is due at that instant. When nothing was, says how far it has come and when something will be.
@@ -144,7 +150,7 @@ async fn serve(
             }
             continue;
         };
-        let unchanged = match scheduler.knowledge.refused_for(UNCHANGED) {
+        let unchanged = match scheduler.unchanged() {
             0 => None,
             count => Some(format!(
                 "{count} commands of the scheduler were answered as ones of before, and changed nothing. They are tried again; look into the scheduler's log, and start it anew if this stays."

@@ -2,6 +2,7 @@
 
 mod answers;
 mod clocks;
+mod contacts;
 mod copies;
 mod fixture;
 mod hostile_files;
