@@ -10,10 +10,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rondo_domain::release::{ReleaseCommand, ReleaseState};
+use rondo_domain::event::Event;
+use rondo_domain::release::{ReleaseCommand, ReleaseEvent, ReleaseState};
 use rondo_domain::stream::StreamKind;
 use rondo_domain::world::World;
-use rondo_domain::{Command, ReleaseId, Wish};
+use rondo_domain::{Command, FileHash, ReleaseId, StreamId, Wish};
 use rondo_eventlog::{Fault, Ledger, Record, SubmitError};
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::lifecycle::Stop;
@@ -116,18 +117,40 @@ async fn publish(
     let manifest = tokio::task::spawn_blocking(move || folder::write(&path, &release, &snapshot))
         .await
         .map_err(|e| Fault::storage("writing a release", e))??;
-    let wish = Wish::Release { release: id.clone(), command: ReleaseCommand::Complete { manifest, figures } };
+    let wish = Wish::Release {
+        release: id.clone(),
+        command: ReleaseCommand::Complete { manifest: manifest.clone(), figures },
+    };
     let command = Command::of_service(ROLE, &["complete"], wish).map_err(|e| Fault::Protocol(e.to_string()))?;
     match ledger.submit(command).await {
         Ok(accepted) => {
             tracing::info!(release = %id, "a release was published");
             Ok(accepted.is_progress(seen))
         }
-        // One that was under way when we began was recorded since, with its own manifest.
-        Err(error) if error.is_used_otherwise() => Ok(false),
+        // One that was under way when we began was recorded since, and its folder was not found whole.
+        Err(error) if error.is_used_otherwise() => is_what_lies_there(ledger, id, &manifest).await,
         Err(SubmitError::Rejected(rejection)) => {
             Err(Fault::Protocol(format!("the release {id} could not be completed: {rejection}")))
         }
         Err(SubmitError::Fault(fault)) => Err(fault),
+    }
+}
+
+/// Whether the log holds this manifest of a release, which its folder has.
+///
+/// # Errors
+/// When it holds another one: what was published is not what lies there, and a person has to know.
+async fn is_what_lies_there(ledger: &dyn Ledger, id: &ReleaseId, lies: &FileHash) -> Result<bool, Fault> {
+    let stream = StreamId::release(id);
+    let records = rondo_eventlog::ledger::read_all(ledger, stream.as_str()).await?;
+    let told = records.iter().rev().find_map(|record| match &record.event {
+        Event::Release(ReleaseEvent::ReleasePublished { manifest, .. }) if record.stream == stream => Some(manifest),
+        _ => None,
+    });
+    match told {
+        Some(told) if told != lies => Err(Fault::Corrupt(format!(
+            "the log says of the release {id} that its manifest is {told}, and the one in its folder is {lies}: put that folder back from a copy whose manifest has the hash that the log names"
+        ))),
+        told => Ok(told.is_some()),
     }
 }

@@ -25,6 +25,25 @@ const CELLS: usize = 300;
 /// Sources in one file; a country has a handful.
 const MAX_SOURCES: usize = 100;
 
+/// What came of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// It is recorded.
+    Recorded,
+    /// It was answered, and nothing was recorded by it; or it waits.
+    Unchanged,
+    /// One that was under way when we began was recorded since, and what that said counts.
+    BeforeUs,
+}
+
+/// What the log answered.
+enum Answered {
+    Taken(Accepted),
+    Refused(Rejection),
+    /// The same was recorded before, with another content.
+    BeforeUs,
+}
+
 pub(crate) struct Checker {
     ledger: Arc<dyn Ledger>,
     judges: BTreeMap<FileHash, Arc<Judge>>,
@@ -37,20 +56,22 @@ impl Checker {
         Self { ledger, judges: BTreeMap::new() }
     }
 
-    /// Checks one submission to its recorded end, and says whether one was recorded that was not known when `seen` records were.
-    pub(crate) async fn carry_out(&mut self, backlog: &Backlog, work: &Work, seen: u64) -> Result<bool, Fault> {
+    /// Checks one submission to its recorded end, as far as the log takes it; `seen` is how many records were known.
+    pub(crate) async fn carry_out(&mut self, backlog: &Backlog, work: &Work, seen: u64) -> Result<Checked, Fault> {
         let (round_id, country, id) = work;
         let (Some(round), Some(part)) = (backlog.world.round(round_id), backlog.world.participation(round_id, country))
         else {
-            return Ok(false);
+            return Ok(Checked::Unchanged);
         };
-        let (Some(pin), Some(received)) = (&round.pin, part.submissions.get(id)) else { return Ok(false) };
+        let (Some(pin), Some(received)) = (&round.pin, part.submissions.get(id)) else {
+            return Ok(Checked::Unchanged);
+        };
         let judge = match self.judge(&pin.bundle).await {
             Err(fault) if !fault.is_passing() => {
                 // Its own files wait; those of other rounds do not wait with them.
                 let why = with_sources(&fault);
                 tracing::error!(round = %round_id, "a file waits, because the workflow of its round cannot be read: {why}");
-                return Ok(false);
+                return Ok(Checked::Unchanged);
             }
             judge => judge?,
         };
@@ -92,27 +113,31 @@ impl Checker {
                 extent,
             }
         };
-        Ok(self.report(work, command).await?.is_progress(seen))
+        Ok(match self.report(work, command).await? {
+            Answered::Taken(accepted) if accepted.is_progress(seen) => Checked::Recorded,
+            Answered::BeforeUs => Checked::BeforeUs,
+            _ => Checked::Unchanged,
+        })
     }
 
     /// Reports what came of a check. A report that the log does not take is replaced by one that says so: a file must not
     /// keep others from being checked.
-    async fn report(&self, work: &Work, command: ParticipationCommand) -> Result<Accepted, Fault> {
+    async fn report(&self, work: &Work, command: ParticipationCommand) -> Result<Answered, Fault> {
         let (round, country, id) = work;
         let of = |cause: &str, command| {
             let wish = Wish::Participation { round: round.clone(), country: country.clone(), command };
             Command::of_service(ROLE, &[cause, id.as_str()], wish).map_err(|e| Fault::Protocol(e.to_string()))
         };
         let rejection = match self.submit(of("check", command)?).await? {
-            Ok(accepted) => return Ok(accepted),
-            Err(rejection) => rejection,
+            Answered::Refused(rejection) => rejection,
+            answered => return Ok(answered),
         };
         tracing::error!(submission = %id, code = rejection.code(), "the report of a check was refused: {rejection}");
         let findings = vec![TableFindings { table: None, findings: vec![refusal(&rejection)] }];
         let reject = ParticipationCommand::Reject { submission: id.clone(), findings, extent: None };
         match self.submit(of("check without its report", reject)?).await? {
-            Ok(accepted) => Ok(accepted),
-            Err(rejection) => Err(Fault::Protocol(format!("the check of {id} was refused: {rejection}"))),
+            Answered::Refused(rejection) => Err(Fault::Protocol(format!("the check of {id} was refused: {rejection}"))),
+            answered => Ok(answered),
         }
     }
 
@@ -163,7 +188,7 @@ impl Checker {
             for (index, part) in cells.chunks(CELLS).enumerate() {
                 let place = (recorded.version(&sheet.key), index);
                 let command = recording(work, received, sheet, place, part.to_vec());
-                if let Err(rejection) = self.submit(command).await? {
+                if let Answered::Refused(rejection) = self.submit(command).await? {
                     findings.entry(Some(sheet.table)).or_default().push(refusal(&rejection));
                     return Ok(true);
                 }
@@ -172,15 +197,14 @@ impl Checker {
         Ok(false)
     }
 
-    async fn submit(&self, command: Command) -> Result<Result<Accepted, Rejection>, Fault> {
+    async fn submit(&self, command: Command) -> Result<Answered, Fault> {
         match self.ledger.submit(command).await {
-            Ok(accepted) => Ok(Ok(accepted)),
+            Ok(accepted) => Ok(Answered::Taken(accepted)),
             Err(error) if error.is_used_otherwise() => {
-                // One that was under way when we began was recorded since, and what it said counts.
-                tracing::error!("the same was recorded before with another content: {error}");
-                Ok(Ok(Accepted { first: 0, count: 0, repeated: true }))
+                tracing::warn!("the same was recorded before with another content, which counts: {error}");
+                Ok(Answered::BeforeUs)
             }
-            Err(SubmitError::Rejected(rejection)) => Ok(Err(rejection)),
+            Err(SubmitError::Rejected(rejection)) => Ok(Answered::Refused(rejection)),
             Err(SubmitError::Fault(fault)) => Err(fault),
         }
     }

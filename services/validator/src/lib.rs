@@ -17,7 +17,7 @@ use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
 
 use backlog::Backlog;
-use check::Checker;
+use check::{Checked, Checker};
 
 /// The name under which the validator acts.
 pub const ROLE: &str = "validator";
@@ -45,9 +45,14 @@ impl Validator {
         subscription.catch_up(|record| backlog.take(record)).await?;
         match backlog.next() {
             Some(work) => {
-                if !checker.carry_out(backlog, &work, subscription.position()).await? {
-                    tracing::error!(submission = %work.2, "a check was answered as one of before, and changed nothing");
-                    backlog.leave_alone(&work);
+                match checker.carry_out(backlog, &work, subscription.position()).await? {
+                    Checked::Recorded => {}
+                    // What is read next shows it.
+                    Checked::BeforeUs => backlog.leave_alone(&work),
+                    Checked::Unchanged => {
+                        tracing::error!(submission = %work.2, "a check was answered as one of before, and changed nothing");
+                        backlog.leave_alone(&work);
+                    }
                 }
                 Ok(None)
             }
