@@ -102,8 +102,8 @@ pub fn decide<S: Stands>(
 ) -> Result<Decided, SubmitError> {
     let stream = command.wish.stream();
     stands.ensure(&stream)?;
-    let missing = || Fault::NotFound(format!("the stream {stream}"));
-    let standing = stands.standing(&stream).ok_or_else(missing)?;
+    let missing = |stream: &StreamId| Fault::NotFound(format!("the stream {stream}"));
+    let standing = stands.standing(&stream).ok_or_else(|| missing(&stream))?;
     if let Some(answer) = standing.answered(command)? {
         return Ok(Decided { accepted: answer, growth: None });
     }
@@ -115,8 +115,8 @@ pub fn decide<S: Stands>(
     for other in &surroundings {
         stands.ensure(other)?;
     }
-    let standing = stands.standing(&stream).ok_or_else(missing)?;
-    let Some(Aggregate::Network(people)) = stands.standing(network).map(|standing| &standing.state) else {
+    let standing = stands.standing(&stream).ok_or_else(|| missing(&stream))?;
+    let Aggregate::Network(people) = &stands.standing(network).ok_or_else(|| missing(network))?.state else {
         return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
     };
     let time = stands.now(command.wish.cannot_be_undone())?;
@@ -128,10 +128,12 @@ pub fn decide<S: Stands>(
         return Err(Rejection::FileNotStored { sha256: file.to_string() }.into());
     }
     stands.permits(&command.wish)?;
-    let around: Vec<(StreamId, &Aggregate)> = surroundings
-        .into_iter()
-        .filter_map(|other| stands.standing(&other).map(|standing| (other, &standing.state)))
-        .collect();
+    // What was made sure of is there: deciding on less would be another decision.
+    let state = |other: StreamId| {
+        let standing = stands.standing(&other).ok_or_else(|| missing(&other))?;
+        Ok((other, &standing.state))
+    };
+    let around = surroundings.into_iter().map(state).collect::<Result<Vec<(StreamId, &Aggregate)>, Fault>>()?;
     let context = Context { actor: &actor, now, surroundings: &around };
     let events = command.wish.decide(&standing.state, &context)?;
     let accepted = Accepted { first: next, count: events.len() as u64, repeated: false };
