@@ -1,18 +1,22 @@
 //! What goes wrong in a simulated round: services that die at any step, commands that come twice, and mail servers of every mood.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use rondo_domain::notice::{About, Refusal};
-use rondo_domain::{Command, CommandId};
+use rondo_domain::notice::{About, NoticeCommand, Refusal};
+use rondo_domain::{Command, CommandId, Wish};
 use rondo_eventlog::merkle::Checkpoint;
 use rondo_eventlog::{Accepted, Fault, Ledger, SubmitError};
 use rondo_reminder::Letter;
 use rondo_reminder::transport::{Outcome, Transport};
 use rondo_runtime::clock::Clock;
+use rondo_scheduler::Scheduler;
 use rondo_testkit::between::OnTheWay;
+
+use super::returned::{self, Fate};
 
 /// How often, in a thousand, a command of a service is the last thing it does.
 const CRASHES: u32 = 6;
@@ -39,6 +43,12 @@ struct Happened {
     last: Option<(CommandId, u32)>,
     /// The next command of a service does not arrive: it dies while a mail is under way.
     dies: bool,
+    /// What comes in about mails, and when: the name of its file, and its bytes.
+    coming_in: BTreeMap<(Timestamp, String), Vec<u8>>,
+    /// Addresses at which nobody is reached any more.
+    gone: BTreeSet<String>,
+    /// How often something came in.
+    heard: usize,
 }
 
 /// Chance, and what it did.
@@ -64,6 +74,58 @@ impl Trouble {
     /// What services asked for and were refused.
     pub(super) fn refused(&self) -> Vec<String> {
         locked(&self.happened).refused.clone()
+    }
+
+    /// Says that something was promised and is not so.
+    pub(super) fn broke(&self, what: String) {
+        locked(&self.happened).refused.push(what);
+    }
+
+    /// A scheduler at rest has no command that was answered and changed nothing.
+    pub(super) fn makes_progress(&self, scheduler: &Scheduler, which: &str) {
+        let unchanged = scheduler.unchanged();
+        if unchanged > 0 {
+            self.broke(format!("no-progress: {unchanged} commands of the {which} changed nothing"));
+        }
+    }
+
+    /// What has come in about mails by now: files by their names.
+    pub(super) fn came_in(&self, now: Timestamp) -> Vec<(String, Vec<u8>)> {
+        let mut happened = locked(&self.happened);
+        let later = happened.coming_in.split_off(&(now + SignedDuration::from_nanos(1), String::new()));
+        let come = std::mem::replace(&mut happened.coming_in, later);
+        happened.heard += come.len();
+        come.into_iter().map(|((_, name), bytes)| (name, bytes)).collect()
+    }
+
+    /// When something comes in next.
+    pub(super) fn next_coming_in(&self) -> Option<Timestamp> {
+        locked(&self.happened).coming_in.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// How often something came in.
+    pub(super) fn heard(&self) -> usize {
+        locked(&self.happened).heard
+    }
+
+    /// Somebody is reached at an address again.
+    pub(super) fn is_reached(&self, address: &str) {
+        locked(&self.happened).gone.remove(address);
+    }
+
+    /// Draws what becomes of a mail that the server took; whether it lies in a mailbox then.
+    fn arrives(&self, letter: &Letter, now: Timestamp) -> bool {
+        let (mut chance, mut happened) = (locked(&self.chance), locked(&self.happened));
+        let to = returned::recipient(letter);
+        let fate = if happened.gone.contains(&to) { Some(Fate::Gone) } else { Fate::drawn(&mut chance) };
+        let Some(fate) = fate else { return true };
+        if fate == Fate::Gone {
+            happened.gone.insert(to);
+        }
+        let at = Fate::heard_at(now, &mut chance);
+        let name = format!("{:06}.eml", happened.mails.len());
+        happened.coming_in.insert((at, name), returned::written(fate, letter));
+        fate != Fate::Gone
     }
 
     pub(super) fn crashes(&self) -> u32 {
@@ -120,8 +182,12 @@ impl OnTheWay for Trouble {
             let _lost = ledger.submit(command.clone()).await;
         }
         let told = format!("{command:?}");
+        // What is written elsewhere may come when it fits nothing any more.
+        let is_hearsay = is_hearsay(&command.wish);
         let answer = ledger.submit(command).await;
-        if let Err(SubmitError::Rejected(rejection)) = &answer {
+        if let Err(SubmitError::Rejected(rejection)) = &answer
+            && !is_hearsay
+        {
             locked(&self.happened).refused.push(format!("{rejection} ({told})"));
         }
         if self.one_in_a_thousand(CRASHES) {
@@ -135,6 +201,21 @@ impl OnTheWay for Trouble {
         let head = ledger.head().await?;
         Ok(Checkpoint { origin: "simulation".to_owned(), head }.text())
     }
+}
+
+/// Whether a wish tells of what came in about a mail.
+fn is_hearsay(wish: &Wish) -> bool {
+    use NoticeCommand as C;
+    let Wish::Notice { command, .. } = wish else { return false };
+    matches!(
+        command,
+        C::RecordBounce { .. }
+            | C::RecordUndelivered { .. }
+            | C::RecordComplaint { .. }
+            | C::RecordAutoAnswer { .. }
+            | C::ConfirmDelivered
+            | C::RecordAnswer
+    )
 }
 
 /// A mail server that takes most mails, refuses some, is away at times, and of which one cannot always say whether it took a mail.
@@ -159,7 +240,8 @@ impl Transport for MoodyServer {
                 locked(&self.trouble.happened).dies = true;
                 (Outcome::Accepted, roll == 9)
             }
-            _ => (Outcome::Accepted, true),
+            _ if letter.is_test => (Outcome::Accepted, true),
+            _ => (Outcome::Accepted, self.trouble.arrives(letter, self.clock.now())),
         };
         if letter.is_test {
             return outcome;

@@ -1,13 +1,16 @@
 //! Simulation: whole rounds on a virtual clock by the program's real services, whose every step may be the last, with countries
-//! that send real files and coordinators who extend and pause; everything drawn from a seed that is printed, and held against
-//! what was promised.
+//! that send real files and change their people, coordinators who extend and pause, and mail that comes back; everything drawn from
+//! a seed that is printed, and held against what was promised.
 
+mod contacts;
 mod faults;
 mod files;
 mod promises;
+mod returned;
 mod services;
 
 use super::*;
+use contacts::{Change, Known};
 use faults::{MoodyServer, Trouble};
 use jiff::civil::Date;
 use rondo_domain::calendar::{CalendarChange, DayChange, Unit};
@@ -16,6 +19,7 @@ use rondo_domain::round::{MailScope, Pin, RoundCommand};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::{NoticeId, RoundId};
 use rondo_eventlog::{Accepted, Head, files as stored};
+use rondo_reminder::ReturnPath;
 use rondo_testkit::between::between;
 use services::{Services, Which};
 
@@ -36,6 +40,8 @@ enum Meddling {
     /// The round goes on by another version of its workflow, or by its first one again.
     Migrate,
     MigrateBack,
+    /// A country's contacts change.
+    Contact(Country, Change),
 }
 
 /// One simulated round.
@@ -48,6 +54,13 @@ struct Simulation {
     records: Vec<Record>,
     coming: std::collections::BTreeSet<(Timestamp, Meddling)>,
     chance: fastrand::Rng,
+    known: Known,
+    /// How many people were found in the place of others.
+    found: usize,
+    /// When a contact of a country was not in the register.
+    unlisted: Vec<(Country, (Timestamp, Timestamp))>,
+    /// Where mail comes in, and the secret by which it is known.
+    data: tempfile::TempDir,
 }
 
 /// What there is to hold against the promises.
@@ -58,6 +71,7 @@ struct Played {
     records: Vec<Record>,
     trouble: Trouble,
     head: Head,
+    unlisted: Vec<(Country, (Timestamp, Timestamp))>,
     /// Whether a scheduler that went on from a savepoint agreed with one that read the whole log.
     agreed: bool,
 }
@@ -67,10 +81,11 @@ impl Simulation {
         let clock = PacedClock::new(begin);
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&shared)));
-        let people = Arc::new(everybody(&ready, &ledger).await?);
+        let known = Known::of(everybody(&ready, &ledger).await?);
+        let data = tempfile::tempdir().unwrap();
         let trouble = Trouble::new(chance.fork());
         let crashing = between(&ledger, trouble.clone());
-        let mail = Config::default().mail;
+        let (people, inbox, config) = (known.clone(), data.path().join(INBOX), read_here(data.path()));
         let (from_trouble, whole) = (trouble.clone(), Arc::clone(&ledger));
         let parts = Box::new(move || rondo_reminder::Parts {
             ledger: Arc::clone(&crashing),
@@ -82,10 +97,10 @@ impl Simulation {
                 ledger: Arc::clone(&whole),
             }),
             signer: None,
-            returns: None,
-            inbox: None,
-            mail: mail.clone(),
-            people: Arc::new(Arc::clone(&people)),
+            returns: ReturnPath::existing(&config).unwrap(),
+            inbox: Some(inbox.clone()),
+            mail: config.mail.clone(),
+            people: Arc::new(people.clone()),
         });
         Ok(Self {
             ready,
@@ -96,6 +111,10 @@ impl Simulation {
             records: Vec::new(),
             coming: std::collections::BTreeSet::new(),
             chance,
+            known,
+            found: 0,
+            unlisted: Vec::new(),
+            data,
         })
     }
 
@@ -134,14 +153,11 @@ impl Simulation {
         proclaimed.into_iter().for_each(|(country, at)| self.proclaim(country, at));
     }
 
-    /// A working day some time ahead is proclaimed off, which is taken back; sometimes both happen again.
+    /// A day some time ahead is proclaimed off, which is taken back; sometimes both happen again. A day of rest may be one of them.
     fn proclaim(&mut self, country: &Country, mut at: Timestamp) {
         let Some(calendar) = self.ready.calendars.get(country) else { return };
         let ahead = at + SignedDuration::from_hours(24 * self.chance.i64(1..30));
         let date = calendar.zone.to_datetime(ahead).date();
-        if !calendar.is_working(date).unwrap() {
-            return;
-        }
         for _ in 0..self.chance.u8(1..=2) {
             self.coming.insert((at, Meddling::Proclaim(country.clone(), date)));
             at += SignedDuration::from_hours(self.chance.i64(1..150));
@@ -175,7 +191,7 @@ impl Simulation {
         allowed(manager.submit(&["approve", &self.clock.now().to_string()], wish).await)
     }
 
-    async fn act(&self, round: &RoundId, meddling: Meddling) -> Result<(), Failure> {
+    async fn act(&mut self, round: &RoundId, meddling: Meddling) -> Result<(), Failure> {
         let desk = Desk {
             occasion: format!("{meddling:?} at {}", self.clock.now()),
             ..desk(&self.ledger, person(Role::RegionalCoordinator, None)?)
@@ -193,7 +209,8 @@ impl Simulation {
             Meddling::Proclaim(country, date) => {
                 changed(country, DayChange::DayOff { date, title, estimated: false }, reason)
             }
-            Meddling::TakeBack(country, date) => changed(country, DayChange::Worked { date, title }, reason),
+            Meddling::TakeBack(country, date) => changed(country, DayChange::AsCalendar { date }, reason),
+            Meddling::Contact(country, change) => return self.contact(round, &country, change).await,
             Meddling::Pause => RoundCommand::Pause { reason },
             Meddling::Resume => RoundCommand::Resume { reason },
             Meddling::PauseMail(of) => RoundCommand::PauseMail { scope: scope(of), reason },
@@ -242,16 +259,25 @@ impl Simulation {
             {
                 self.act(round, meddling).await?;
             }
+            for (name, mail) in self.services.trouble.came_in(now) {
+                std::fs::write(self.data.path().join(INBOX).join(name), mail).unwrap();
+            }
             let Some(services) = self.services(now).await else { continue };
+            let before = self.records.len();
             let records = &mut self.records;
             self.subscription.catch_up(|record| records.push(record.clone())).await?;
+            for record in self.records[before..].to_vec() {
+                self.look_at(&record);
+            }
+            let records = &mut self.records;
             let acted = players.turn(&self.ledger, &self.ready, records, now).await?;
             let size = self.ledger.head().await?.size;
             if acted || services.iter().any(|(position, _)| *position < size) {
                 continue;
             }
-            let meddling = self.coming.first().map(|(at, _)| *at);
-            let next = services.into_iter().filter_map(|(_, next)| next).chain(players.next()).chain(meddling);
+            let others =
+                [self.coming.first().map(|(at, _)| *at), self.services.trouble.next_coming_in(), players.next()];
+            let next = services.into_iter().filter_map(|(_, next)| next).chain(others.into_iter().flatten());
             match next.filter(|at| *at > now).min() {
                 Some(next) if next <= end => self.clock.advance(next),
                 _ if !resent => {
@@ -263,6 +289,19 @@ impl Simulation {
         }
         Err(Failure::failed("the round did not come to rest"))
     }
+}
+
+/// The folder below the data into which mail comes in.
+const INBOX: &str = "inbox";
+
+/// A configuration by which mail comes back here, with a secret that is the same every time.
+fn read_here(data: &std::path::Path) -> Config {
+    let mut config = Config::default();
+    config.ledger.data = data.to_owned();
+    config.mail.bounces = Some("bounces@example.org".to_owned());
+    std::fs::create_dir(data.join(INBOX)).unwrap();
+    std::fs::write(data.join(&config.mail.secret_file), "0".repeat(64)).unwrap();
+    config
 }
 
 /// A wish that came too late is refused, as it is to people.
@@ -291,12 +330,13 @@ async fn play(seed: u64) -> Result<Played, Failure> {
     let desk = desk(&simulation.ledger, person(Role::RegionalCoordinator, None)?);
     let round = desk.plan(&bundle, year).await?;
     simulation.meddle(first, last, &countries);
+    simulation.people_change(first, last.duration_since(first).as_hours() / 24, &countries).await?;
     let mut players = Players::new(round.clone(), answers, &simulation.ready).beside_services(files::of);
     simulation.play(&round, &mut players, last + AFTER).await?;
     let agreed = simulation.services.agree(&simulation.ledger, simulation.clock.now()).await;
     let head = simulation.ledger.head().await?;
-    let Simulation { ready, records, services, .. } = simulation;
-    Ok(Played { seed, round, ready, records, trouble: services.trouble, head, agreed })
+    let Simulation { ready, records, services, unlisted, .. } = simulation;
+    Ok(Played { seed, round, ready, records, trouble: services.trouble, head, unlisted, agreed })
 }
 
 fn run_one(seed: u64) -> Played {
@@ -309,7 +349,8 @@ fn run_one(seed: u64) -> Played {
 fn judged(seed: u64) -> Vec<String> {
     let played = run_one(seed);
     let (records, mails) = (played.records.len(), played.trouble.mails().len());
-    println!("seed {seed}: {records} records, {} crashes, {mails} mails offered", played.trouble.crashes());
+    let (crashes, heard) = (played.trouble.crashes(), played.trouble.heard());
+    println!("seed {seed}: {records} records, {crashes} crashes, {mails} mails offered, {heard} came in");
     if std::env::var_os("RONDO_SEED").is_some() {
         played.records.iter().for_each(|record| println!("{}", String::from_utf8_lossy(&record.bytes)));
     }

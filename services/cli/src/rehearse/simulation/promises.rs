@@ -1,6 +1,7 @@
 //! What was promised of every round, held against its records and against what lay in people's mailboxes. Working days are
 //! judged from the file of holidays itself, not by the program's calendar.
 
+mod contacts;
 mod days;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,13 +12,14 @@ use jiff::{SignedDuration, Timestamp};
 use rondo_domain::calendar::{CalendarChange, DayChange, Moment};
 use rondo_domain::event::Event;
 use rondo_domain::figure::FiguresEvent;
-use rondo_domain::notice::{About, NoticeBrief, NoticeEvent};
+use rondo_domain::notice::{NoticeBrief, NoticeEvent};
 use rondo_domain::participation::ParticipationEvent;
 use rondo_domain::round::{MailScope, RoundEvent};
 use rondo_domain::run::{Occurrence, Outcome, RunEvent};
 use rondo_domain::workflow::Trigger;
 use rondo_domain::{Country, FileHash, NoticeId, StepId, SubmissionId};
 
+use self::contacts::Contacts;
 use self::days::{Days, Excursion};
 use super::Played;
 
@@ -54,7 +56,7 @@ struct Story {
     steps: BTreeMap<(Option<Country>, Occurrence), Step>,
     paused: Vec<Span>,
     mail_paused: Vec<(MailScope, Span)>,
-    unreachable: BTreeMap<Country, Timestamp>,
+    contacts: Contacts,
     /// When each country's deadline was last moved, and to when.
     extended: BTreeMap<Country, Span>,
     countries: BTreeSet<Country>,
@@ -70,6 +72,7 @@ impl Story {
         let mut story = Self::default();
         for record in &played.records {
             let (at, country) = (record.recorded_at, record.stream.country());
+            story.contacts.take(record);
             match &record.event {
                 Event::Round(event) => story.round(at, event),
                 Event::Participation(ParticipationEvent::SubmissionReceived { .. }) => {
@@ -125,7 +128,7 @@ impl Story {
                             let (country, date) = (Some(country.clone()), Some(*date));
                             self.excursions.push(Excursion { country, date, span: (at, Timestamp::MAX) });
                         }
-                        DayChange::Worked { date, .. } => self.back(at, Some(country), Some(*date)),
+                        DayChange::AsCalendar { date } => self.back(at, Some(country), Some(*date)),
                         _ => {}
                     }
                 }
@@ -147,13 +150,8 @@ impl Story {
         let mail = self.mails.get_mut(&id).unwrap();
         mail.events.push((at, event.clone()));
         mail.places.push(position);
-        match event {
-            NoticeEvent::NoticeAttempted { message_id, .. } => mail.messages.push((position, message_id.clone())),
-            NoticeEvent::NoticeRefused { refusal, .. } if refusal.about == About::Recipient => {
-                let country = mail.brief.country.clone();
-                country.map(|country| self.unreachable.entry(country).or_insert(at));
-            }
-            _ => {}
+        if let NoticeEvent::NoticeAttempted { message_id, .. } = event {
+            mail.messages.push((position, message_id.clone()));
         }
     }
 
@@ -205,10 +203,20 @@ impl Story {
         let ended = |event: &NoticeEvent| {
             matches!(
                 event,
-                E::NoticeSent { .. } | E::NoticeSuppressed { .. } | E::NoticeRefused { .. } | E::NoticeUnknown { .. }
+                E::NoticeSent { .. }
+                    | E::NoticeSuppressed { .. }
+                    | E::NoticeRefused { .. }
+                    | E::NoticeUnknown { .. }
+                    | E::NoticeBounced { .. }
+                    | E::NoticeUndelivered { .. }
+                    | E::NoticeAnswered {}
             )
         };
-        let mails = self.mails.iter().filter(|(_, mail)| !mail.events.last().is_some_and(|(_, event)| ended(event)));
+        // What else comes in about a mail says nothing of what became of it.
+        let remark = |event: &NoticeEvent| matches!(event, E::NoticeAutoAnswered { .. } | E::NoticeComplained { .. });
+        let last =
+            |mail: &Mail| mail.events.iter().rev().map(|(_, event)| event).find(|event| !remark(event)).map(ended);
+        let mails = self.mails.iter().filter(|(_, mail)| last(mail) != Some(true));
         let mails = mails.map(|(id, mail)| format!("the notice {id} has no end: {:?}", mail.events.last()));
         let steps = self.steps.iter().filter(|(_, step)| step.completed.is_none());
         let steps = steps.map(|(of, step)| format!("the timer {of:?} of {} has no end", step.due.at));
@@ -240,9 +248,13 @@ impl Story {
             let together = self.mails.iter().filter(|(_, mail)| mail.under_way(offered.size) == message);
             for (id, mail) in together {
                 *times.entry(id).or_default() += 1;
-                broken.extend(self.wrong(mail, offered.at, &days).map(|why| format!("{id} at {}: {why}", offered.at)));
+                broken.extend(
+                    self.wrong(mail, (offered.at, offered.size), &days)
+                        .map(|why| format!("{id} at {}: {why}", offered.at)),
+                );
             }
         }
+        broken.extend(self.invited_again(&times.keys().copied().collect()));
         for (id, times) in times {
             let again = |event: &NoticeEvent| {
                 matches!(event, NoticeEvent::NoticeReleased { .. } | NoticeEvent::NoticeUnknown { resend: true, .. })
@@ -256,11 +268,14 @@ impl Story {
     }
 
     /// Why a mail should not have arrived at that instant.
-    fn wrong(&self, mail: &Mail, at: Timestamp, days: &Days) -> Option<String> {
+    fn wrong(&self, mail: &Mail, (at, size): (Timestamp, u64), days: &Days) -> Option<String> {
         if mail.events.iter().any(|(when, event)| *when <= at && matches!(event, NoticeEvent::NoticeReleased { .. })) {
             return None; // A person wanted it whatever the hour.
         }
         let brief = &mail.brief;
+        if let Some(left) = self.contacts.left(brief, size) {
+            return Some(left);
+        }
         let country = brief.country.as_ref();
         let mut sent = country.and_then(|country| self.sent.get(country)).into_iter().flatten();
         if let Some((sent, _)) = sent.find(|(sent, refused)| *sent < at && at < *refused)
@@ -354,7 +369,8 @@ impl Story {
     fn hindered(&self, played: &Played, country: &Country, span: Span) -> bool {
         let meets = |other: &Span| other.0 < span.1 && span.0 < other.1;
         let answered = self.sent.get(country).is_some_and(|sent| sent.iter().any(meets));
-        let unreachable = self.unreachable.get(country).is_some_and(|since| *since < span.1);
+        let unlisted = played.unlisted.iter().any(|(of, span)| of == country && meets(span));
+        let unreachable = unlisted || self.contacts.hinder(country, span);
         let over = self.closed.is_none_or(|closed| closed < span.1);
         let about = |scope: &MailScope| match scope {
             MailScope::Country(of) => of == country,

@@ -81,6 +81,7 @@ impl Services {
                     break (idle.position, idle.next);
                 }
             });
+            self.trouble.makes_progress(scheduler, "scheduler that began anew at the end");
         }
         idle[0] == idle[1] && resumed.agrees_with(&anew)
     }
@@ -107,6 +108,7 @@ impl Services {
                 Ok(None) => {}
                 Ok(Some(idle)) => {
                     if let Running::Scheduler(scheduler) = running {
+                        self.trouble.makes_progress(scheduler, "scheduler");
                         self.rests += 1;
                         if self.rests.is_multiple_of(SAVED_EVERY) {
                             assert!(scheduler.save(&self.savepoints).unwrap());
