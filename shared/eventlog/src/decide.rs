@@ -160,3 +160,68 @@ fn unwritten(error: CodecError) -> SubmitError {
         other => SubmitError::Fault(Fault::storage("cannot write a record", other)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rondo_domain::participation::{Declaration, ParticipationCommand};
+    use rondo_domain::stream::StreamKind;
+    use rondo_domain::{Command, CommandId};
+
+    use super::*;
+
+    /// What stands where some streams cannot be looked at, though they were made sure of.
+    struct Gone(BTreeMap<StreamId, Standing>);
+
+    impl Stands for Gone {
+        fn ensure(&mut self, _: &StreamId) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn standing(&self, stream: &StreamId) -> Option<&Standing> {
+            self.0.get(stream)
+        }
+
+        fn has_file(&self, _: &FileHash) -> Result<bool, Fault> {
+            Ok(true)
+        }
+
+        fn now(&self, _: bool) -> Result<Time, Fault> {
+            Ok(jiff::Timestamp::UNIX_EPOCH.into())
+        }
+
+        fn salt(&mut self) -> Result<&str, Fault> {
+            Ok("00")
+        }
+    }
+
+    #[test]
+    fn nothing_is_decided_without_what_it_is_decided_on() {
+        let (round, country) = ("ilms-asean-2025".parse().unwrap(), "LAO".parse().unwrap());
+        let part = StreamId::participation(&round, &country);
+        let command = ParticipationCommand::Declare {
+            tables: Vec::new(),
+            declaration: Declaration::NotAvailable,
+            text: "there is no such register".to_owned(),
+        };
+        let wish = Wish::Participation { round: round.clone(), country, command };
+        let command = Command::of(CommandId::of(&["declare"]), "scheduler".parse().unwrap(), wish);
+        let command = Sealed::new(command).unwrap();
+        let network = StreamId::network();
+        let mut stands = Gone(BTreeMap::new());
+        for (missing, kind) in [
+            (&part, StreamKind::Participation),
+            (&network, StreamKind::Network),
+            (&StreamId::round(&round), StreamKind::Round),
+        ] {
+            match decide(&mut stands, &command, (&network, 0), &mut Vec::new()) {
+                Err(SubmitError::Fault(Fault::NotFound(what))) => assert_eq!(what, format!("the stream {missing}")),
+                other => panic!("{missing}: {other:?}"),
+            }
+            stands.0.insert(missing.clone(), Standing::new(kind));
+        }
+        let refused = decide(&mut stands, &command, (&network, 0), &mut Vec::new());
+        assert!(matches!(refused, Err(SubmitError::Rejected(_))), "{refused:?}");
+    }
+}
