@@ -263,3 +263,63 @@ fn passes(command: &rondo_domain::Command) -> bool {
 fn ends(command: &rondo_domain::Command) -> bool {
     matches!(command.wish, Wish::Run { command: RunCommand::Complete { .. } | RunCommand::OpenTask { .. }, .. })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use rondo_domain::calendar::{Moment, Reckoning};
+    use rondo_domain::run::Occurrence;
+    use rondo_domain::{Command, RoundId};
+    use rondo_runtime::clock::PacedClock;
+    use rondo_runtime::memory::MemoryLedger;
+
+    use super::*;
+
+    fn of_run(cause: &str, command: RunCommand) -> Command {
+        let round: RoundId = "ilms-asean-2025".parse().unwrap();
+        Command::of_service(ROLE, &[cause], Wish::Run { round, country: None, command }).unwrap()
+    }
+
+    fn on(day: i8) -> Moment {
+        let local = date(2025, 10, day).at(9, 0, 0, 0);
+        let reckoning =
+            Reckoning { zone: "UTC".to_owned(), calendar: String::new(), moved: Vec::new(), rule: String::new() };
+        Moment::new(local.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp(), local, reckoning)
+    }
+
+    #[tokio::test]
+    async fn a_step_that_was_moved_while_it_was_to_fire_fires_at_its_new_time_and_holds_up_no_other() {
+        let clock = PacedClock::new(on(10).at);
+        let ledger = MemoryLedger::new(Arc::new(clock.clone()));
+        let step = |id: &str| Occurrence { step: id.parse().unwrap(), of: "deadline".into() };
+        let (moved, other) = (step("remind-before-1"), step("remind-before-2"));
+        for (cause, occurrence, due) in
+            [("one", &moved, on(10)), ("two", &other, on(10)), ("a day off was proclaimed", &moved, on(13))]
+        {
+            let plan = RunCommand::Plan { occurrence: occurrence.clone(), due };
+            ledger.submit(of_run(cause, plan)).await.unwrap();
+        }
+        // Decided before it was known that the one has moved.
+        let fire = |occurrence: &Occurrence| {
+            of_run(&format!("fire {}", occurrence.step), RunCommand::Fire { occurrence: occurrence.clone() })
+        };
+        let mut knowledge = Knowledge::default();
+        send(&ledger, &mut knowledge, vec![fire(&moved), fire(&other)], 2).await.unwrap();
+        assert_eq!(fired(&ledger).await, ["remind-before-2"]);
+        assert_eq!(knowledge.refusal(fire(&moved).id), None, "it is tried again");
+        clock.advance(on(13).at);
+        send(&ledger, &mut knowledge, vec![fire(&moved)], 4).await.unwrap();
+        assert_eq!(fired(&ledger).await, ["remind-before-2", "remind-before-1"]);
+    }
+
+    async fn fired(ledger: &MemoryLedger) -> Vec<String> {
+        use rondo_domain::Event;
+        use rondo_domain::run::RunEvent;
+        let records = rondo_eventlog::ledger::read_all(ledger, "run/").await.unwrap();
+        let fired = records.iter().filter_map(|record| match &record.event {
+            Event::Run(RunEvent::StepFired { occurrence, .. }) => Some(occurrence.step.to_string()),
+            _ => None,
+        });
+        fired.collect()
+    }
+}
