@@ -64,7 +64,7 @@ impl Simulation {
     pub(super) async fn people_change(&mut self, from: Timestamp, days: i64, all: &[Country]) -> Result<(), Failure> {
         for country in all {
             let day = |chance: &mut fastrand::Rng| from + SignedDuration::from_hours(24 * chance.i64(0..days));
-            if self.chance.u8(0..6) == 0 {
+            if self.chance.u8(0..8) == 0 {
                 // Another focal point from the beginning, of whom the register hears late.
                 let late = named(country, "late");
                 self.grant(country, &late).await?;
@@ -75,12 +75,14 @@ impl Simulation {
                     self.change(at, country, Change::End(late));
                 }
             }
-            if self.chance.u8(0..5) == 0 {
+            if self.chance.u8(0..6) == 0 {
                 let (was, is) = (person(Role::FocalPoint, Some(country))?, named(country, "other"));
                 let mut at = day(&mut self.chance);
                 for _ in 0..self.chance.u8(1..=2) {
                     self.change(at, country, Change::Replace { was: was.clone(), is: is.clone() });
-                    at += SignedDuration::from_hours(self.chance.i64(1..200));
+                    // Sometimes they are back at once.
+                    let later = if self.chance.u8(0..4) == 0 { 0 } else { self.chance.i64(1..200) };
+                    at += SignedDuration::from_hours(later);
                     if self.chance.bool() {
                         self.change(at, country, Change::Replace { was: is.clone(), is: was.clone() });
                         at += SignedDuration::from_hours(self.chance.i64(1..200));
