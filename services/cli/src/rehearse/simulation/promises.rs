@@ -248,7 +248,10 @@ impl Story {
             let together = self.mails.iter().filter(|(_, mail)| mail.under_way(offered.size) == message);
             for (id, mail) in together {
                 *times.entry(id).or_default() += 1;
-                broken.extend(self.wrong(mail, offered.at, &days).map(|why| format!("{id} at {}: {why}", offered.at)));
+                broken.extend(
+                    self.wrong(mail, (offered.at, offered.size), &days)
+                        .map(|why| format!("{id} at {}: {why}", offered.at)),
+                );
             }
         }
         broken.extend(self.invited_again(&times.keys().copied().collect()));
@@ -265,11 +268,14 @@ impl Story {
     }
 
     /// Why a mail should not have arrived at that instant.
-    fn wrong(&self, mail: &Mail, at: Timestamp, days: &Days) -> Option<String> {
+    fn wrong(&self, mail: &Mail, (at, size): (Timestamp, u64), days: &Days) -> Option<String> {
         if mail.events.iter().any(|(when, event)| *when <= at && matches!(event, NoticeEvent::NoticeReleased { .. })) {
             return None; // A person wanted it whatever the hour.
         }
         let brief = &mail.brief;
+        if let Some(left) = self.contacts.left(brief, size) {
+            return Some(left);
+        }
         let country = brief.country.as_ref();
         let mut sent = country.and_then(|country| self.sent.get(country)).into_iter().flatten();
         if let Some((sent, _)) = sent.find(|(sent, refused)| *sent < at && at < *refused)
