@@ -51,6 +51,12 @@ impl Register for Known {
     }
 }
 
+/// When a contact's mail came back, of which country, and whose, if a record tells of that.
+pub(super) fn bounced(record: &Record) -> Option<(Timestamp, Country, PersonId)> {
+    let Event::Participation(ParticipationEvent::ContactBounced { person, .. }) = &record.event else { return None };
+    Some((record.recorded_at, record.stream.country()?, person.clone()))
+}
+
 fn address(who: &PersonId) -> String {
     format!("{who}@example.org")
 }
@@ -127,14 +133,9 @@ impl Simulation {
     }
 
     /// What a contact's mail that came back makes a coordinator do, some time later.
-    pub(super) fn look_at(&mut self, record: &Record) {
-        let (Event::Participation(ParticipationEvent::ContactBounced { person, .. }), Some(country)) =
-            (&record.event, record.stream.country())
-        else {
-            return;
-        };
-        let at = record.recorded_at + SignedDuration::from_hours(self.chance.i64(1..60));
-        self.change(at, &country, Change::Find(person.clone()));
+    pub(super) fn look_for(&mut self, (at, country, who): (Timestamp, Country, PersonId)) {
+        let at = at + SignedDuration::from_hours(self.chance.i64(1..60));
+        self.change(at, &country, Change::Find(who));
     }
 
     pub(super) async fn contact(&mut self, round: &RoundId, country: &Country, change: Change) -> Result<(), Failure> {

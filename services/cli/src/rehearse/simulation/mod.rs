@@ -266,9 +266,8 @@ impl Simulation {
             let before = self.records.len();
             let records = &mut self.records;
             self.subscription.catch_up(|record| records.push(record.clone())).await?;
-            for record in self.records[before..].to_vec() {
-                self.look_at(&record);
-            }
+            let bounced: Vec<_> = self.records[before..].iter().filter_map(contacts::bounced).collect();
+            bounced.into_iter().for_each(|contact| self.look_for(contact));
             let records = &mut self.records;
             let acted = players.turn(&self.ledger, &self.ready, records, now).await?;
             let size = self.ledger.head().await?.size;
