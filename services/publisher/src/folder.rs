@@ -152,9 +152,9 @@ mod tests {
         for spoil in [false, true] {
             let at = path.join("figures.csv");
             if spoil {
-                fs::write(&at, "else").unwrap()
+                fs::write(&at, "else").unwrap();
             } else {
-                fs::remove_file(&at).unwrap()
+                fs::remove_file(&at).unwrap();
             }
             let anew = write(&path, &release, &snapshot(40, "1.5")).unwrap();
             assert!(anew != first && anew == manifest() && at.exists());
