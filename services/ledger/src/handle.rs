@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rondo_domain::{Command, FileHash, Rejection, StreamId};
+use rondo_domain::{Command, FileHash, StreamId};
 use rondo_eventlog::files::FilePart;
 use rondo_eventlog::ledger::MAX_READ;
 use rondo_eventlog::merkle::{Hash, Tile};
@@ -65,17 +65,15 @@ impl LedgerHandle {
     /// # Errors
     /// The rejection, or the ledger's fault.
     pub async fn hand_over(&self, command: Command) -> Result<Accepted, SubmitError> {
-        self.sent(command, None).await
+        self.sent(sealed(command)?).await
     }
 
-    /// Sends a command to be decided, with what there is against it.
-    async fn sent(&self, command: Command, objection: Option<Rejection>) -> Result<Accepted, SubmitError> {
+    /// Sends a command to be decided.
+    async fn sent(&self, command: Box<Sealed>) -> Result<Accepted, SubmitError> {
         self.may_write()?;
         let (reply, answer) = oneshot::channel();
         let told = crate::telling::of(&command);
-        let command = Sealed::new(command).map_err(|e| Fault::storage("a wish cannot be written as JSON", e))?;
-        let command = command.objected(objection);
-        self.requests.send(Request::Submit(Box::new(command), reply)).await.map_err(|_| Fault::Stopped)?;
+        self.requests.send(Request::Submit(command, reply)).await.map_err(|_| Fault::Stopped)?;
         let ended = |_| Fault::unreachable("the ledger ended before it answered");
         crate::telling::recorded(told, answer.await.map_err(ended)?)
     }
@@ -104,14 +102,20 @@ impl LedgerHandle {
     }
 }
 
+fn sealed(command: Command) -> Result<Box<Sealed>, Fault> {
+    Sealed::new(command).map(Box::new).map_err(|e| Fault::storage("a wish cannot be written as JSON", e))
+}
+
 #[async_trait]
 impl Ledger for LedgerHandle {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
         if let Some(beside) = crate::loss::done_beside(&command.wish) {
             return Err(Fault::Refused(beside.to_owned()).into());
         }
-        let objection = crate::wished::objection(self, &command).await?;
-        self.sent(command, objection).await
+        // Boxed at once: what waits for the answer then holds no room for a whole command.
+        let mut command = sealed(command)?;
+        command.object(crate::wished::objection(self, &command).await?);
+        self.sent(command).await
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {

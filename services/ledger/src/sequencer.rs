@@ -100,9 +100,8 @@ impl Sequencer {
     fn decide(&mut self, command: &Sealed, group: &mut Group) -> Result<Accepted, SubmitError> {
         let decided = decide(&mut self.ground, command, (&self.network, self.next), &mut self.buffer)?;
         let Decided { accepted, growth: Some(growth) } = decided else { return Ok(decided.accepted) };
-        let standing = self.ground.standings.get_mut(&growth.stream).ok_or(Fault::Stopped)?;
-        growth.bring(standing, command, accepted);
-        self.ground.standings.grown(&growth.stream);
+        let bring = |standing: &mut Standing| growth.bring(standing, command, accepted);
+        self.ground.standings.grow(&growth.stream, bring).ok_or(Fault::Stopped)?;
         self.ground.time.recorded(growth.time);
         self.next = accepted.end();
         for bytes in growth.records {

@@ -11,7 +11,7 @@ use crate::log::Log;
 
 /// About what a figure takes, and an answer.
 const FIGURE: usize = 200;
-const ANSWER: usize = 100;
+const ANSWER: usize = 80;
 
 /// A stream's standing in memory.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ struct Kept {
 
 fn weigh(standing: &Standing) -> usize {
     let figures = if let Aggregate::Figures(figures) = &standing.state { figures.cells.len() } else { 0 };
-    figures * FIGURE + standing.accepted.len() * ANSWER
+    figures * FIGURE + standing.answered_commands() * ANSWER
 }
 
 /// The digests of the standings in memory: [`Standing::digest`].
@@ -58,19 +58,11 @@ impl Standings {
     pub(crate) fn load(&mut self, stream: &StreamId) -> Result<(), Fault> {
         if self.kept.get(stream).is_none() {
             let standing = read(&self.log, stream)?;
-            self.kept.put(stream.clone(), Kept { standing, bytes: 0 });
-            self.grown(stream);
+            let bytes = weigh(&standing);
+            self.kept.put(stream.clone(), Kept { standing, bytes });
+            self.bytes += bytes;
         }
         Ok(())
-    }
-
-    /// Weighs a stream anew, after it has grown.
-    pub(crate) fn grown(&mut self, stream: &StreamId) {
-        if let Some(kept) = self.kept.peek_mut(stream) {
-            let bytes = weigh(&kept.standing);
-            let before = std::mem::replace(&mut kept.bytes, bytes);
-            self.bytes = self.bytes + bytes - before;
-        }
     }
 
     /// The standing of a loaded stream.
@@ -78,9 +70,14 @@ impl Standings {
         self.kept.peek(stream).map(|kept| &kept.standing)
     }
 
-    /// The standing of a loaded stream, to be changed.
-    pub(crate) fn get_mut(&mut self, stream: &StreamId) -> Option<&mut Standing> {
-        self.kept.get_mut(stream).map(|kept| &mut kept.standing)
+    /// Lets the standing of a loaded stream grow, and weighs it anew; nothing where it is not loaded.
+    pub(crate) fn grow(&mut self, stream: &StreamId, by: impl FnOnce(&mut Standing)) -> Option<()> {
+        let kept = self.kept.peek_mut(stream)?;
+        by(&mut kept.standing);
+        let bytes = weigh(&kept.standing);
+        let before = std::mem::replace(&mut kept.bytes, bytes);
+        self.bytes = self.bytes + bytes - before;
+        Some(())
     }
 
     /// What is in memory, in a few words.
@@ -125,7 +122,6 @@ mod tests {
     use rondo_domain::{CommandId, PersonId};
     use rondo_eventlog::Head;
     use rondo_eventlog::merkle::tree::empty_root;
-    use rondo_eventlog::standing::Answer;
 
     use super::*;
     use crate::store::Store;
@@ -137,12 +133,15 @@ mod tests {
     /// Loads a stream and has it hold so many answers, the last of them recorded at a position.
     fn holds(standings: &mut Standings, n: usize, answers: usize, last: u64) {
         standings.load(&stream(n)).unwrap();
-        let standing = standings.get_mut(&stream(n)).unwrap();
         let actor: PersonId = "operator".parse().unwrap();
-        let answered = || Answer { first: last, count: 1, actor: actor.clone(), wish: None };
-        standing.accepted = (0..answers).map(|answer| (CommandId([answer as u8; 16]), answered())).collect();
-        standing.last = Some(last);
-        standings.grown(&stream(n));
+        let grow = |standing: &mut Standing| {
+            *standing = Standing::new(stream(n).kind());
+            for answer in 0..answers {
+                standing.answer(CommandId([answer as u8; 16]), last, 1, (&actor, None));
+            }
+            standing.last = Some(last);
+        };
+        standings.grow(&stream(n), grow).unwrap();
     }
 
     fn kept(standings: &Standings) -> Vec<usize> {

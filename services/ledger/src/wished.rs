@@ -17,7 +17,8 @@ pub(crate) async fn objection(reader: &dyn Ledger, command: &Command) -> Result<
     let Wish::Round { round, command: RoundCommand::ChangeCalendar { changes, .. } } = &command.wish else {
         return Ok(None);
     };
-    let Some(calendars) = calendars(reader, round).await? else { return Ok(None) };
+    // Boxed: every command comes by here, and hardly any looks at files.
+    let Some(calendars) = Box::pin(calendars(reader, round)).await? else { return Ok(None) };
     let known = |change: &CalendarChange| calendars.changed(std::slice::from_ref(change)).map(|_| ());
     let refused = changes.iter().try_for_each(known);
     Ok(refused.err().map(|error| Rejection::Malformed { what: error.to_string() }))

@@ -45,8 +45,8 @@ impl Asked {
 /// A body and its headers, or why there is none.
 pub(crate) type Answer = Result<(Bytes, HeaderMap), Failure>;
 
-pub(crate) async fn answer(ledger: &dyn History, asked: Asked, request: &Message) -> Answer {
-    let body = &request.payload;
+/// Answers a request whose body this is.
+pub(crate) async fn answer(ledger: &dyn History, asked: Asked, request: &Message, body: &Bytes) -> Answer {
     let plain = |bytes: Bytes| Ok((bytes, HeaderMap::new()));
     let failed = |fault: Fault| Failure::from(&fault);
     match asked {

@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::client::{RequestError, RequestErrorKind};
-use async_nats::{Client, HeaderMap, Message};
+use async_nats::{Client, HeaderMap, Message, Request};
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::StreamExt;
 use rondo_domain::{Command, FileHash};
 use rondo_eventlog::files::FilePart;
@@ -16,8 +15,8 @@ use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError};
 use tokio::sync::watch;
 
-use crate::frame::{self, KNOWS, PART, PartPlace, ReadRequest, StreamsRequest};
-use crate::{server, subject};
+use crate::frame::{self, Known, PART, PartPlace, ReadRequest, StreamsRequest};
+use crate::subject;
 
 /// How long a reader that waits is kept waiting at most: a nudge that got lost costs no more than this.
 const WAIT: Duration = Duration::from_secs(2);
@@ -27,8 +26,8 @@ const WAIT: Duration = Duration::from_secs(2);
 pub struct BusLedger {
     client: Client,
     sender: Arc<str>,
-    /// The most that an answer has shown, and the header that says so.
-    known: Arc<Mutex<Option<(u64, HeaderMap)>>>,
+    /// The most that an answer has shown, and the line that says so.
+    known: Arc<Mutex<(u64, Arc<str>)>>,
     grown: watch::Receiver<u64>,
     /// Changes each time a ledger begins to answer.
     begun: watch::Receiver<u64>,
@@ -62,42 +61,44 @@ impl BusLedger {
         Ok(Self { client, sender: sender.into(), known: Arc::default(), grown, begun })
     }
 
-    async fn request(&self, verb: &str, body: Bytes) -> Result<Result<Message, Failure>, Fault> {
-        self.request_with(verb, self.knows(), body).await
+    async fn request(&self, verb: &str, body: &[u8]) -> Result<Result<Message, Failure>, Fault> {
+        self.request_with(verb, None, body).await
     }
 
+    /// Asks, and gives the answer with its body alone.
     async fn request_with(
         &self,
         verb: &str,
-        headers: HeaderMap,
-        body: Bytes,
+        headers: Option<HeaderMap>,
+        body: &[u8],
     ) -> Result<Result<Message, Failure>, Fault> {
         let subject = subject::asks(verb, &self.sender);
-        let asked = self.client.request_with_headers(subject.clone(), headers, body);
-        let message = self.answered(async { asked.await.map_err(|e| unreachable(&subject, e)) }).await?;
-        Ok(match frame::failure(message.headers.as_ref()) {
-            Some(failure) => Err(failure),
-            None => {
-                self.is_shown(message.headers.as_ref());
-                Ok(message)
-            }
-        })
+        let body = frame::below(&self.knows(), body);
+        let asked = Request { headers, ..Request::new().payload(body) };
+        let asked = self.client.send_request(subject.clone(), asked);
+        let mut message = self.answered(async { asked.await.map_err(|e| unreachable(&subject, e)) }).await?;
+        if let Some(failure) = frame::failure(message.headers.as_ref()) {
+            return Ok(Err(failure));
+        }
+        let unfit = || Fault::Protocol("an answer has no line that says what the log is".to_owned());
+        let (line, body) = frame::taken_apart(&message.payload).ok_or_else(unfit)?;
+        self.is_shown(line);
+        message.payload = body;
+        Ok(Ok(message))
     }
 
-    /// The headers of a request: what this asker was shown.
-    fn knows(&self) -> HeaderMap {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().map(|(_, headers)| headers.clone()).unwrap_or_default()
+    /// The line of a request: what this asker was shown.
+    fn knows(&self) -> Arc<str> {
+        Arc::clone(&self.known.lock().unwrap_or_else(PoisonError::into_inner).1)
     }
 
     /// Remembers the most that was shown. Answers overtake one another.
-    fn is_shown(&self, answer: Option<&HeaderMap>) {
-        let Some((text, shown)) = server::shown(answer) else { return };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref().is_none_or(|(size, _)| *size < shown.head.size) {
-            let mut headers = HeaderMap::new();
-            headers.insert(KNOWS, text);
-            *known = Some((shown.head.size, headers));
+    fn is_shown(&self, line: &str) {
+        let Some((_, known)) = line.split_once(' ') else { return };
+        let Some(shown) = Known::parse(known) else { return };
+        let mut most = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if most.1.is_empty() || most.0 < shown.head.size {
+            *most = (shown.head.size, known.into());
         }
     }
 
@@ -115,7 +116,7 @@ impl BusLedger {
         }
     }
 
-    async fn ask(&self, verb: &str, body: Bytes) -> Result<Message, Fault> {
+    async fn ask(&self, verb: &str, body: &[u8]) -> Result<Message, Fault> {
         self.request(verb, body).await?.map_err(Fault::from)
     }
 }
@@ -133,27 +134,27 @@ fn unreachable(subject: &str, error: RequestError) -> Fault {
 impl Ledger for BusLedger {
     async fn submit(&self, command: Command) -> Result<Accepted, SubmitError> {
         let body = frame::encode(&command)?;
-        let answer = self.request(subject::SUBMIT, body).await?.map_err(SubmitError::from)?;
+        let answer = self.request(subject::SUBMIT, &body).await?.map_err(SubmitError::from)?;
         Ok(frame::decode(&answer.payload)?)
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
         let body = frame::encode(&ReadRequest { from, limit })?;
-        wire::from_lines(&self.ask(subject::READ, body).await?.payload)
+        wire::from_lines(&self.ask(subject::READ, &body).await?.payload)
     }
 
     async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
         let after = after.map(|(stream, version)| (stream.to_owned(), version));
         let body = frame::encode(&StreamsRequest { prefix: prefix.to_owned(), after, limit })?;
-        wire::from_lines(&self.ask(subject::STREAMS, body).await?.payload)
+        wire::from_lines(&self.ask(subject::STREAMS, &body).await?.payload)
     }
 
     async fn head(&self) -> Result<Head, Fault> {
-        frame::decode(&self.ask(subject::HEAD, Bytes::new()).await?.payload)
+        frame::decode(&self.ask(subject::HEAD, &[]).await?.payload)
     }
 
     async fn probe(&self) -> Result<Head, Fault> {
-        frame::decode(&self.ask(subject::PROBE, Bytes::new()).await?.payload)
+        frame::decode(&self.ask(subject::PROBE, &[]).await?.payload)
     }
 
     async fn wait(&self, size: u64) -> Result<Head, Fault> {
@@ -168,31 +169,31 @@ impl Ledger for BusLedger {
     }
 
     async fn checkpoint(&self) -> Result<String, Fault> {
-        let answer = self.ask(subject::CHECKPOINT, Bytes::new()).await?;
+        let answer = self.ask(subject::CHECKPOINT, &[]).await?;
         String::from_utf8(answer.payload.to_vec()).map_err(|_| Fault::Protocol("the checkpoint is not text".to_owned()))
     }
 
     async fn key(&self) -> Result<String, Fault> {
-        let answer = self.ask(subject::KEY, Bytes::new()).await?;
+        let answer = self.ask(subject::KEY, &[]).await?;
         String::from_utf8(answer.payload.to_vec()).map_err(|_| Fault::Protocol("the key is not text".to_owned()))
     }
 
     async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-        let answer = self.ask(subject::TILE, Bytes::from(tile.path())).await?;
+        let answer = self.ask(subject::TILE, tile.path().as_bytes()).await?;
         wire::from_bytes(&answer.payload, &tile)
     }
 
     async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
         let place = PartPlace { hash: part.hash, offset: part.offset, total: part.total };
         let place = String::from_utf8_lossy(&frame::encode(&place)?).into_owned();
-        let mut headers = self.knows();
+        let mut headers = HeaderMap::new();
         headers.insert(PART, place.as_str());
-        self.request_with(subject::STORE, headers, part.bytes).await?.map_err(Fault::from).map(|_| ())
+        self.request_with(subject::STORE, Some(headers), &part.bytes).await?.map_err(Fault::from).map(|_| ())
     }
 
     async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
         let asked = PartPlace { hash: hash.clone(), offset, total: 0 };
-        let answer = self.ask(subject::FETCH, frame::encode(&asked)?).await?;
+        let answer = self.ask(subject::FETCH, &frame::encode(&asked)?).await?;
         let missing = || Fault::Protocol("a part of a file came without its place".to_owned());
         let place = answer.headers.as_ref().and_then(|headers| headers.get(PART)).ok_or_else(missing)?;
         let place: PartPlace = frame::decode(place.as_str().as_bytes())?;

@@ -1,4 +1,9 @@
-//! Frames: what requests and answers look like on the wire. Failures travel in a header, so that bodies stay plain.
+//! Frames: what requests and answers look like on the wire: a line about the log, and the body. Failures travel in a header, so
+//! that bodies stay plain.
+//!
+//! The line of a request says how much of the log the asker knows, and is empty where that is nothing; the line of an answer says
+//! the ledger's instance, and how far its log has grown. Every message has one, so that it is no header: those are taken apart
+//! into maps on both sides.
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -10,11 +15,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FAILURE: &str = "Rondo-Failure";
 /// The header of a file part's place.
 pub(crate) const PART: &str = "Rondo-Part";
-
-/// The header of an answer: the ledger's instance, and how far its log has grown.
-pub(crate) const LEDGER: &str = "Rondo-Ledger";
-/// The header of a request: how much of the log the asker knows.
-pub(crate) const KNOWS: &str = "Rondo-Knows";
 
 /// What somebody knows of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,25 @@ impl<'t> Known<'t> {
         Some(Self { origin: parts.next()?, head: Head { size, root } })
     }
 }
+
+/// A body below its line.
+pub(crate) fn below(line: &str, body: &[u8]) -> Bytes {
+    let mut payload = Vec::with_capacity(line.len() + 1 + body.len());
+    payload.extend_from_slice(line.as_bytes());
+    payload.push(b'\n');
+    payload.extend_from_slice(body);
+    Bytes::from(payload)
+}
+
+/// The line of a message, and its body; nothing if it has no line.
+pub(crate) fn taken_apart(payload: &Bytes) -> Option<(&str, Bytes)> {
+    let end = payload.iter().take(LINE).position(|byte| *byte == b'\n')?;
+    let line = std::str::from_utf8(payload.get(..end)?).ok()?;
+    Some((line, payload.slice(end + 1..)))
+}
+
+/// The most bytes of a line that are read.
+const LINE: usize = 1_024;
 
 /// Which records are wanted.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,4 +97,22 @@ pub(crate) fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Fault
 pub(crate) fn failure(headers: Option<&HeaderMap>) -> Option<Failure> {
     let text = headers?.get(FAILURE)?;
     Some(serde_json::from_str(text.as_str()).unwrap_or_else(|_| Failure::Broken { what: text.to_string() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_its_line_and_its_body() {
+        for (line, body) in [("", ""), ("7 ab log", "{}"), ("x", "a\nb\n"), ("", "\n")] {
+            let (read, below) = (below(line, body.as_bytes()), body.as_bytes());
+            assert_eq!(taken_apart(&read), Some((line, Bytes::copy_from_slice(below))));
+        }
+        let endless = "7".repeat(LINE) + "\n";
+        for wrong in ["", "{}", endless.as_str()] {
+            assert_eq!(taken_apart(&Bytes::copy_from_slice(wrong.as_bytes())), None, "{} bytes", wrong.len());
+        }
+        assert_eq!(taken_apart(&Bytes::from_static(b"\xff\n{}")), None);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_nats::{Client, HeaderMap, HeaderValue, Message};
+use async_nats::{Client, HeaderMap, Message};
 use bytes::Bytes;
 use futures::StreamExt;
 use rondo_eventlog::wire::Failure;
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::answer::{Asked, answer};
-use crate::frame::{self, FAILURE, KNOWS, Known, LEDGER};
+use crate::frame::{self, FAILURE, Known};
 use crate::leading::{LeadError, Leadership};
 use crate::subject;
 
@@ -44,8 +44,8 @@ struct Desk {
     ledger: Arc<dyn History>,
     leadership: Leadership,
     room: Arc<Semaphore>,
-    /// The newest head that was told, and the header that says so: the answers to one group tell the same.
-    told: Arc<Mutex<Option<(Head, HeaderValue)>>>,
+    /// The newest head that was told, and the line that says so: the answers to one group tell the same.
+    told: Arc<Mutex<Option<(Head, Arc<str>)>>>,
 }
 
 /// Answers for the ledger while it has the log, and nudges whenever the log has grown, until the connection or the ledger ends
@@ -98,11 +98,16 @@ impl Desk {
             tracing::warn!("a request of `{sender}` is not answered: it asked for the answer outside its own inbox");
             return;
         };
-        let answered = match self.extends(sender, request.headers.as_ref()).await {
-            Ok(()) => answer(&*self.ledger, asked, request).await,
-            Err(failure) => Err(failure),
+        let answered = match frame::taken_apart(&request.payload) {
+            Some((knows, body)) => match self.extends(sender, knows).await {
+                Ok(()) => answer(&*self.ledger, asked, request, &body).await,
+                Err(failure) => Err(failure),
+            },
+            None => Err(Failure::Refused {
+                what: "a request has no line that says what its sender knows of the log".to_owned(),
+            }),
         };
-        let (body, mut headers) = match answered {
+        let (body, headers) = match answered {
             Ok(answered) => answered,
             Err(failure) => {
                 let mut headers = HeaderMap::new();
@@ -111,37 +116,45 @@ impl Desk {
                 (Bytes::new(), headers)
             }
         };
-        if let Ok(head) = self.ledger.head().await {
-            headers.insert(LEDGER, self.tells(head));
-        }
+        let line = match self.ledger.head().await {
+            Ok(head) => self.tells(head),
+            Err(_) => Arc::default(),
+        };
         // Whoever is not answered asks again, and another ledger may have the log by then.
         if !self.leadership.has() {
             return;
         }
-        if let Err(error) = self.client.publish_with_headers(reply, headers, body).await {
+        let body = frame::below(&line, &body);
+        let told = match headers.is_empty() {
+            true => self.client.publish(reply, body).await,
+            false => self.client.publish_with_headers(reply, headers, body).await,
+        };
+        if let Err(error) = told {
             tracing::warn!("an answer could not be given; the asker asks again: {error}");
         }
     }
 
-    fn tells(&self, head: Head) -> HeaderValue {
+    fn tells(&self, head: Head) -> Arc<str> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, text)) = &*told
             && *of == head
         {
-            return text.clone();
+            return Arc::clone(text);
         }
         let known = Known { origin: self.leadership.origin(), head };
-        let text = HeaderValue::from(format!("{} {known}", self.leadership.instance()));
-        *told = Some((head, text.clone()));
+        let text: Arc<str> = format!("{} {known}", self.leadership.instance()).into();
+        *told = Some((head, Arc::clone(&text)));
         text
     }
 
     /// Refuses whoever knows of this log what is not here: it would go on with a history that lost something. As long as this
     /// ledger has the log, it keeps that, since whoever is started anew forgets it.
-    async fn extends(&self, sender: &str, headers: Option<&HeaderMap>) -> Result<(), Failure> {
-        let Some(knows) = headers.and_then(|headers| headers.get(KNOWS)) else { return Ok(()) };
+    async fn extends(&self, sender: &str, knows: &str) -> Result<(), Failure> {
+        if knows.is_empty() {
+            return Ok(());
+        }
         let unfit = || Failure::Refused { what: "what the asker knows of the log cannot be read".to_owned() };
-        let known = Known::parse(knows.as_str()).ok_or_else(unfit)?;
+        let known = Known::parse(knows).ok_or_else(unfit)?;
         let refused = |what: String| {
             tracing::error!("a request is refused: {what}");
             Failure::DoesNotExtend { what }
@@ -181,10 +194,4 @@ impl Desk {
             }
         }
     }
-}
-
-/// What an answer shows of the log, and its text.
-pub(crate) fn shown(headers: Option<&HeaderMap>) -> Option<(&str, Known<'_>)> {
-    let (_, text) = headers?.get(frame::LEDGER)?.as_str().split_once(' ')?;
-    Some((text, Known::parse(text)?))
 }

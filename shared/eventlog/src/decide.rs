@@ -9,7 +9,7 @@ use rondo_domain::{Actor, FileHash, Rejection, StreamId, Wish};
 use crate::codec::{self, CodecError};
 use crate::ledger::{Accepted, Fault, SubmitError};
 use crate::record::{MAX_RECORD, Time};
-use crate::standing::{Answer, Standing};
+use crate::standing::Standing;
 use crate::wish::Sealed;
 
 /// What stands where a log is kept, as far as a decision looks at it.
@@ -80,9 +80,8 @@ impl Growth {
             standing.version += 1;
             standing.last = Some(position);
         }
-        let Accepted { first, count, .. } = accepted;
-        let answer = Answer { first, count, actor: self.actor.id.clone(), wish: Some(command.hash()) };
-        standing.accepted.insert(command.id, answer);
+        let sent = (&self.actor.id, Some(command.hash()));
+        standing.answer(command.id, accepted.first, self.events.len() as u32, sent);
     }
 }
 

@@ -2,6 +2,7 @@
 //! a log is kept, and follows from the stream's records.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rondo_domain::event::Aggregate;
 use rondo_domain::rejection::Otherwise;
@@ -13,17 +14,17 @@ use crate::ledger::Accepted;
 use crate::record::Record;
 use crate::wish::{Sealed, WishHash};
 
-/// What is known of a command that was accepted and recorded something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+/// What is known of a command that was accepted and recorded something. Kept for every command of a stream, so that it is small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Answer {
     /// The position of its first record.
-    pub first: u64,
+    first: u64,
     /// How many records it has.
-    pub count: u64,
-    /// Who had sent it, as recorded.
-    pub actor: PersonId,
+    count: u32,
+    /// Which of the stream's senders had sent it, as recorded.
+    sender: u32,
     /// The hash of what was wished; older records have none.
-    pub wish: Option<WishHash>,
+    wish: Option<WishHash>,
 }
 
 /// A stream's standing.
@@ -35,14 +36,16 @@ pub struct Standing {
     pub version: u64,
     /// The position of its last record.
     pub last: Option<u64>,
-    /// What was answered, by the command's id.
-    pub accepted: HashMap<CommandId, Answer>,
+    answers: HashMap<CommandId, Answer>,
+    /// Whoever sent anything to this stream, in the order in which they first did: few, so that each is found by looking at all.
+    senders: Vec<PersonId>,
 }
 
 impl Standing {
     /// That of a stream without records.
     pub fn new(kind: StreamKind) -> Self {
-        Self { state: Aggregate::new(kind), version: 0, last: None, accepted: HashMap::new() }
+        let (answers, senders) = (HashMap::new(), Vec::new());
+        Self { state: Aggregate::new(kind), version: 0, last: None, answers, senders }
     }
 
     /// Takes in the stream's next record.
@@ -50,8 +53,27 @@ impl Standing {
         self.state.evolve(&record.event, &record.stamp());
         self.version += 1;
         self.last = Some(record.position);
-        let fresh = || Answer { first: record.position, count: 0, actor: record.actor.id.clone(), wish: record.wish };
-        self.accepted.entry(record.command).or_insert_with(fresh).count += 1;
+        self.answer(record.command, record.position, 1, (&record.actor.id, record.wish));
+    }
+
+    /// Notes that a command was answered with so many records from a position on; more of them, where it has some already.
+    pub fn answer(&mut self, command: CommandId, first: u64, count: u32, (actor, wish): (&PersonId, Option<WishHash>)) {
+        match self.answers.entry(command) {
+            Entry::Occupied(mut answer) => answer.get_mut().count += count,
+            Entry::Vacant(place) => {
+                let known = self.senders.iter().position(|sender| sender == actor);
+                let sender = known.unwrap_or_else(|| {
+                    self.senders.push(actor.clone());
+                    self.senders.len() - 1
+                });
+                place.insert(Answer { first, count, sender: sender as u32, wish });
+            }
+        }
+    }
+
+    /// How many commands were answered.
+    pub fn answered_commands(&self) -> usize {
+        self.answers.len()
     }
 
     /// The answer that a command had before, if its id had one in this stream. It is the same command if the same person or
@@ -60,21 +82,24 @@ impl Standing {
     /// # Errors
     /// `command.id-used-otherwise`.
     pub fn answered(&self, command: &Sealed) -> Result<Option<Accepted>, Rejection> {
-        let Some(Answer { first, count, actor, wish }) = self.accepted.get(&command.id) else { return Ok(None) };
+        let Some(Answer { first, count, sender, wish }) = self.answers.get(&command.id).copied() else {
+            return Ok(None);
+        };
         let used = |otherwise| Rejection::IdUsedOtherwise { id: command.id.to_string(), otherwise };
-        if *actor != command.actor {
+        if self.senders.get(sender as usize) != Some(&command.actor) {
             return Err(used(Otherwise::Actor));
         }
         if wish.is_some_and(|wish| wish != command.hash()) {
             return Err(used(Otherwise::Wish));
         }
-        Ok(Some(Accepted { first: *first, count: *count, repeated: true }))
+        Ok(Some(Accepted { first, count: count.into(), repeated: true }))
     }
 
     /// SHA-256 over all of it. The form of a state is the program's own, and so is the hash: two of one version are compared by it.
     pub fn digest(&self) -> [u8; 32] {
-        let mut answers: Vec<_> = self.accepted.iter().collect();
+        let mut answers: Vec<_> = self.answers.iter().collect();
         answers.sort_by_key(|(id, _)| **id);
-        Sha256::digest(format!("{:?}\n{}\n{:?}\n{answers:?}", self.state, self.version, self.last)).into()
+        let Self { state, version, last, senders, .. } = self;
+        Sha256::digest(format!("{state:?}\n{version}\n{last:?}\n{senders:?}\n{answers:?}")).into()
     }
 }

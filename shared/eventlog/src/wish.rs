@@ -17,13 +17,18 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WishHash(u64);
 
+/// What the JSON of nearly every wish fits in, in bytes.
+const USUAL: usize = 512;
+
 impl WishHash {
     /// The hash of a wish.
     ///
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn of(wish: &Wish) -> Result<Self, serde_json::Error> {
-        let whole: [u8; 32] = Sha256::digest(serde_json::to_vec(wish)?).into();
+        let mut json = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut json, wish)?;
+        let whole: [u8; 32] = Sha256::digest(&json).into();
         let [a, b, c, d, e, f, g, h, ..] = whole;
         Ok(Self(u64::from_be_bytes([a, b, c, d, e, f, g, h])))
     }
@@ -74,7 +79,7 @@ impl<'de> Deserialize<'de> for WishHash {
 pub struct Sealed {
     command: Command,
     hash: WishHash,
-    objection: Option<Rejection>,
+    objection: Option<Box<Rejection>>,
 }
 
 impl Sealed {
@@ -87,16 +92,15 @@ impl Sealed {
         Ok(Self { command, hash, objection: None })
     }
 
-    /// The same, with what whoever takes it in has against it, having looked at what the one that orders does not look at. A command
+    /// Says what whoever takes it in has against it, having looked at what the one that orders does not look at. A command
     /// that was accepted before is answered as before all the same.
-    #[must_use]
-    pub fn objected(self, objection: Option<Rejection>) -> Self {
-        Self { objection, ..self }
+    pub fn object(&mut self, objection: Option<Rejection>) {
+        self.objection = objection.map(Box::new);
     }
 
     /// What there is against it, before anything is looked at.
     pub fn objection(&self) -> Option<&Rejection> {
-        self.objection.as_ref()
+        self.objection.as_deref()
     }
 
     /// The hash of its wish.

@@ -15,8 +15,13 @@ use crate::wire::{Heard, Wire};
 
 /// By which ledger an answer was given.
 fn instance(heard: &Heard) -> Option<String> {
-    let header = heard.headers.lines().find_map(|line| line.strip_prefix("Rondo-Ledger: "))?;
-    header.split(' ').next().map(str::to_owned)
+    if !heard.subject.starts_with("_INBOX.") {
+        return None;
+    }
+    let end = heard.body.iter().position(|byte| *byte == b'\n')?;
+    let (instance, head) = std::str::from_utf8(&heard.body[..end]).ok()?.split_once(' ')?;
+    assert_eq!(head.splitn(3, ' ').count(), 3, "size, root and origin: {head}");
+    Some(instance.to_owned())
 }
 
 /// Whether bytes hold a text.

@@ -4,7 +4,7 @@
 use rondo_testkit::process::Broker;
 
 use crate::six::Round;
-use crate::wire::Wire;
+use crate::wire::{Heard, Wire};
 
 const USERS: [&str; 7] = ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway", "operator"];
 const VERBS: [&str; 10] = ["submit", "read", "streams", "head", "probe", "checkpoint", "key", "tile", "store", "fetch"];
@@ -118,18 +118,22 @@ fn the_ledger_answers_into_the_inbox_of_whoever_asked_and_nowhere_else() {
     let before = other.heard.len();
     let elsewhere = ["rondo.begun", "rondo.grown", "_INBOX.gateway.x", "rondo.ledger.head.gateway", "_INBOX.scheduler"];
     for reply in elsewhere {
-        assert!(asks.says("rondo.ledger.head.scheduler", reply, ""), "the broker carries a request of the scheduler");
+        assert!(asks.says("rondo.ledger.head.scheduler", reply, "\n"), "the broker carries a request of the scheduler");
     }
     // Whoever asks for the answer in its own inbox has it, also after all those.
     for n in 0..200 {
-        assert!(asks.says("rondo.ledger.head.scheduler", &format!("_INBOX.scheduler.{n}"), ""));
+        assert!(asks.says("rondo.ledger.head.scheduler", &format!("_INBOX.scheduler.{n}"), "\n"));
         if asks.heard.len() > 50 {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     assert!(asks.heard.len() > 50, "{} answers", asks.heard.len());
-    assert!(asks.heard.iter().all(|heard| heard.headers.contains("Rondo-Ledger: ")), "an answer says who gives it");
+    // The line of an answer: the ledger's instance, and size, root and origin of its log.
+    let says_who = |heard: &Heard| {
+        heard.body.split(|byte| *byte == b'\n').next().is_some_and(|line| line.split(|byte| *byte == b' ').count() >= 4)
+    };
+    assert!(asks.heard.iter().all(says_who), "an answer says who gives it");
     other.settles();
     let strayed: Vec<_> = other.heard[before..]
         .iter()
