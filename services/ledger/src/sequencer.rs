@@ -20,7 +20,7 @@ use crate::time::LogTime;
 
 /// Commands after which a group is handed to the committer, which writes together whatever it finds waiting. Small, so that
 /// the disk is at work while the next ones are decided.
-pub(crate) const GROUP_COMMANDS: usize = 32;
+pub(crate) const GROUP_COMMANDS: usize = 48;
 /// Bytes after which it is handed over too.
 const GROUP_BYTES: usize = 256 * 1024;
 /// Random bytes taken at once, for salts of 16 bytes.

@@ -100,28 +100,19 @@ pub fn decide<S: Stands>(
     buffer: &mut Vec<u8>,
 ) -> Result<Decided, SubmitError> {
     let stream = command.wish.stream();
-    stands.ensure(&stream)?;
-    let missing = |stream: &StreamId| Fault::NotFound(format!("the stream {stream}"));
-    let standing = stands.standing(&stream).ok_or_else(|| missing(&stream))?;
     let surroundings = command.wish.surroundings();
     for looked_at in [&stream, network].into_iter().chain(&surroundings) {
         stands.ensure(looked_at)?;
     }
-    let standing = stands.standing(&stream).ok_or_else(|| Fault::NotFound(format!("the stream {stream}")))?;
+    let missing = |stream: &StreamId| Fault::NotFound(format!("the stream {stream}"));
+    let standing = stands.standing(&stream).ok_or_else(|| missing(&stream))?;
     if let Some(answer) = standing.answered(command)? {
         return Ok(Decided { accepted: answer, growth: None });
     }
     if let Some(objection) = command.objection() {
         return Err(objection.clone().into());
     }
-    stands.ensure(network)?;
-    let surroundings = command.wish.surroundings();
-    for other in &surroundings {
-        stands.ensure(other)?;
-    }
-    let standing = stands.standing(&stream).ok_or_else(|| missing(&stream))?;
     let Aggregate::Network(people) = &stands.standing(network).ok_or_else(|| missing(network))?.state else {
-    let Some(Aggregate::Network(people)) = stands.standing(network).map(|standing| &standing.state) else {
         return Err(Fault::Corrupt("the stream of the network holds another kind of state".to_owned()).into());
     };
     let time = stands.now(command.wish.cannot_be_undone())?;

@@ -10,8 +10,6 @@ use rondo_testkit::process::Broker;
 #[derive(Debug, Clone)]
 pub struct Heard {
     pub subject: String,
-    /// The headers as they stand.
-    pub headers: String,
     pub body: Vec<u8>,
 }
 
@@ -77,8 +75,7 @@ impl Wire {
         self.stream.read_exact(&mut bytes).unwrap();
         bytes.truncate(total);
         let body = bytes.split_off(headers);
-        let headers = String::from_utf8_lossy(&bytes).into_owned();
-        self.heard.push(Heard { subject: words[1].to_owned(), headers, body });
+        self.heard.push(Heard { subject: words[1].to_owned(), body });
     }
 
     /// Whether the broker lets it listen.
