@@ -37,6 +37,9 @@ pub enum ServeError {
     Ledger(#[from] Fault),
 }
 
+/// A head, and the line that says it.
+type Line = (Head, Arc<str>);
+
 /// What every request is answered with.
 #[derive(Clone)]
 struct Desk {
@@ -45,7 +48,7 @@ struct Desk {
     leadership: Leadership,
     room: Arc<Semaphore>,
     /// The newest head that was told, and the line that says so: the answers to one group tell the same.
-    told: Arc<Mutex<Option<(Head, Arc<str>)>>>,
+    told: Arc<Mutex<Option<Line>>>,
 }
 
 /// Answers for the ledger while it has the log, and nudges whenever the log has grown, until the connection or the ledger ends

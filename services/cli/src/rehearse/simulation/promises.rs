@@ -3,6 +3,7 @@
 
 mod contacts;
 mod days;
+mod mail;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use rondo_domain::calendar::{CalendarChange, DayChange, Moment};
 use rondo_domain::event::Event;
 use rondo_domain::figure::FiguresEvent;
-use rondo_domain::notice::{NoticeBrief, NoticeEvent};
+use rondo_domain::notice::NoticeEvent;
 use rondo_domain::participation::ParticipationEvent;
 use rondo_domain::round::{MailScope, RoundEvent};
 use rondo_domain::run::{Occurrence, Outcome, RunEvent};
@@ -21,21 +22,13 @@ use rondo_domain::{Country, FileHash, NoticeId, StepId, SubmissionId};
 
 use self::contacts::Contacts;
 use self::days::{Days, Excursion};
+use self::mail::Mail;
 use super::Played;
 
 type Span = (Timestamp, Timestamp);
 
 /// How long after a reminder was due it has to have been dealt with, where nothing stood in its way.
 const IN_TIME: SignedDuration = SignedDuration::from_hours(4 * 24);
-
-struct Mail {
-    brief: NoticeBrief,
-    /// Under which Message-ID it was offered, from which record on.
-    messages: Vec<(u64, String)>,
-    events: Vec<(Timestamp, NoticeEvent)>,
-    /// Where each event stands.
-    places: Vec<u64>,
-}
 
 struct Step {
     due: Moment,
@@ -384,18 +377,5 @@ impl Story {
         let off = |one: &Excursion| one.country.as_ref() == Some(country) && one.date.is_some_and(near);
         let off = self.excursions.iter().any(off);
         answered || unreachable || over || paused || off || played.trouble.down().iter().any(meets)
-    }
-}
-
-impl Mail {
-    /// The Message-ID under which it was being sent when the log had so many records.
-    fn under_way(&self, size: u64) -> Option<&str> {
-        let last = self.places.iter().rposition(|place| *place < size)?;
-        let (place, message) = self.messages.iter().rfind(|(place, _)| *place < size)?;
-        (self.places[last] == *place).then_some(message)
-    }
-
-    fn tried(&self, by: Timestamp) -> bool {
-        self.events.iter().any(|(at, event)| *at <= by && matches!(event, NoticeEvent::NoticeAttempted { .. }))
     }
 }
