@@ -106,6 +106,12 @@ impl Renewed {
     }
 }
 
+/// Whether the last that was asked says something that ends the signing.
+fn closes(asked: &[Asked]) -> bool {
+    let last = asked.last().map(|asked| &asked.outcome);
+    matches!(last, Some(Err(NotCosigned::Contradicts { .. } | NotCosigned::Unweighed(_))))
+}
+
 /// Reads a policy (C2SP tlog-policy).
 pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
     let text = std::fs::read_to_string(path)
@@ -205,6 +211,10 @@ impl Witnesses {
                 cosigned.push_str(line);
             }
             asked.push(Asked { name: name.to_owned(), outcome });
+            // What others say changes nothing of it, and they may be slow to say it.
+            if closes(&asked) {
+                return Ok(Renewed { asked, size: None });
+            }
         }
         let judged = self.policy.judge(&cosigned, jiff::Timestamp::MIN).map_err(|e| Failure::of(&e))?;
         let enough = judged.quorum && !judged.witnesses.is_empty();

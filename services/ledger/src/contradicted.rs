@@ -189,15 +189,16 @@ impl LedgerHandle {
     /// What cannot be kept ends the signing of this process all the same.
     pub(crate) fn hears(&self, role: &str, known: Head, why: &str) {
         let by = Speaker::Role(role.to_owned());
-        let mut state = self.log.contradicted.state();
-        if state.heard.contains(&by) {
+        if self.log.contradicted.state().heard.contains(&by) {
             return;
         }
+        // Before it is written down: the disk may be slow, and the log goes on meanwhile.
+        self.log.contradicted.set(why, false);
+        let mut state = self.log.contradicted.state();
         state.heard.push(by.clone());
         // Under the lock: several who say so at once are written down one after the other.
         let word = Word { by, size: known.size, root: Some(hex::encode(known.root)), says: why.to_owned() };
         let kept = keep_word(&self.data, word);
-        drop(state);
         let told = match kept {
             Ok(()) => format!("{why} It is kept as `{WORDS}`, also for later starts."),
             Err(error) => {
@@ -205,7 +206,10 @@ impl LedgerHandle {
                 format!("{why} That could not be kept ({error}), so that a later start would not know of it.")
             }
         };
-        self.log.contradicted.set(&told, false);
+        if state.why == why {
+            state.why.clone_from(&told);
+        }
+        drop(state);
         self.board.alarm(crate::upkeep::ROLE, rondo_runtime::alarm::AlarmCode::Fork, Some(&told));
     }
 }

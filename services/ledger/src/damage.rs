@@ -109,36 +109,92 @@ impl Cut {
         data.join("journal").join(&self.segment)
     }
 
-    /// Ends the journal there, if what stands behind is what was kept: a journal that was put in its place, or that has grown since,
-    /// is left as it is. On disk once this returns.
+    /// Ends the journal there, if what stands behind is what was kept, or the part of it that a putting back that was cut off had
+    /// brought: a journal that was put in its place, or that has grown since, is left as it is, and so is one whose rest was put back
+    /// already. On disk once this returns.
     ///
     /// # Errors
     /// When a file cannot be read or written.
     pub(crate) fn make(&self, data: &Path) -> Result<(), OpenError> {
-        let (segment, kept) = (self.segment(data), self.path(data));
-        if !segment.exists() || from(&segment, self.offset)? != fs::read(&kept).map_err(io("read", &kept))? {
+        let segment = self.segment(data);
+        let Some(kept) = self.kept(data)? else { return Ok(()) };
+        if !segment.exists() || !kept.starts_with(&from(&segment, self.offset)?) {
             return Ok(());
         }
         let file = OpenOptions::new().write(true).open(&segment).map_err(io("open", &segment))?;
         file.set_len(self.offset).and_then(|()| file.sync_all()).map_err(io("cut", &segment))
     }
 
-    /// Puts it back, where the journal still ends there.
+    /// Puts it back, where the journal still ends there, or holds a part of it.
     ///
     /// # Errors
     /// When a file cannot be read or written.
     pub(crate) fn put_back(&self, data: &Path) -> Result<(), OpenError> {
-        let (segment, kept) = (self.segment(data), self.path(data));
-        let file = match OpenOptions::new().write(true).open(&segment) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-            file => file.map_err(io("open", &segment))?,
-        };
-        if file.metadata().map_err(io("read", &segment))?.size() != self.offset {
+        let segment = self.segment(data);
+        let Some(bytes) = self.kept(data)? else { return Ok(()) };
+        if !segment.exists() || !bytes.starts_with(&from(&segment, self.offset)?) {
             return Ok(());
         }
-        let bytes = fs::read(&kept).map_err(io("read", &kept))?;
-        file.write_all_at(&bytes, self.offset).and_then(|()| file.sync_all()).map_err(io("write to", &segment))?;
-        fs::remove_file(&kept).map_err(io("remove", &kept))?;
-        Ok(sync_folder(&data.join("keys"))?)
+        let file = OpenOptions::new().write(true).open(&segment).map_err(io("open", &segment))?;
+        file.write_all_at(&bytes, self.offset).and_then(|()| file.sync_all()).map_err(io("write to", &segment))
+    }
+
+    /// Lets go of what was kept, once it stands in the journal again and nothing speaks of it.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub(crate) fn forget(&self, data: &Path) -> Result<(), OpenError> {
+        let kept = self.path(data);
+        match fs::remove_file(&kept) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(io("remove", &kept)(e)),
+            _ => Ok(sync_folder(&data.join("keys"))?),
+        }
+    }
+
+    /// What was kept; nothing where it was put back and let go of.
+    fn kept(&self, data: &Path) -> Result<Option<Vec<u8>>, OpenError> {
+        let kept = self.path(data);
+        match fs::read(&kept) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io("read", &kept)(e)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_is_made_and_put_back_from_wherever_it_was_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        for part in ["journal", "keys"] {
+            fs::create_dir(data.join(part)).unwrap();
+        }
+        let cut = Cut { segment: "0.journal".to_owned(), offset: 5, kept: "before-4-damaged-0.journal".to_owned() };
+        let (segment, kept) = (cut.segment(data), cut.path(data));
+        for there in 5..=9 {
+            // So much of it stood there, or had been put back, when the program was killed.
+            fs::write(&segment, &b"wholerest"[..there]).unwrap();
+            fs::write(&kept, b"rest").unwrap();
+            cut.make(data).unwrap();
+            assert_eq!(fs::read(&segment).unwrap(), b"whole");
+            fs::write(&segment, &b"wholerest"[..there]).unwrap();
+            cut.put_back(data).unwrap();
+            assert_eq!(fs::read(&segment).unwrap(), b"wholerest");
+            cut.forget(data).unwrap();
+            // All was done but for the plan, which is taken up once more.
+            cut.make(data).unwrap();
+            cut.put_back(data).unwrap();
+            cut.forget(data).unwrap();
+            assert_eq!(fs::read(&segment).unwrap(), b"wholerest");
+        }
+        fs::write(&kept, b"rest").unwrap();
+        fs::write(&segment, b"wholeother").unwrap();
+        cut.make(data).unwrap();
+        cut.put_back(data).unwrap();
+        assert_eq!(fs::read(&segment).unwrap(), b"wholeother", "another journal is left as it is");
     }
 }

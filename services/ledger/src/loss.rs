@@ -322,7 +322,8 @@ impl Continuation {
                 _ => {}
             }
         }
-        Ok(())
+        // Last: as long as the plan is there, it speaks of what was kept.
+        self.plan.cut.as_ref().map_or(Ok(()), |cut| cut.forget(&self.data))
     }
 
     /// Puts the new key in the old one's place, once the loss is recorded. The same again finishes what was cut off.

@@ -9,6 +9,7 @@ use rondo_eventlog::merkle::{Frontier, Hash, proof};
 use rondo_eventlog::{Fault, Head, History};
 
 use crate::handle::LedgerHandle;
+use crate::loss::Loss;
 use crate::notary::TREE;
 use crate::reading::beside;
 use crate::tree::TreeReader;
@@ -64,6 +65,11 @@ impl History for LedgerHandle {
     }
 
     async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<(), Fault> {
+        // What the log itself says is lost is no word against it: whoever was shown it is refused, and has to be started anew.
+        let network = rondo_eventlog::ledger::read_all(self, "network").await?;
+        if network.iter().filter_map(Loss::of).any(|loss| loss.tells_of(known.size)) {
+            return Ok(());
+        }
         let (handle, by, why) = (self.clone(), by.to_owned(), why.to_owned());
         beside(move || {
             handle.hears(&by, known, &why);

@@ -163,6 +163,10 @@ impl Desk {
             Failure::DoesNotExtend { what }
         };
         let Head { size, root } = known.head;
+        if size == 0 {
+            // Nothing was shown of it.
+            return Ok(());
+        }
         if known.origin != self.leadership.origin() {
             let here = self.leadership.origin();
             return Err(refused(format!("the asker knows the log {}, and this is {here}", known.origin)));
@@ -173,7 +177,7 @@ impl Desk {
             None => "they are not all here: this is an older copy of it",
         };
         let what = format!(
-            "{sender} was shown {size} records of this log, and {what}. Nothing was recorded, and nothing is signed or taken here from now on. Restore the newest; if nobody has it, or {sender} is wrong, stop the ledger, say so beside it with `rondo audit continue --reason WHY`, start it, and then start every other role anew."
+            "{sender} was shown {size} records of this log, and {what}. Nothing was recorded, and nothing is signed or taken here from now on. Restore the newest; if nobody has it, or {sender} is wrong, stop every role, say so beside the ledger with `rondo audit continue --reason WHY`, and start the ledger and then the others."
         );
         if self.leadership.has() {
             self.ledger.is_denied(sender, known.head, &what).await.map_err(|fault| Failure::from(&fault))?;

@@ -86,6 +86,14 @@ fn a_role_that_was_shown_more_closes_the_log_until_the_newest_is_back_or_a_perso
         assert_eq!(records(&data).len(), before, "nothing was recorded");
         assert_eq!(std::fs::read(data.join("checkpoint")).unwrap(), checkpoint, "and nothing signed");
         copy(&data, &beside("lost"));
+        // A backup of it is as closed as it is, in either form.
+        for (kept, back) in [("kept", "back"), ("kept.tar", "again")].map(|(kept, back)| (beside(kept), beside(back))) {
+            let kept = kept.display().to_string();
+            rondo(&data, &["backup", "--out", &kept]);
+            rondo(&back, &["restore", "--from", &kept]);
+            copy(&data.join("keys"), &back.join("keys"));
+            refused(&back, &["person", "grant", "bo", "auditor"], 3, "rondo audit continue");
+        }
 
         // The newest journal is back: the log extends what was said.
         std::fs::remove_dir_all(data.join("journal")).unwrap();
@@ -103,8 +111,12 @@ fn a_role_that_was_shown_more_closes_the_log_until_the_newest_is_back_or_a_perso
         assert!(!data.join("disputed").exists());
         is_told_by_run_book(&data);
         round.start_role("ledger");
+        // A role that was not started anew still knows what is lost: it is refused, and the log stays open.
+        let fault = grows(&known, 5).await.unwrap_err();
+        assert_eq!(fault.code(), Some("ledger.does-not-extend"), "{fault}");
         let anew = BusLedger::new(client, "operator").await.unwrap();
         grows(&anew, 4).await.unwrap();
+        assert!(!data.join("disputed").exists());
         round.stop();
     });
     assert!(rondo(&data, &["audit", "verify"]).contains("2. bytes:      good"));

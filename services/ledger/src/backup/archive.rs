@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rondo_domain::FileHash;
 
 use super::{BackupError, cleared};
+use crate::contradicted;
 use crate::directory::{OpenError, io};
 
 /// The most bytes of a note: the log's, its key or its checkpoint.
@@ -80,7 +81,7 @@ pub(super) fn unpack(from: &Path, to: &Path) -> Result<(), BackupError> {
 fn belongs(name: &Path) -> bool {
     let parts: Option<Vec<&str>> = name.components().map(|part| part.as_os_str().to_str()).collect();
     match parts.as_deref() {
-        Some(["log.json" | "log.vkey" | "checkpoint"]) => true,
+        Some(["log.json" | "log.vkey" | "checkpoint" | contradicted::NAME | contradicted::WORDS]) => true,
         Some(["journal", segment]) => segment
             .strip_suffix(".journal")
             .is_some_and(|digits| digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())),

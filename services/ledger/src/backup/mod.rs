@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rondo_eventlog::Head;
 
 use crate::bystander::is_empty_but_for;
+use crate::contradicted;
 use crate::directory::{self, OpenError, io};
 use crate::inspect::{self, Inspection};
 use crate::journal;
@@ -132,7 +133,8 @@ fn is_inside(path: &Path, directory: &Path) -> bool {
 const UNPACKED: &str = ".rondo-unpacked";
 const INCOMING: &str = ".rondo-incoming";
 /// What a copy consists of, the note that makes it a log last.
-const PARTS: [&str; 5] = ["journal", "files", "log.vkey", "checkpoint", "log.json"];
+const PARTS: [&str; 7] =
+    ["journal", "files", "log.vkey", "checkpoint", contradicted::NAME, contradicted::WORDS, "log.json"];
 
 /// Makes sure that the target is there and empty, and takes away what a copying left that was cut off. Says whether it was made.
 fn prepared(to: &Path) -> Result<bool, BackupError> {
@@ -159,7 +161,8 @@ fn prepared(to: &Path) -> Result<bool, BackupError> {
 }
 
 /// What a copying may leave that was cut off while it put things in place.
-const CUT_OFF: [&str; 6] = [UNPACKED, INCOMING, "journal", "files", "log.vkey", "checkpoint"];
+const CUT_OFF: [&str; 8] =
+    [UNPACKED, INCOMING, "journal", "files", "log.vkey", "checkpoint", contradicted::NAME, contradicted::WORDS];
 
 /// A place beside a target that is this program's own, under a name that nobody else gives.
 fn scratch(target: &Path, what: &str) -> PathBuf {
@@ -220,6 +223,10 @@ fn into_scratch(from: &Path, to: &Path, incoming: &Path) -> Result<Copied, Backu
             // Before the note that makes it a log, everything else is there for good.
             synced(to)?;
         }
+        let is_said = [contradicted::NAME, contradicted::WORDS].contains(&part);
+        if is_said && !incoming.join(part).exists() {
+            continue;
+        }
         fs::rename(incoming.join(part), to.join(part)).map_err(io("name", &to.join(part)))?;
     }
     synced(to)?;
@@ -240,6 +247,12 @@ fn gather(from: &Path, beside: &Path, copied: &mut Copied) -> Result<(), OpenErr
         copied.bytes += one(&segment, &beside.join("journal").join(name))?;
     }
     tree(&from.join("files"), &beside.join("files"), copied)?;
+    // What stands against the log's being signed stands against a copy's as well.
+    for name in [contradicted::NAME, contradicted::WORDS] {
+        if from.join(name).exists() {
+            copied.bytes += one(&from.join(name), &beside.join(name))?;
+        }
+    }
     // Last: without its note a directory holds no log.
     copied.bytes += one(&from.join("log.json"), &beside.join("log.json"))?;
     Ok(())

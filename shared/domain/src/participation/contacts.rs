@@ -82,8 +82,10 @@ impl Participation {
                 self.invited.remove(was);
                 self.replaced.insert(was.clone());
                 self.since.remove(was);
-                self.replaced.remove(is);
-                self.since.insert(is.clone(), stamp.position);
+                // A contact who stands, and takes over from another, is still spoken of by what was sent to them before.
+                if self.replaced.remove(is) || !self.invited.contains(is) {
+                    self.since.insert(is.clone(), stamp.position);
+                }
             }
             _ => {}
         }
@@ -170,6 +172,15 @@ mod tests {
     fn replaced(was: &str, is: &str) -> E {
         let (was, is, reason) = (was.parse().unwrap(), is.parse().unwrap(), "they left".to_owned());
         E::ContactReplaced { was, is, reason }
+    }
+
+    #[test]
+    fn a_contact_who_stands_and_takes_over_is_still_spoken_of_by_earlier_mail() {
+        let is_of_contact = |part: &Participation, who: &str| part.is_of_contact(&who.parse().unwrap(), Some(4));
+        let stood = Played::with(&["one", "two"], &[invited("one"), invited("two"), replaced("one", "two")]);
+        assert!(is_of_contact(&stood.part, "two") && !is_of_contact(&stood.part, "one"));
+        let new = Played::with(&["one", "two"], &[invited("one"), replaced("one", "two")]);
+        assert!(!is_of_contact(&new.part, "two"), "it was sent before they came");
     }
 
     #[test]
