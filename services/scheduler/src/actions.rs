@@ -186,7 +186,8 @@ pub(crate) fn raise(
     let due = world.run(&key.0, country).and_then(|run| run.occurrence(occurrence)).map(|(due, _)| due.at);
     let mut commands = Vec::new();
     let mut people: Vec<&PersonId> = Vec::new();
-    let invitations = Invitations::of(world, key, text);
+    let own = |person: &PersonId| notice_id(key, occurrence, task.map(|(of, _)| of), person);
+    let invitations = Invitations::of(world, key, text, own);
     for (role, is_copy) in to.iter().map(|role| (role, false)).chain(copy.iter().map(|role| (role, true))) {
         // A copy tells of a mail: without one there is nothing to tell.
         if is_copy && people.is_empty() {
@@ -198,7 +199,7 @@ pub(crate) fn raise(
                 continue;
             }
             people.push(person);
-            let Some(notice) = notice_id(key, occurrence, task.map(|(of, _)| of), person) else { continue };
+            let Some(notice) = own(person) else { continue };
             let brief = NoticeBrief {
                 kind: text.to_owned(),
                 country: country.cloned(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
 use rondo_domain::world::World;
-use rondo_domain::{Command, PersonId, Wish};
+use rondo_domain::{Command, NoticeId, PersonId, Wish};
 
 use crate::knowledge::RunKey;
 
@@ -16,7 +16,8 @@ pub(crate) struct Invitations<'w>(BTreeSet<&'w PersonId>);
 
 impl<'w> Invitations<'w> {
     /// Of a country in a round, for a mail of this text; nobody where it invites nobody.
-    pub(crate) fn of(world: &'w World, key: &RunKey, text: &str) -> Self {
+    /// `own` names the mail by which the step that asks would invite somebody itself.
+    pub(crate) fn of(world: &'w World, key: &RunKey, text: &str, own: impl Fn(&PersonId) -> Option<NoticeId>) -> Self {
         if text != INVITATION {
             return Self(BTreeSet::new());
         }
@@ -24,11 +25,15 @@ impl<'w> Invitations<'w> {
         let mut people: BTreeSet<&PersonId> = part.into_iter().flat_map(|part| &part.invited).collect();
         let returned =
             |notice: &Notice, person| part.is_some_and(|part| !part.is_of_contact(person, notice.attempted_at));
-        for (_, notice) in world.notices(&key.0) {
+        for (id, notice) in world.notices(&key.0) {
             let Some(brief) = notice.brief.as_ref().filter(|brief| brief.kind == INVITATION && brief.country == key.1)
             else {
                 continue;
             };
+            // One of this very step: it was raised before the program was killed, and the step is decided as it was then.
+            if own(&brief.person) == Some(id) {
+                continue;
+            }
             // Of a mail from before somebody was replaced and came back nobody asks any more what became of it.
             let is_theirs = notice.state != NoticeState::Unknown || !returned(notice, &brief.person);
             if is_under_way(&notice.state) && is_theirs {
@@ -105,7 +110,7 @@ mod tests {
         let unknown =
             NoticeEvent::NoticeUnknown { attempt: 1, reason: "it broke".to_owned(), resend: false, cut_off: false };
         let key = (round, Some(country));
-        let has = |world: &World| Invitations::of(world, &key, INVITATION).has(&"lao-one".parse().unwrap());
+        let has = |world: &World| Invitations::of(world, &key, INVITATION, |_| None).has(&"lao-one".parse().unwrap());
         happens(
             &mut world,
             &part,
@@ -123,8 +128,13 @@ mod tests {
         ] {
             happens(&mut world, &notice, &Event::Notice(event.clone()));
             assert_eq!(has(&world), needs_none, "{event:?}");
+            let own = |_: &PersonId| Some("lao-one".parse().unwrap());
+            assert!(
+                !Invitations::of(&world, &key, INVITATION, own).any(),
+                "the step that raised it goes on: {event:?}"
+            );
         }
-        assert!(!Invitations::of(&world, &key, "reminder").any());
+        assert!(!Invitations::of(&world, &key, "reminder", |_| None).any());
         happens(&mut world, &part, &replaced("lao-one", "lao-two"));
         happens(&mut world, &part, &replaced("lao-two", "lao-one"));
         assert!(!has(&world), "they are asked anew");
