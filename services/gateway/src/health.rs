@@ -51,6 +51,15 @@ pub(crate) fn alarms(shared: &Shared, records: u64) -> Vec<Alarm> {
     alarms
 }
 
+/// The same, where the log was asked: that it does not answer stands first, unless the ledger itself says why.
+fn alarms_where(shared: &Shared, records: u64, answers: bool) -> Vec<Alarm> {
+    let mut alarms = alarms(shared, records);
+    if !answers && !alarms.iter().any(|alarm| alarm.code == AlarmCode::WritePath) {
+        alarms.insert(0, away());
+    }
+    alarms
+}
+
 /// That the log does not answer: nothing is recorded, and nobody else says so.
 fn away() -> Alarm {
     let says = "The ledger does not answer, so that nothing is recorded. See that it runs and reaches the broker; its log says why it ended.";
@@ -177,10 +186,7 @@ pub(crate) async fn health(State(shared): State<Shared>) -> impl IntoResponse {
     };
     // Of a log that does not answer it is told how it was last seen.
     let records = tried.as_ref().map_or(read, |head| head.size);
-    let mut alarms = alarms(&shared, records);
-    if tried.is_err() && !alarms.iter().any(|alarm| alarm.code == AlarmCode::WritePath) {
-        alarms.insert(0, away());
-    }
+    let alarms = alarms_where(&shared, records, tried.is_ok());
     let (status, code) = match (&tried, alarms.is_empty()) {
         (Err(_), _) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
         (Ok(_), true) => ("ok", StatusCode::OK),
@@ -259,10 +265,7 @@ pub(crate) async fn numbers(State(shared): State<Shared>) -> impl IntoResponse {
     if let Some(upkeep) = upkeep(&reports) {
         of_upkeep(upkeep, records);
     }
-    let mut alarms = alarms(&shared, records);
-    if head.is_none() {
-        alarms.push(away());
-    }
+    let alarms = alarms_where(&shared, records, head.is_some());
     for code in AlarmCode::ALL {
         let raised = alarms.iter().filter(|alarm| alarm.code == *code).count();
         gauge!("rondo_alarm", "code" => code.as_str()).set(raised as f64);

@@ -153,6 +153,24 @@ impl Contradicted {
         self.is.store(true, Ordering::Release);
     }
 
+    /// Whether it is the first word of this speaker in this process.
+    fn is_new(&self, by: &Speaker) -> bool {
+        let mut state = self.state();
+        let is_new = !state.heard.contains(by);
+        if is_new {
+            state.heard.push(by.clone());
+        }
+        is_new
+    }
+
+    /// Says more of a reason, where it is the one that stands.
+    fn is_told_as(&self, why: &str, told: &str) {
+        let mut state = self.state();
+        if state.why == why {
+            told.clone_into(&mut state.why);
+        }
+    }
+
     /// Waits for witnesses whose word was kept.
     pub(crate) fn waits_for(&self, words: &[Word]) {
         if !words.is_empty() {
@@ -188,28 +206,21 @@ impl LedgerHandle {
     /// Keeps the word of a role on the bus that it was shown records which are not here, and signs and takes nothing from then on.
     /// What cannot be kept ends the signing of this process all the same.
     pub(crate) fn hears(&self, role: &str, known: Head, why: &str) {
-        let by = Speaker::Role(role.to_owned());
-        if self.log.contradicted.state().heard.contains(&by) {
-            return;
-        }
         // Before it is written down: the disk may be slow, and the log goes on meanwhile.
         self.log.contradicted.set(why, false);
-        let mut state = self.log.contradicted.state();
-        state.heard.push(by.clone());
-        // Under the lock: several who say so at once are written down one after the other.
+        let by = Speaker::Role(role.to_owned());
+        if !self.log.contradicted.is_new(&by) {
+            return;
+        }
         let word = Word { by, size: known.size, root: Some(hex::encode(known.root)), says: why.to_owned() };
-        let kept = keep_word(&self.data, word);
-        let told = match kept {
+        let told = match keep_word(&self.data, word) {
             Ok(()) => format!("{why} It is kept as `{WORDS}`, also for later starts."),
             Err(error) => {
                 let error = rondo_runtime::lifecycle::with_sources(&error);
                 format!("{why} That could not be kept ({error}), so that a later start would not know of it.")
             }
         };
-        if state.why == why {
-            state.why.clone_from(&told);
-        }
-        drop(state);
+        self.log.contradicted.is_told_as(why, &told);
         self.board.alarm(crate::upkeep::ROLE, rondo_runtime::alarm::AlarmCode::Fork, Some(&told));
     }
 }

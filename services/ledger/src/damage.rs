@@ -116,12 +116,7 @@ impl Cut {
     /// # Errors
     /// When a file cannot be read or written.
     pub(crate) fn make(&self, data: &Path) -> Result<(), OpenError> {
-        let segment = self.segment(data);
-        let Some(kept) = self.kept(data)? else { return Ok(()) };
-        if !segment.exists() || !kept.starts_with(&from(&segment, self.offset)?) {
-            return Ok(());
-        }
-        let file = OpenOptions::new().write(true).open(&segment).map_err(io("open", &segment))?;
+        let Some((file, segment, _)) = self.met(data)? else { return Ok(()) };
         file.set_len(self.offset).and_then(|()| file.sync_all()).map_err(io("cut", &segment))
     }
 
@@ -130,12 +125,7 @@ impl Cut {
     /// # Errors
     /// When a file cannot be read or written.
     pub(crate) fn put_back(&self, data: &Path) -> Result<(), OpenError> {
-        let segment = self.segment(data);
-        let Some(bytes) = self.kept(data)? else { return Ok(()) };
-        if !segment.exists() || !bytes.starts_with(&from(&segment, self.offset)?) {
-            return Ok(());
-        }
-        let file = OpenOptions::new().write(true).open(&segment).map_err(io("open", &segment))?;
+        let Some((file, segment, bytes)) = self.met(data)? else { return Ok(()) };
         file.write_all_at(&bytes, self.offset).and_then(|()| file.sync_all()).map_err(io("write to", &segment))
     }
 
@@ -149,6 +139,17 @@ impl Cut {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(io("remove", &kept)(e)),
             _ => Ok(sync_folder(&data.join("keys"))?),
         }
+    }
+
+    /// The file of the journal, to be written, and what was kept of it, if what stands there is that or a part of it.
+    fn met(&self, data: &Path) -> Result<Option<(File, PathBuf, Vec<u8>)>, OpenError> {
+        let segment = self.segment(data);
+        let Some(kept) = self.kept(data)? else { return Ok(None) };
+        if !segment.exists() || !kept.starts_with(&from(&segment, self.offset)?) {
+            return Ok(None);
+        }
+        let file = OpenOptions::new().write(true).open(&segment).map_err(io("open", &segment))?;
+        Ok(Some((file, segment, kept)))
     }
 
     /// What was kept; nothing where it was put back and let go of.

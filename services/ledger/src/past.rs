@@ -64,16 +64,15 @@ impl History for LedgerHandle {
         beside(move || read().map(Some).map_err(unread)).await
     }
 
-    async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<(), Fault> {
-        // What the log itself says is lost is no word against it: whoever was shown it is refused, and has to be started anew.
+    async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<bool, Fault> {
         let network = rondo_eventlog::ledger::read_all(self, "network").await?;
         if network.iter().filter_map(Loss::of).any(|loss| loss.tells_of(known.size)) {
-            return Ok(());
+            return Ok(false);
         }
         let (handle, by, why) = (self.clone(), by.to_owned(), why.to_owned());
         beside(move || {
             handle.hears(&by, known, &why);
-            Ok(())
+            Ok(true)
         })
         .await
     }

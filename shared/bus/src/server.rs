@@ -128,9 +128,10 @@ impl Desk {
             return;
         }
         let body = frame::below(&line, &body);
-        let told = match headers.is_empty() {
-            true => self.client.publish(reply, body).await,
-            false => self.client.publish_with_headers(reply, headers, body).await,
+        let told = if headers.is_empty() {
+            self.client.publish(reply, body).await
+        } else {
+            self.client.publish_with_headers(reply, headers, body).await
         };
         if let Err(error) = told {
             tracing::warn!("an answer could not be given; the asker asks again: {error}");
@@ -163,26 +164,32 @@ impl Desk {
             Failure::DoesNotExtend { what }
         };
         let Head { size, root } = known.head;
-        if size == 0 {
-            // Nothing was shown of it.
-            return Ok(());
-        }
         if known.origin != self.leadership.origin() {
             let here = self.leadership.origin();
             return Err(refused(format!("the asker knows the log {}, and this is {here}", known.origin)));
+        }
+        if size == 0 {
+            // Nothing was shown of it.
+            return Ok(());
         }
         let what = match self.ledger.root_at(size).await.map_err(|fault| Failure::from(&fault))? {
             Some(here) if here == root => return Ok(()),
             Some(_) => "others stand here: this is another history of it",
             None => "they are not all here: this is an older copy of it",
         };
-        let what = format!(
-            "{sender} was shown {size} records of this log, and {what}. Nothing was recorded, and nothing is signed or taken here from now on. Restore the newest; if nobody has it, or {sender} is wrong, stop every role, say so beside the ledger with `rondo audit continue --reason WHY`, and start the ledger and then the others."
+        let what = format!("{sender} was shown {size} records of this log, and {what}. Nothing was recorded");
+        let closed = format!(
+            "{what}, and nothing is signed or taken here from now on. Restore the newest; if nobody has it, or {sender} is wrong, stop every role, say so beside the ledger with `rondo audit continue --reason WHY`, and start the ledger and then the others."
         );
-        if self.leadership.has() {
-            self.ledger.is_denied(sender, known.head, &what).await.map_err(|fault| Failure::from(&fault))?;
-        }
-        Err(refused(what))
+        let closes = self.leadership.has() && {
+            let denied = self.ledger.is_denied(sender, known.head, &closed).await;
+            denied.map_err(|fault| Failure::from(&fault))?
+        };
+        Err(refused(if closes {
+            closed
+        } else {
+            format!("{what}. This log says that records of it were lost: start {sender} anew, so that it forgets them")
+        }))
     }
 
     async fn nudges(self) -> Result<(), ServeError> {

@@ -32,12 +32,10 @@ pub trait History: Ledger {
     async fn root_at(&self, size: u64) -> Result<Option<Hash>, Fault>;
 
     /// Notes that somebody was shown a head of this log that it does not have, and is about to be told so: it is an older copy or
-    /// another history. Whoever signs the log signs and takes nothing from then on, until a person has seen to it.
+    /// another history. Says whether that closes the log: whoever signs it then signs and takes nothing, until a person has seen to
+    /// it. It does not where the log itself says that those records are lost, nor where nothing is signed.
     ///
     /// # Errors
     /// The ledger's fault.
-    async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<(), Fault> {
-        let _ = (by, known, why);
-        Ok(())
-    }
+    async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<bool, Fault>;
 }

@@ -117,7 +117,7 @@ impl Fault {
     /// that was lost on the way comes again as one that may be asked later.
     pub fn again(&self) -> Self {
         match self {
-            Self::Unreachable { .. } | Self::NotNow(_) => Self::NotNow(told(self)),
+            Self::Unreachable { .. } | Self::NotNow(_) => Self::NotNow(with_sources(self)),
             Self::Stopped => Self::Stopped,
             Self::DoesNotExtend(why) => Self::DoesNotExtend(why.clone()),
             Self::Contradicted(why) => Self::Contradicted(why.clone()),
@@ -125,7 +125,7 @@ impl Fault {
             Self::Protocol(why) => Self::Protocol(why.clone()),
             Self::Refused(why) => Self::Refused(why.clone()),
             Self::NotFound(what) => Self::NotFound(what.clone()),
-            Self::Storage { what, source } => Self::storage(what.clone(), told(&**source)),
+            Self::Storage { what, source } => Self::storage(what.clone(), with_sources(&**source)),
         }
     }
 
@@ -154,14 +154,19 @@ impl Fault {
     }
 }
 
-/// An error with every source, in words.
-fn told(error: &dyn Error) -> String {
-    let (mut told, mut source) = (error.to_string(), error.source());
+/// An error and all its sources, in one line.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
     while let Some(cause) = source {
-        told = format!("{told}: {cause}");
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
         source = cause.source();
     }
-    told
+    text
 }
 
 /// Why a command has no effect.

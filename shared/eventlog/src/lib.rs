@@ -18,7 +18,7 @@ pub mod wire;
 pub mod wish;
 
 pub use commit::{CommitPoint, History};
-pub use ledger::{Accepted, Fault, Head, Ledger, SubmitError};
+pub use ledger::{Accepted, Fault, Head, Ledger, SubmitError, with_sources};
 pub use record::Record;
 pub use standing::Standing;
 pub use wish::Sealed;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+pub use rondo_eventlog::with_sources;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -173,21 +174,6 @@ fn died_early(done: Done) -> Result<(), Ended> {
         Ok((task, Ok(()))) => Err(Ended::Failed { task, message: "it ended before it was asked to".to_owned() }),
         other => outcome(other),
     }
-}
-
-/// An error and all its sources, in one line.
-pub fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// The signals that ask a process to stop.

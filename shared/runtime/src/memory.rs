@@ -225,4 +225,8 @@ impl History for MemoryLedger {
         }
         Ok(Some(frontier.root()))
     }
+
+    async fn is_denied(&self, _: &str, _: Head, _: &str) -> Result<bool, Fault> {
+        Ok(false)
+    }
 }

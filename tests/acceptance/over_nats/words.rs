@@ -114,6 +114,7 @@ fn a_role_that_was_shown_more_closes_the_log_until_the_newest_is_back_or_a_perso
         // A role that was not started anew still knows what is lost: it is refused, and the log stays open.
         let fault = grows(&known, 5).await.unwrap_err();
         assert_eq!(fault.code(), Some("ledger.does-not-extend"), "{fault}");
+        assert!(fault.to_string().contains("start operator anew"), "{fault}");
         let anew = BusLedger::new(client, "operator").await.unwrap();
         grows(&anew, 4).await.unwrap();
         assert!(!data.join("disputed").exists());

@@ -133,8 +133,9 @@ fn is_inside(path: &Path, directory: &Path) -> bool {
 const UNPACKED: &str = ".rondo-unpacked";
 const INCOMING: &str = ".rondo-incoming";
 /// What a copy consists of, the note that makes it a log last.
-const PARTS: [&str; 7] =
-    ["journal", "files", "log.vkey", "checkpoint", contradicted::NAME, contradicted::WORDS, "log.json"];
+const PARTS: [&str; 7] = ["journal", "files", "log.vkey", "checkpoint", SAID[0], SAID[1], "log.json"];
+/// What may stand against the log's being signed; most logs have none of it.
+const SAID: [&str; 2] = [contradicted::NAME, contradicted::WORDS];
 
 /// Makes sure that the target is there and empty, and takes away what a copying left that was cut off. Says whether it was made.
 fn prepared(to: &Path) -> Result<bool, BackupError> {
@@ -161,8 +162,7 @@ fn prepared(to: &Path) -> Result<bool, BackupError> {
 }
 
 /// What a copying may leave that was cut off while it put things in place.
-const CUT_OFF: [&str; 8] =
-    [UNPACKED, INCOMING, "journal", "files", "log.vkey", "checkpoint", contradicted::NAME, contradicted::WORDS];
+const CUT_OFF: [&str; 8] = [UNPACKED, INCOMING, "journal", "files", "log.vkey", "checkpoint", SAID[0], SAID[1]];
 
 /// A place beside a target that is this program's own, under a name that nobody else gives.
 fn scratch(target: &Path, what: &str) -> PathBuf {
@@ -223,8 +223,7 @@ fn into_scratch(from: &Path, to: &Path, incoming: &Path) -> Result<Copied, Backu
             // Before the note that makes it a log, everything else is there for good.
             synced(to)?;
         }
-        let is_said = [contradicted::NAME, contradicted::WORDS].contains(&part);
-        if is_said && !incoming.join(part).exists() {
+        if SAID.contains(&part) && !incoming.join(part).exists() {
             continue;
         }
         fs::rename(incoming.join(part), to.join(part)).map_err(io("name", &to.join(part)))?;
@@ -248,9 +247,11 @@ fn gather(from: &Path, beside: &Path, copied: &mut Copied) -> Result<(), OpenErr
     }
     tree(&from.join("files"), &beside.join("files"), copied)?;
     // What stands against the log's being signed stands against a copy's as well.
-    for name in [contradicted::NAME, contradicted::WORDS] {
-        if from.join(name).exists() {
-            copied.bytes += one(&from.join(name), &beside.join(name))?;
+    for name in SAID {
+        match one(&from.join(name), &beside.join(name)) {
+            // The log extends by now what was said, or never heard any of it.
+            Err(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            copy => copied.bytes += copy?,
         }
     }
     // Last: without its note a directory holds no log.

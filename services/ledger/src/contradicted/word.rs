@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rondo_eventlog::Head;
 use rondo_runtime::durable::{replace, sync_folder};
@@ -14,6 +15,9 @@ use crate::directory::{OpenError, io};
 
 /// The name of the file: JSON, `{"words":[{"by":{"role":"scheduler"},"size":7,"root":"<hexadecimal>","says":"…"}]}`.
 pub(crate) const WORDS: &str = "disputed";
+
+/// Held while the file is read and written again: witnesses and roles are heard at the same time.
+static AT_WORK: Mutex<()> = Mutex::new(());
 
 /// Where words are kept, in a data directory.
 pub(crate) fn path(data: &Path) -> PathBuf {
@@ -126,6 +130,7 @@ pub fn told(words: &[Word]) -> String {
 /// # Errors
 /// When the file cannot be read or written.
 pub fn keep_word(data: &Path, word: Word) -> Result<(), OpenError> {
+    let _alone = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut words = words(data)?;
     match words.iter_mut().find(|kept| kept.by.is(&word.by)) {
         Some(kept) if kept.size <= word.size => *kept = word,
@@ -158,6 +163,7 @@ pub(crate) fn stand(data: &Path, stands: impl Fn(&Head) -> Result<bool, OpenErro
 /// # Errors
 /// When the file cannot be read or written.
 pub fn withdraw(data: &Path, by: &Speaker) -> Result<bool, OpenError> {
+    let _alone = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut words = words(data)?;
     let before = words.len();
     words.retain(|kept| !kept.by.is(by));
