@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rondo_domain::notice::{Notice, NoticeBrief, NoticeState};
+use rondo_domain::notice::{Notice, NoticeBrief, NoticeStanding};
 use rondo_domain::world::World;
 use rondo_domain::{PersonId, RoundId};
 use rondo_runtime::people::{People, Person};
@@ -41,14 +41,12 @@ pub(crate) fn together(people: &People, to: &[&PersonId]) -> Option<Person> {
 
 /// The Message-ID of a mail that said the same to the same address already, if one did. What a person asks for is sent all the same.
 pub(crate) fn told_before(world: &World, people: &People, key: &NoticeKey, notice: &Notice) -> Option<String> {
-    use NoticeState as S;
     let brief = notice.brief.as_ref().filter(|_| !notice.at_once && notice.attempts == 0)?;
-    let has_left = |state: &S| matches!(state, S::Sent | S::Delivered | S::Answered | S::Bounced { hard: false, .. });
     let (round, id): &(RoundId, _) = key;
     let notices = world.notices(round);
     let twin = notices.iter().find(|(other, twin)| {
         other != id
-            && has_left(&twin.state)
+            && twin.state.standing() == NoticeStanding::Left
             && twin.brief.as_ref().is_some_and(|told| {
                 told.person != brief.person && same(told, brief) && share(people, &told.person, &brief.person)
             })

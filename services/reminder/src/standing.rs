@@ -90,7 +90,7 @@ fn astray(world: &World, id: &RoundId, texts: &Texts) -> Option<String> {
         let stands =
             !Role::NATIONAL.contains(&brief.role) || part.is_some_and(|part| part.bounced.contains(&brief.person));
         let lost = match &notice.state {
-            NoticeState::Bounced { hard: true, .. } => stands,
+            NoticeState::Bounced { .. } => stands,
             NoticeState::Refused { refusal } if refusal.about == About::Recipient => stands,
             NoticeState::Refused { .. } | NoticeState::Unknown | NoticeState::Undelivered { .. } => true,
             _ => false,

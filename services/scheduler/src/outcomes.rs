@@ -48,7 +48,7 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
             of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
         }
         // Our server's refusal of us (a wrong password) says nothing about the contact.
-        NoticeState::Bounced { hard: true, .. }
+        NoticeState::Bounced { .. }
         | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
             // Mail to one of us, or to a mailbox, that comes back says nothing about the country's contacts.
             if Role::NATIONAL.contains(&brief.role) && !part.knows_bounce(&person, &id, Some(notice.attempts)) =>

@@ -248,8 +248,13 @@ fn last_mail(world: &World, id: &RoundId, country: &Country) -> Option<String> {
         NoticeState::Suppressed { reason } => format!("was not sent: {reason}"),
         NoticeState::Postponed { reason, .. } => format!("waits: {reason}"),
         NoticeState::Refused { refusal } => format!("was refused: {}", refusal.class),
-        NoticeState::Bounced { reason, .. } => format!("came back: {reason}"),
-        NoticeState::Undelivered { reason, .. } => reason.clone(),
+        // What was recorded says the same once more.
+        NoticeState::Bounced { reason } => {
+            format!("came back: {}", reason.strip_prefix("it came back: ").unwrap_or(reason))
+        }
+        NoticeState::Undelivered { reason, .. } => {
+            format!("was not delivered: {}", reason.strip_prefix("it was not delivered: ").unwrap_or(reason))
+        }
         NoticeState::Unknown => "may or may not have arrived".to_owned(),
         other => format!("is {}", other.as_str()),
     };

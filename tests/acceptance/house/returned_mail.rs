@@ -136,6 +136,27 @@ async fn a_fault_that_is_not_about_the_address_costs_no_contact() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_delay_is_neither_a_return_nor_a_failure() {
+    let desk = Desk::open().await;
+    let path = desk.path("lao-one").await;
+    let mail = |fields: &str| report(&path, "lao-one@example.org", fields);
+    assert_eq!(desk.comes("late.eml", &mail("Action: delayed\nStatus: 4.7.1")).await, "done");
+    let notice = desk.invitation("lao-one").await;
+    assert_eq!((notice.state.as_str(), notice.remarks()), ("sent", vec!["delayed (status 4.7.1)".to_owned()]));
+    assert_eq!(desk.astray().await, None);
+    assert!(!desk.asks_for("look-into-undelivered").await && !desk.asks_for("find-contact").await);
+    // What is not tried any more has failed, though its status is of those that pass.
+    assert_eq!(desk.comes("lost.eml", &mail("Action: failed\nStatus: 4.4.7")).await, "done");
+    let notice = desk.invitation("lao-one").await;
+    assert_eq!((notice.state.as_str(), notice.remarks()), ("undelivered", Vec::new()));
+    assert!(desk.asks_for("look-into-undelivered").await && !desk.asks_for("find-contact").await);
+    let why = rondo_domain::why::why(&desk.house.world().await, &round(), &lao(), None, desk.house.clock.now());
+    let last = why.unwrap().last_mail.unwrap();
+    assert!(!last.contains("it was not delivered") && !last.contains("it came back"), "{last}");
+    desk.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_who_knows_the_return_path_is_believed_and_only_about_our_recipient() {
     let desk = Desk::open().await;
     let path = desk.path("lao-one").await;
@@ -160,7 +181,7 @@ async fn only_who_knows_the_return_path_is_believed_and_only_about_our_recipient
         "Return-Path: <>\nTo: <{path}>\nX-Failed-Recipients: lao-one@example.org\nAuto-Submitted: auto-replied\nFrom: Mail System <Mailer-Daemon@mx.example>\nSubject: Mail delivery failed\n\nThis address failed for good:\n\n  lao-one@example.org\n    host mx.example [192.0.2.7]\n    after RCPT TO:<lao-one@example.org>: 550 there is no such user here\n"
     );
     assert_eq!(desk.comes("plain.eml", &plain).await, "done");
-    assert!(matches!(desk.invitation("lao-one").await.state, NoticeState::Bounced { hard: true, .. }));
+    assert!(matches!(desk.invitation("lao-one").await.state, NoticeState::Bounced { .. }));
     assert!(desk.asks_for("find-contact").await);
     desk.house.close().await;
 }

@@ -129,7 +129,7 @@ async fn mail_to_one_of_us_that_comes_back_says_nothing_about_a_country() {
     house.act("coordinator", Wish::Notice { round: round(), notice: notice.clone(), command }).await.unwrap();
     house.rest().await;
     let world = house.world().await;
-    assert!(matches!(world.notice(&round(), &notice).unwrap().state, NoticeState::Bounced { hard: true, .. }));
+    assert!(matches!(world.notice(&round(), &notice).unwrap().state, NoticeState::Bounced { .. }));
     assert!(house.participation().await.bounced.is_empty());
     assert_eq!(house.owners("LAO", "approve-letter").await, [Role::CollectionManager], "the task is open all the same");
     house.close().await;

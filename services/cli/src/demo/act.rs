@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use rondo_domain::network::{Grant, NetworkCommand};
-use rondo_domain::notice::{NoticeCommand, NoticeState};
+use rondo_domain::notice::{NoticeCommand, NoticeStanding, NoticeState};
 use rondo_domain::participation::{Channel, ParticipationCommand, TableState};
 use rondo_domain::release::ReleaseCommand;
 use rondo_domain::round::{Participant, RoundCommand};
@@ -179,10 +179,7 @@ async fn bounce(desk: &Desk, round: &RoundId, person: &PersonId, reason: &str) -
     sent.retain(|(_, notice)| {
         let theirs = notice.brief.as_ref().is_some_and(|brief| brief.person == *person);
         theirs
-            && matches!(
-                notice.state,
-                NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered | NoticeState::Bounced { .. }
-            )
+            && (notice.state.standing() == NoticeStanding::Left || matches!(notice.state, NoticeState::Bounced { .. }))
     });
     let newest = sent.into_iter().max_by_key(|(_, notice)| notice.sent_at);
     let (notice, _) = newest.ok_or_else(|| Failure::not_found(format!("no mail to {person} was sent")))?;

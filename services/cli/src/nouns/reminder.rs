@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
+use rondo_domain::notice::{Notice, NoticeCommand, NoticeStanding, NoticeState};
 use rondo_domain::round::{MailScope, Round, RoundCommand};
 use rondo_domain::{Country, NoticeId, RoundId, StreamId, Wish};
 use rondo_reminder::{Preview, ReturnPath, previews};
@@ -120,9 +120,9 @@ async fn standing_so(
             Standing::Unknown => notice.state == S::Unknown,
             Standing::Refused => matches!(notice.state, S::Refused { .. }),
             Standing::Suppressed => matches!(notice.state, S::Suppressed { .. }),
-            Standing::Bounced => matches!(notice.state, S::Bounced { hard: true, .. }),
+            Standing::Bounced => matches!(notice.state, S::Bounced { .. }),
             Standing::Undelivered => matches!(notice.state, S::Undelivered { .. }),
-            Standing::Waiting => matches!(notice.state, S::Due | S::Postponed { .. } | S::Deferred { .. }),
+            Standing::Waiting => notice.state.standing() == NoticeStanding::Waits,
         };
         stands
             && match scope {
@@ -236,7 +236,7 @@ fn outcome(round: &Round, notice: &Notice) -> Option<String> {
     let told = match &notice.state {
         NoticeState::Suppressed { reason } => Some(reason.clone()),
         NoticeState::Refused { refusal } => Some(refusal.told()),
-        NoticeState::Bounced { reason, .. } | NoticeState::Undelivered { reason, .. } => Some(reason.clone()),
+        NoticeState::Bounced { reason } | NoticeState::Undelivered { reason, .. } => Some(reason.clone()),
         NoticeState::Postponed { until, reason, .. } => held().or_else(|| Some(format!("until {until}: {reason}"))),
         NoticeState::Deferred { until } => held().or_else(|| {
             let refusal = notice.refusal.as_ref()?;

@@ -9,7 +9,7 @@ use jiff::civil::date;
 use rondo_domain::calendar::Calendars;
 use rondo_domain::event::Event;
 use rondo_domain::figure::{FiguresEvent, Sex};
-use rondo_domain::notice::{Notice, NoticeState};
+use rondo_domain::notice::{Notice, NoticeStanding};
 use rondo_domain::participation::{Participation, ParticipationEvent as P, QueryState, TableState};
 use rondo_domain::round::Round;
 use rondo_domain::table::{Layout, Part, Questionnaire, TableNo};
@@ -78,7 +78,7 @@ pub(super) struct OfMail {
     pub(super) sent: usize,
     /// Not sent, because it was no longer true or came too late.
     pub(super) suppressed: usize,
-    /// Refused, bounced or unknown.
+    /// Refused, come back, not delivered, or unknown; what is only delayed is not among them.
     pub(super) failed: usize,
     /// Sent, and the country's file or declaration came within the days that count.
     pub(super) followed: Option<usize>,
@@ -328,12 +328,10 @@ fn mails(world: &World, id: &RoundId, records: &[Record]) -> Vec<OfMail> {
         let Some(brief) = &notice.brief else { continue };
         let of =
             kinds.entry(brief.kind.clone()).or_insert_with(|| OfMail { kind: brief.kind.clone(), ..OfMail::default() });
-        match &notice.state {
-            NoticeState::Suppressed { .. } => of.suppressed += 1,
-            NoticeState::Refused { .. }
-            | NoticeState::Bounced { .. }
-            | NoticeState::Undelivered { .. }
-            | NoticeState::Unknown => of.failed += 1,
+        match notice.state.standing() {
+            NoticeStanding::Suppressed => of.suppressed += 1,
+            NoticeStanding::Astray => of.failed += 1,
+            NoticeStanding::Left => of.sent += 1,
             _ => of.sent += usize::from(notice.sent_at.is_some()),
         }
         // Only what asks for tables is followed by them.

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
 use jiff::Timestamp;
-use rondo_domain::notice::{Notice, NoticeState};
+use rondo_domain::notice::{Notice, NoticeStanding, NoticeState};
 use rondo_domain::round::Round;
 use rondo_domain::run::{Outcome, Stage};
 use rondo_domain::world::World;
@@ -104,7 +104,7 @@ fn line(standing: &Round, notice: &Notice, texts: &Texts) -> Option<Line> {
         NoticeState::Postponed { until, reason, .. } => format!("until {}: {reason}", local(*until)),
         NoticeState::Due => held(standing, notice).unwrap_or_default(),
         NoticeState::Unknown => "held for a person".to_owned(),
-        NoticeState::Bounced { reason, .. } | NoticeState::Undelivered { reason, .. } => reason.clone(),
+        NoticeState::Bounced { reason } | NoticeState::Undelivered { reason, .. } => reason.clone(),
         _ => String::new(),
     };
     let told: Vec<String> = [outcome].into_iter().filter(|told| !told.is_empty()).chain(notice.remarks()).collect();
@@ -131,13 +131,10 @@ fn held(round: &Round, notice: &Notice) -> Option<String> {
 
 /// How many mails left, wait, were not sent, and did not arrive.
 fn summary(notices: &[(NoticeId, &Notice)]) -> String {
-    use NoticeState as S;
-    let count = |meant: fn(&NoticeState) -> bool| notices.iter().filter(|(_, notice)| meant(&notice.state)).count();
-    let left = count(|s| matches!(s, S::Sent | S::Delivered | S::Answered | S::Bounced { hard: false, .. }));
-    let waiting = count(|s| matches!(s, S::Due | S::Postponed { .. } | S::Deferred { .. } | S::Attempted));
-    let without = count(|s| matches!(s, S::Suppressed { .. }));
-    let astray =
-        count(|s| matches!(s, S::Bounced { hard: true, .. } | S::Undelivered { .. } | S::Refused { .. } | S::Unknown));
+    use NoticeStanding as S;
+    let count = |meant: &[S]| notices.iter().filter(|(_, notice)| meant.contains(&notice.state.standing())).count();
+    let (left, waiting) = (count(&[S::Left]), count(&[S::Waits, S::BeingSent]));
+    let (without, astray) = (count(&[S::Suppressed]), count(&[S::Astray]));
     let mails = words::count(left, "mail was sent", "mails were sent");
     let waits = if waiting == 1 { "waits" } else { "wait" };
     let were = if without == 1 { "was" } else { "were" };

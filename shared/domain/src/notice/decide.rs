@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Notice, NoticeBrief, NoticeEvent, NoticeState, Obstacle, Refusal, WaitsFor};
+use super::{Notice, NoticeBrief, NoticeEvent, NoticeStanding, NoticeState, Obstacle, Refusal, WaitsFor};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
 use crate::{Rejection, Role};
@@ -183,17 +183,23 @@ fn came_back(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> 
     use NoticeState as S;
     context.require_role(&[Role::Service, Role::RegionalCoordinator], "record what came back of a notice")?;
     // What failed is over, whatever else is heard of it.
-    let is_over = matches!(state.state, S::Bounced { hard: true, .. } | S::Undelivered { .. });
+    let is_over = matches!(state.state, S::Bounced { .. } | S::Undelivered { .. });
+    let has_arrived = matches!(state.state, S::Delivered | S::Answered);
     let known = match command {
         NoticeCommand::RecordBounce { hard: true, reason } => {
             require_text(reason)?;
-            matches!(state.state, S::Bounced { hard: true, .. })
+            matches!(state.state, S::Bounced { .. })
         }
-        NoticeCommand::RecordBounce { reason, .. } | NoticeCommand::RecordUndelivered { reason, .. } => {
+        NoticeCommand::RecordBounce { hard: false, reason } => {
+            require_text(reason)?;
+            // A warning of delay may be overtaken by the mail.
+            is_over || has_arrived || state.delay.as_ref() == Some(reason)
+        }
+        NoticeCommand::RecordUndelivered { reason, .. } => {
             require_text(reason)?;
             is_over
         }
-        NoticeCommand::ConfirmDelivered => is_over || matches!(state.state, S::Delivered | S::Answered),
+        NoticeCommand::ConfirmDelivered => is_over || has_arrived,
         _ => state.state == S::Answered,
     };
     if known {
@@ -245,22 +251,17 @@ fn remarked(state: &Notice, command: &NoticeCommand, context: &Context<'_>) -> R
 
 /// Whether it is still to be sent.
 fn waits(state: &NoticeState) -> bool {
-    matches!(state, NoticeState::Due | NoticeState::Postponed { .. } | NoticeState::Deferred { .. })
+    state.standing() == NoticeStanding::Waits
 }
 
 /// Whether it did not arrive, or nobody knows whether it did.
 fn failed(state: &NoticeState) -> bool {
-    use NoticeState as S;
-    matches!(state, S::Unknown | S::Refused { .. } | S::Undelivered { .. } | S::Bounced { hard: true, .. })
+    state.standing() == NoticeStanding::Astray
 }
 
-/// Whether it has left, or may have.
+/// Whether it has left, or may have, and did not come back for good.
 fn has_left(state: &NoticeState) -> bool {
-    use NoticeState as S;
-    matches!(
-        state,
-        S::Sent | S::Unknown | S::Delivered | S::Answered | S::Undelivered { .. } | S::Bounced { hard: false, .. }
-    )
+    state.standing() == NoticeStanding::Left || matches!(state, NoticeState::Unknown | NoticeState::Undelivered { .. })
 }
 
 fn outcome(state: &Notice, attempt: u32, context: &Context<'_>, event: NoticeEvent) -> Result<NoticeEvent, Rejection> {
@@ -353,5 +354,47 @@ mod tests {
             decided(&Notice::default(), &NoticeCommand::RecordAnswer, Role::Service).is_err(),
             "what was never sent is answered by nobody"
         );
+    }
+
+    #[test]
+    fn what_is_delayed_is_under_way_until_something_else_is_heard() {
+        let delay = |reason: &str| NoticeEvent::NoticeBounced { hard: false, reason: reason.to_owned() };
+        let told = "it is delayed (status 4.7.1)";
+        let wished = NoticeCommand::RecordBounce { hard: false, reason: told.to_owned() };
+        let heard = |events: Vec<NoticeEvent>| {
+            let mut notice = after(Some(NoticeEvent::NoticeSent { attempt: 1 }));
+            let actor =
+                Network::default().actor(&"reminder".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
+            let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: 0 };
+            events.iter().for_each(|event| notice.evolve(event, &stamp));
+            notice
+        };
+        let delayed = heard(vec![delay(told)]);
+        assert_eq!((&delayed.state, delayed.state.standing()), (&NoticeState::Sent, NoticeStanding::Left));
+        assert_eq!(delayed.remarks(), ["delayed (status 4.7.1)"]);
+        assert_eq!(decided(&delayed, &wished, Role::Service), Ok(0), "it is known");
+        let other =
+            heard(vec![delay("their server is away"), NoticeEvent::NoticeComplained { kind: "abuse".to_owned() }]);
+        assert_eq!(other.remarks(), ["delayed: their server is away", "a complaint came (abuse)"]);
+        let reason = || "it came back".to_owned();
+        let hard = NoticeEvent::NoticeBounced { hard: true, reason: reason() };
+        let undelivered = NoticeEvent::NoticeUndelivered { obstacle: Obstacle::Time, reason: reason() };
+        for (event, state, standing) in [
+            (hard, "bounced", NoticeStanding::Astray),
+            (undelivered, "undelivered", NoticeStanding::Astray),
+            (NoticeEvent::NoticeDelivered {}, "delivered", NoticeStanding::Left),
+            (NoticeEvent::NoticeAnswered {}, "answered", NoticeStanding::Left),
+        ] {
+            // Nor does a warning that comes late, or stands late in a log of before, take back what is known.
+            for events in [vec![delay(told), event.clone()], vec![event, delay(told)]] {
+                let notice = heard(events);
+                assert_eq!((notice.state.as_str(), notice.state.standing()), (state, standing));
+                assert!(notice.remarks().is_empty(), "{state}");
+                assert_eq!(decided(&notice, &wished, Role::Service), Ok(0), "{state}");
+            }
+        }
+        // Whoever delays it has it, so that it has left.
+        let unknown = NoticeEvent::NoticeUnknown { attempt: 1, reason: reason(), resend: false, cut_off: false };
+        assert_eq!(heard(vec![unknown, delay(told)]).state, NoticeState::Sent);
     }
 }

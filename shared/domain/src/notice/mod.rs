@@ -3,11 +3,13 @@
 mod decide;
 mod obstacle;
 mod refusal;
+mod standing;
 mod waits_for;
 
 pub use decide::{NoticeCommand, decide};
 pub use obstacle::Obstacle;
 pub use refusal::{About, Hindrance, LONGEST_REPLY, Refusal};
+pub use standing::NoticeStanding;
 pub use waits_for::WaitsFor;
 
 use jiff::Timestamp;
@@ -89,7 +91,7 @@ pub enum NoticeEvent {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         cut_off: bool,
     },
-    /// It came back.
+    /// It came back for good, where that is `hard`; otherwise a server on its way says that it is delayed, and it is under way.
     NoticeBounced { hard: bool, reason: String },
     /// It was not delivered and will not be, which says nothing about the contact.
     NoticeUndelivered { obstacle: Obstacle, reason: String },
@@ -144,7 +146,6 @@ pub enum NoticeState {
     },
     Unknown,
     Bounced {
-        hard: bool,
         reason: String,
     },
     Undelivered {
@@ -200,6 +201,9 @@ pub struct Notice {
     pub state: NoticeState,
     /// When it was raised, or released to be sent again.
     pub raised_at: Option<Timestamp>,
+    /// From when on it could leave: when it was due, or raised if that is later; the end of what it was postponed for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaves_from: Option<Timestamp>,
     /// Whether a person wants it sent whatever the hour.
     pub at_once: bool,
     /// Attempts begun.
@@ -220,6 +224,9 @@ pub struct Notice {
     /// What a program answered for the recipient, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absence: Option<Absence>,
+    /// What is known of its delay, while it is under way and a server says that it is delayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<String>,
     /// Of which kind a complaint about it was, if there was one (RFC 5965).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complaint: Option<String>,
@@ -247,30 +254,37 @@ impl Absence {
 impl Notice {
     /// What else came in about it, beside what became of it; in words.
     pub fn remarks(&self) -> Vec<String> {
+        let delay = self.delay.as_ref().map(|reason| match reason.strip_prefix("it is delayed") {
+            Some(more) => format!("delayed{more}"),
+            None => format!("delayed: {reason}"),
+        });
         let complaint = self.complaint.as_ref().map(|kind| format!("a complaint came ({kind})"));
-        self.absence.map(Absence::told).into_iter().chain(complaint).collect()
+        delay.into_iter().chain(self.absence.map(Absence::told)).chain(complaint).collect()
     }
 
     /// The state after an event.
     pub fn evolve(&mut self, event: &NoticeEvent, stamp: &Stamp<'_>) {
         use NoticeEvent as E;
         self.version += 1;
+        let delay = self.delay.take();
         self.state = match event {
             E::NoticeAutoAnswered { until } => {
-                self.absence = Some(Absence { at: stamp.at, until: *until });
+                (self.absence, self.delay) = (Some(Absence { at: stamp.at, until: *until }), delay);
                 return;
             }
             E::NoticeComplained { kind } => {
-                self.complaint = Some(kind.clone());
+                (self.complaint, self.delay) = (Some(kind.clone()), delay);
                 return;
             }
             E::NoticeDue { brief } => {
                 self.brief = Some(brief.clone());
                 self.raised_at = Some(stamp.at);
+                self.leaves_from = Some(brief.due_at.max(stamp.at));
                 NoticeState::Due
             }
             E::NoticePostponed { until, reason, waits_for } => {
                 let waits_for = waits_for.or_else(|| WaitsFor::told_by(reason));
+                self.leaves_from = Some(*until);
                 NoticeState::Postponed { until: *until, reason: reason.clone(), waits_for }
             }
             E::NoticeSuppressed { reason } => NoticeState::Suppressed { reason: reason.clone() },
@@ -293,14 +307,22 @@ impl Notice {
             E::NoticeRefused { refusal, .. } => NoticeState::Refused { refusal: refusal.clone() },
             E::NoticeUnknown { resend: true, .. } => NoticeState::Deferred { until: stamp.at },
             E::NoticeUnknown { .. } => NoticeState::Unknown,
-            E::NoticeBounced { hard, reason } => NoticeState::Bounced { hard: *hard, reason: reason.clone() },
+            // Whoever says that it is delayed has it, and tries on: it has left. Of what is known to have come to its end, that
+            // says nothing any more.
+            E::NoticeBounced { hard: false, reason } => {
+                if matches!(self.state, NoticeState::Sent | NoticeState::Unknown) {
+                    (self.state, self.delay) = (NoticeState::Sent, Some(reason.clone()));
+                }
+                return;
+            }
+            E::NoticeBounced { hard: true, reason } => NoticeState::Bounced { reason: reason.clone() },
             E::NoticeUndelivered { obstacle, reason } => {
                 NoticeState::Undelivered { obstacle: *obstacle, reason: reason.clone() }
             }
             E::NoticeDelivered {} => NoticeState::Delivered,
             E::NoticeAnswered {} => NoticeState::Answered,
             E::NoticeReleased { .. } => {
-                self.raised_at = Some(stamp.at);
+                (self.raised_at, self.leaves_from) = (Some(stamp.at), Some(stamp.at));
                 self.at_once = true;
                 self.refusals = 0;
                 NoticeState::Due
