@@ -120,7 +120,10 @@ fn said(shape: &Shape, comes: Comes) -> Returned {
         let shown = Fields { action: Action::Delivered, ..Fields::default() };
         return Returned::Report(Report { fields: vec![shown], words, named: Vec::new(), is_delayed: false });
     }
-    if automatic::is_automatic(shape) || (comes.from_its_recipient && shape.has_no_return_path()) {
+    // What nobody signs answers for nobody, whatever it says of itself: a person looks at what is not understood of it.
+    if (automatic::is_automatic(shape) && !shape.is_from_nobody())
+        || (comes.from_its_recipient && shape.has_no_return_path())
+    {
         return Returned::Automatic(automatic::away_until(shape));
     }
     let needs_a_person = text::is_sent_on(&words) || text::is_a_challenge(&words);
@@ -141,6 +144,9 @@ fn answers_for_somebody(shape: &Shape, comes: Comes) -> bool {
 fn is_told_in_words(shape: &Shape, words: &str) -> bool {
     let (by_subject, is_of_a_daemon) = (text::is_subject(&shape.subject), shape.is_of_a_daemon());
     let is_reply = shape.header("in-reply-to").is_some() || shape.header("references").is_some();
+    if shape.is_from_nobody() && automatic::by_subject(&shape.subject) {
+        return false;
+    }
     let is_set_out = by_subject || is_of_a_daemon || shape.is_report;
     let by_words = text::is_said(words) && (is_set_out || (text::begins(words) && !is_reply));
     by_words || (by_subject && (is_of_a_daemon || shape.has_no_return_path() || shape.is_report))

@@ -75,7 +75,7 @@ const NO_DOMAIN: [&str; 8] = [
 const OF_THE_SENDER: [&str; 4] = ["sender", "mail from", "your domain", "helo"];
 
 /// The words that leave no doubt that there is no such person, whatever stands beside them.
-const NOBODY: [&str; 14] = [
+const NOBODY: [&str; 41] = [
     "user unknown",
     "unknown user",
     "no such user",
@@ -90,6 +90,33 @@ const NOBODY: [&str; 14] = [
     "mailbox not found",
     "recipient address rejected access denied",
     "not listed in domino",
+    "addressee unknown",
+    "mailbox unknown",
+    "recipient not found",
+    "no such account",
+    "no such address",
+    "no such email",
+    "no mailbox found",
+    "no mailbox here",
+    "no mailbox by",
+    "no mailbox with",
+    "not a valid user",
+    "not a valid mailbox",
+    "not a valid recipient",
+    "address does not exist",
+    "address doesn't exist",
+    "mailbox does not exist",
+    "mailbox doesn't exist",
+    "mailbox not exist",
+    "user does not exist",
+    "user doesn't exist",
+    "user not exist",
+    "recipient does not exist",
+    "recipient doesn't exist",
+    "recipient not exist",
+    "account does not exist",
+    "account doesn't exist",
+    "account that you tried to reach does not exist",
 ];
 
 fn has_any(said: &str, words: &[&str]) -> bool {

@@ -115,12 +115,19 @@ impl Shape {
 
     /// Whether a program wrote it that nobody writes to, by its sender.
     pub(super) fn is_of_a_daemon(&self) -> bool {
-        self.is_from(|value| is_of(value, &SYSTEMS) || is_of(value, &NOBODY))
+        self.is_from(|value| is_of(value, &SYSTEMS) || is_of(value, &NOBODY)) || self.is_from_nobody()
     }
 
     /// Whether a mail system wrote it, by its sender.
     pub(super) fn is_of_a_mail_system(&self) -> bool {
-        self.is_from(|value| is_of(value, &SYSTEMS))
+        self.is_from(|value| is_of(value, &SYSTEMS)) || self.is_from_nobody()
+    }
+
+    /// Whether its sender is an empty address, as some mail systems have it that put their empty return path there too: nobody
+    /// who answers, nor a program that answers for somebody, writes as nobody.
+    pub(super) fn is_from_nobody(&self) -> bool {
+        let empty = |value: &str| value.trim().is_empty() || value.trim_end().ends_with("<>");
+        self.header("from").is_some_and(empty)
     }
 
     fn is_from(&self, is_one: impl Fn(&str) -> bool) -> bool {

@@ -207,3 +207,48 @@ fn a_report_condemns_nobody_whose_address_only_stands_within_another_or_is_not_k
     assert_eq!(report.about(""), Verdict::OfOthers);
     assert_eq!(report.about("jean@office.example"), failed(Obstacle::Address, ""));
 }
+
+#[test]
+fn what_nobody_signs_is_of_a_mail_system_and_answers_for_nobody() {
+    let automatic = "Auto-Submitted: auto-replied\n";
+    let mail = |from: &str, head: &str, words: &str| {
+        format!(
+            "Return-Path: <>\nFrom: {from}\nTo: bounces+t@example.org\nIn-Reply-To: <n.r@example.org>\n{head}\n{words}\n"
+        )
+    };
+    let gone = format!("You wrote to {OURS}. That is not a valid user here.");
+    for from in ["<>", "", "\"Mail\" <>"] {
+        assert_eq!(about_ours(&mail(from, automatic, &gone)), failed(Obstacle::Address, ""), "{from:?}");
+        assert_eq!(said_of(&mail(from, automatic, "Code 17 was met.")), Returned::Unclear, "{from:?}");
+        // Whoever is away is not condemned, though nobody signs it.
+        let away = format!("{automatic}Subject: Out of office\n");
+        assert_eq!(said_of(&mail(from, &away, &gone)), Returned::Unclear, "{from:?}");
+    }
+    assert!(matches!(said_of(&mail(OURS, automatic, &gone)), Returned::Automatic(_)));
+}
+
+#[test]
+fn an_address_that_is_not_there_is_known_by_words_whatever_the_code_and_rules_are_not() {
+    use Obstacle::{Address, Policy, Server, Time, Unstated};
+    for (status, said, found) in [
+        ("5.3.0", "553 5.3.0 <a@office.example>... Address does not exist", Address),
+        ("5.7.1", "550 5.7.1 No mailbox found", Address),
+        ("5.7.1", "550 5.7.1 <a@office.example>: mailbox does not exist", Address),
+        ("5.4.1", "550 5.4.1 no mailbox here by that name", Address),
+        ("5.5.0", "550 5.5.0 the recipient doesn't exist", Address),
+        ("5.3.0", "addressee unknown", Address),
+        ("5.7.1", "550 5.7.1 sender address does not exist", Policy),
+        ("5.7.1", "550 5.7.1 your sender mailbox does not exist", Policy),
+        ("5.7.1", "550 5.7.1 the return address does not exist", Policy),
+        ("5.7.1", "550 5.7.1 the user does not exist or you have no permission to write to it", Policy),
+        ("5.7.1", "550 5.7.1 our policy: no such address may be written to", Policy),
+        ("5.7.1", "550 5.7.1 not for you", Policy),
+        ("4.3.0", "451 4.3.0 address does not exist", Time),
+        ("5.0.0", "[mx.office.example]: Name or service not known", Server),
+        ("5.4.4", "temporary failure in name resolution", Server),
+        ("", "all hosts have been failing for a long time and were last tried after this message arrived", Time),
+        ("", "", Unstated),
+    ] {
+        assert_eq!(obstacle(status, said), found, "{status}: {said}");
+    }
+}

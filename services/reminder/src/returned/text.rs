@@ -67,7 +67,7 @@ const SUBJECTS: [&str; 62] = [
 ];
 
 /// What the words of a report say, in lower case and on one line.
-const WORDS: [&str; 81] = [
+const WORDS: [&str; 94] = [
     "could not be delivered",
     "couldn't be delivered",
     "could not deliver",
@@ -142,6 +142,19 @@ const WORDS: [&str; 81] = [
     "user unknown",
     "not listed in",
     "no such user",
+    "no such mailbox",
+    "no such recipient",
+    "no such address",
+    "no mailbox found",
+    "no mailbox here",
+    "not a valid user",
+    "not a valid mailbox",
+    "not a valid recipient",
+    "not a valid address",
+    "recipient unknown",
+    "unknown recipient",
+    "user not found",
+    "mailbox not found",
     "mailbox is full",
     "been postponed",
     "transcript of session",

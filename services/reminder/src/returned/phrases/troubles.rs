@@ -2,7 +2,8 @@
 
 #[rustfmt::skip]
 pub(super) const SERVER: &[&str] = &[
-    "connection refused", "connection timed out", "connection reset", "connection closed", "connection lost",
+    "name or service not known", "nodename nor servname", "temporary failure in name resolution",
+    "no address associated with", "name server timeout", "connection refused", "connection timed out", "connection reset", "connection closed", "connection lost",
     "connection dropped", "connection was dropped", "connection failed", "lost connection", "timed out", "timeout",
     "time out", "network is unreachable", "network unreachable", "network error", "no route", "host unreachable",
     "host is unreachable", "unreachable", "unable to connect", "could not connect", "couldn't connect",
@@ -19,7 +20,7 @@ pub(super) const SERVER: &[&str] = &[
 
 #[rustfmt::skip]
 pub(super) const TIME: &[&str] = &[
-    "delivery time expired", "time expired", "delivery expired", "message expired", "expired", "retry time",
+    "failing for a long time", "unreachable for too long", "undeliverable for too long", "delivery time expired", "time expired", "delivery expired", "message expired", "expired", "retry time",
     "retry timeout", "retry limit", "too long", "been in the queue", "in the queue", "in queue", "has been queued",
     " days ", " hours ", "giving up", "maximum time", "lifetime",
 ];
