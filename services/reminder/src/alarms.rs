@@ -1,5 +1,6 @@
 //! The alarms that mail gives cause for: what an operator has to look at, raised by code and ended when it is over.
 
+use jiff::Timestamp;
 use rondo_domain::PersonId;
 use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::progress::Progress;
@@ -9,7 +10,7 @@ use crate::inbox::Inbox;
 use crate::outbox::Outbox;
 
 /// Raises what there is cause for, and ends what is over.
-pub(crate) fn tell(outbox: &Outbox, inbox: Option<&Inbox>, progress: &dyn Progress) {
+pub(crate) fn tell(outbox: &Outbox, inbox: Option<&Inbox>, progress: &dyn Progress, now: Timestamp) {
     let count = |number: usize, one: &str, many: &str| match number {
         0 => None,
         1 => Some(one.to_owned()),
@@ -27,7 +28,7 @@ pub(crate) fn tell(outbox: &Outbox, inbox: Option<&Inbox>, progress: &dyn Progre
         "{} mails wait, because their round or its workflow cannot be read.",
     );
     let dateless = count(
-        outbox.without_calendar(),
+        outbox.without_calendar(now),
         "A mail waits, because the calendar of its recipient does not cover this year.",
         "{} mails wait, because the calendars of their recipients do not cover this year.",
     );
@@ -35,7 +36,7 @@ pub(crate) fn tell(outbox: &Outbox, inbox: Option<&Inbox>, progress: &dyn Progre
     let unreadable = (!unreadable.is_empty()).then(|| unreadable.join(" "));
     progress.alarm(ROLE, AlarmCode::RoundUnreadable, unreadable.as_deref());
     progress.alarm(ROLE, AlarmCode::ReturnedUnclear, inbox.and_then(Inbox::alarm).as_deref());
-    let unlisted = outbox.unlisted();
+    let unlisted = outbox.unlisted(now);
     let waits = (!unlisted.is_empty()).then(|| {
         let people: Vec<&str> = unlisted.into_iter().take(5).map(PersonId::as_str).collect();
         format!(

@@ -141,7 +141,7 @@ impl Reminder {
         }
         let Some(work) = work else {
             delivery.parts.transport.rest().await;
-            alarms::tell(outbox, inbox.as_ref(), &*delivery.parts.progress);
+            alarms::tell(outbox, inbox.as_ref(), &*delivery.parts.progress, now);
             return Ok(Some(Idle { position: subscription.position(), next: outbox.next_due(now) }));
         };
         let done = delivery.carry_out(outbox, &work).await?;

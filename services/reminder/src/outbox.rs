@@ -1,10 +1,13 @@
 //! The outbox: notices decided and not yet settled, folded from events.
 
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::event::Event;
-use rondo_domain::notice::{Notice, NoticeEvent, NoticeState, Refusal, WaitsFor};
+use rondo_domain::notice::{NoticeEvent, NoticeState, Refusal};
+use rondo_domain::round::RoundState;
 use rondo_domain::world::World;
 use rondo_domain::{FileHash, NoticeId, PersonId, RoundId};
 use rondo_eventlog::Record;
@@ -13,6 +16,8 @@ use rondo_runtime::telemetry::ALWAYS;
 
 use crate::addressee;
 use crate::held_up::HeldUp;
+use crate::unsent;
+use waiting::{Waiting, waits};
 
 /// A notice, by its round and id.
 pub(crate) type NoticeKey = (RoundId, NoticeId);
@@ -41,30 +46,6 @@ pub(crate) struct Held {
     pub(crate) until: Timestamp,
     /// What stands in the way.
     pub(crate) refusal: Refusal,
-}
-
-/// A notice that is still to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Waiting {
-    /// Not before this instant.
-    from: Timestamp,
-    /// Whether it is gathered with others from then on.
-    gathers: bool,
-    person: PersonId,
-    /// What it was postponed for, if it was.
-    waits_for: Option<WaitsFor>,
-}
-
-impl Waiting {
-    /// Whether it waits for its recipient to be in the register of people.
-    fn is_unlisted(&self) -> bool {
-        self.waits_for == Some(WaitsFor::Register)
-    }
-
-    /// Whether it waits for a calendar that says when its recipient is at work.
-    fn is_without_calendar(&self) -> bool {
-        self.waits_for == Some(WaitsFor::Calendar)
-    }
 }
 
 /// A notice of which something was to be recorded and was not: doing the same again would do nothing again.
@@ -193,10 +174,23 @@ impl Outbox {
         self.listed = people.person.keys().cloned().collect();
     }
 
-    /// The people for whose address mail waits.
-    pub(crate) fn unlisted(&self) -> BTreeSet<&PersonId> {
-        let waits = self.waiting.values().filter(|waiting| waiting.is_unlisted());
-        waits.map(|waiting| &waiting.person).filter(|person| !self.listed.contains(*person)).collect()
+    /// The people for whose address mail waits that is for them still.
+    pub(crate) fn unlisted(&self, now: Timestamp) -> BTreeSet<&PersonId> {
+        let waits = self.waiting.iter().filter(|(_, waiting)| waiting.is_unlisted());
+        let waits = waits.filter(|(key, _)| !self.is_moot(key, now)).map(|(_, waiting)| &waiting.person);
+        waits.filter(|person| !self.listed.contains(*person)).collect()
+    }
+
+    /// Whether what waits for something that only people mend is for nobody any more, so that it need not wait for it.
+    fn is_moot(&self, key: &NoticeKey, now: Timestamp) -> bool {
+        if self.world.round(&key.0).is_some_and(|round| round.state == RoundState::Cancelled) {
+            return true;
+        }
+        let brief = self.world.notice(&key.0, &key.1).and_then(|notice| notice.brief.as_ref());
+        brief.is_some_and(|brief| {
+            let part = brief.country.as_ref().and_then(|country| self.world.participation(&key.0, country));
+            unsent::not_theirs(&self.world, part, brief, now).is_some()
+        })
     }
 
     /// The server answered.
@@ -231,8 +225,9 @@ impl Outbox {
     }
 
     /// How many notices wait for a calendar.
-    pub(crate) fn without_calendar(&self) -> usize {
-        self.waiting.values().filter(|waiting| waiting.is_without_calendar()).count()
+    pub(crate) fn without_calendar(&self, now: Timestamp) -> usize {
+        let waits = self.waiting.iter().filter(|(_, waiting)| waiting.is_without_calendar());
+        waits.filter(|(key, _)| !self.is_moot(key, now)).count()
     }
 
     /// How many notices wait although nobody knows what their round is, or by which texts it goes.
@@ -258,13 +253,19 @@ impl Outbox {
     }
 
     /// When a waiting notice may leave; never while its mail is paused or its round's texts are not known.
-    fn leaves(&self, key: &NoticeKey, waiting: &Waiting) -> Option<Timestamp> {
+    fn leaves(&self, key: &NoticeKey, waiting: &Waiting, now: Timestamp) -> Option<Timestamp> {
         let gathered = if waiting.gathers { self.gathered_for(&key.0) } else { SignedDuration::ZERO };
-        self.leaves_after(key, waiting, gathered)
+        self.leaves_after(key, waiting, gathered, now)
     }
 
     /// The same, where mail is gathered for so long.
-    fn leaves_after(&self, key: &NoticeKey, waiting: &Waiting, gathered: SignedDuration) -> Option<Timestamp> {
+    fn leaves_after(
+        &self,
+        key: &NoticeKey,
+        waiting: &Waiting,
+        gathered: SignedDuration,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         if !self.has_texts(&key.0) {
             return None;
         }
@@ -276,7 +277,13 @@ impl Outbox {
         if waiting.is_unlisted() && self.listed.contains(&waiting.person) {
             return notice.raised_at;
         }
-        Some((waiting.from + gathered).max(self.alone_until(key).unwrap_or(Timestamp::MIN)))
+        let waits_for_people = waiting.is_unlisted() || waiting.is_without_calendar();
+        let from = if waits_for_people && waiting.from > now && self.is_moot(key, now) {
+            notice.raised_at?
+        } else {
+            waiting.from + gathered
+        };
+        Some(from.max(self.alone_until(key).unwrap_or(Timestamp::MIN)))
     }
 
     /// When an attempt that was cut off is looked at.
@@ -294,7 +301,8 @@ impl Outbox {
             return None;
         }
         // Whoever has waited longest goes first, so that none that is deferred again and again keeps others from leaving.
-        let due = self.waiting.iter().filter_map(|(key, waiting)| Some((self.leaves(key, waiting)?, key, waiting)));
+        let due =
+            self.waiting.iter().filter_map(|(key, waiting)| Some((self.leaves(key, waiting, now)?, key, waiting)));
         let due = due.filter(|(from, ..)| *from <= now).min_by_key(|(from, key, _)| (*from, *key));
         // A hold ends with an answer of the server, though nothing is due that would bring one.
         let Some((_, first, waiting)) = due else { return self.held.is_some().then_some(Work::Probe) };
@@ -309,7 +317,8 @@ impl Outbox {
 
     /// The notices of a round that are due now to some people, in the order of their times, so many as go in one mail.
     fn together(&self, first: &NoticeKey, now: Timestamp, to: impl Fn(&PersonId) -> bool) -> Vec<NoticeKey> {
-        let is_due = |key: &NoticeKey, waiting: &Waiting| self.leaves(key, waiting).is_some_and(|from| from <= now);
+        let is_due =
+            |key: &NoticeKey, waiting: &Waiting| self.leaves(key, waiting, now).is_some_and(|from| from <= now);
         let together =
             self.waiting.iter().filter(|(key, other)| key.0 == first.0 && to(&other.person) && is_due(key, other));
         let mut together: Vec<(Option<Timestamp>, &NoticeKey)> =
@@ -335,7 +344,7 @@ impl Outbox {
         let waits = |key: &NoticeKey, waiting: &Waiting| {
             key.0 == first.0
                 && waiting.person == lead.person
-                && self.leaves_after(key, waiting, SignedDuration::ZERO).is_some_and(|from| from <= now)
+                && self.leaves_after(key, waiting, SignedDuration::ZERO, now).is_some_and(|from| from <= now)
                 && brief(key).is_some_and(|other| addressee::says_the_same(lead, other))
         };
         let again = self.waiting.iter().filter(|(key, waiting)| !chosen.contains(key) && waits(key, waiting));
@@ -361,22 +370,8 @@ impl Outbox {
         let resolved = self.cut_off.iter().filter_map(|key| self.resolves(key)).min();
         let next = match self.held.as_ref().map(|held| held.until).filter(|until| *until > now) {
             Some(until) => Some(until),
-            None => self.waiting.iter().filter_map(|(key, waiting)| self.leaves(key, waiting)).min(),
+            None => self.waiting.iter().filter_map(|(key, waiting)| self.leaves(key, waiting, now)).min(),
         };
         [resolved, next].into_iter().flatten().min()
     }
-}
-
-/// Whether and from when on a notice is still to be sent.
-fn waits(notice: &Notice) -> Option<Waiting> {
-    let waits_for = match &notice.state {
-        NoticeState::Postponed { waits_for, .. } => *waits_for,
-        _ => None,
-    };
-    let (from, gathers) = match &notice.state {
-        NoticeState::Due => (notice.raised_at?, !notice.at_once),
-        NoticeState::Postponed { until, .. } | NoticeState::Deferred { until } => (*until, false),
-        _ => return None,
-    };
-    Some(Waiting { from, gathers, person: notice.brief.as_ref()?.person.clone(), waits_for })
 }

@@ -106,7 +106,7 @@ fn postpone((until, reason, waits_for): Wait) -> Instead {
 
 /// That its recipient is none of those any more to whom the mail would be raised now, if so: somebody has come in their place, or
 /// their role has ended. Whoever is it now is written to by the steps that come.
-fn not_theirs(
+pub(crate) fn not_theirs(
     world: &World,
     participation: Option<&Participation>,
     brief: &NoticeBrief,

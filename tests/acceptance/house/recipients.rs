@@ -9,6 +9,7 @@ use rondo_domain::participation::ParticipationCommand;
 use rondo_domain::round::{MailScope, RoundCommand};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::{NoticeId, Role, Wish};
+use rondo_runtime::alarm::AlarmCode;
 use rondo_runtime::config::MailSection;
 
 use crate::fixture::{House, lao, person, round};
@@ -78,6 +79,28 @@ async fn mail_that_waits_leaves_to_nobody_who_is_the_contact_no_more() {
     let new = mails(&house, "invitation", "lao-three").await;
     assert!(matches!(&new[..], [(_, one)] if one.state == NoticeState::Sent), "the new one is invited: {new:#?}");
     assert_eq!(left_for(&house, "lao-three@example.org").len(), 1);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_register_is_asked_for_nobody_whose_role_has_ended() {
+    let house = House::before_launch(MailSection::default()).await;
+    let register = house.data().join("people.toml");
+    let people = std::fs::read_to_string(&register).unwrap();
+    std::fs::write(&register, people.replace("[person.lao-one]", "[person.somebody]")).unwrap();
+    house.move_to(INVITED).await;
+    let alarm = || house.alarms().get(&AlarmCode::RegisterIncomplete).cloned();
+    assert!(alarm().is_some_and(|says| says.contains("lao-one")), "{:?}", house.alarms());
+    let (reason, grant) = ("works elsewhere".to_owned(), Grant::of(Role::FocalPoint, Some(lao())));
+    let command = NetworkCommand::EndRole { person: person("lao-one"), grant, reason };
+    house.act("operator", Wish::Network { command }).await.unwrap();
+    house.rest().await;
+    assert_eq!(alarm(), None);
+    let waited = mails(&house, "invitation", "lao-one").await;
+    assert!(
+        matches!(&waited[0].1.state, NoticeState::Suppressed { reason } if reason.contains("no longer")),
+        "{waited:?}"
+    );
     house.close().await;
 }
 
