@@ -1,6 +1,7 @@
 //! The inbox: a folder of inbound mail. What each says about a mail of ours is recorded; then its file is put aside.
 
-use std::collections::BTreeMap;
+mod left;
+
 use std::path::{Path, PathBuf};
 
 use rondo_domain::FileHash;
@@ -11,8 +12,9 @@ use rondo_eventlog::Fault;
 use crate::delivery::Delivery;
 use crate::meaning::{Meaning, Reader};
 use crate::returned;
+use left::{LeftThere, Looks};
 
-/// The most files that are read in one turn.
+/// The most files that are read in one turn, whether they can be put aside or not.
 const MAX_FILES: usize = 50;
 
 /// The folder of what was not understood, or names nobody of ours.
@@ -33,21 +35,13 @@ pub(crate) struct Inbox {
     /// Files that could not be read the last time.
     unread: usize,
     /// Files that were read and lie where they lay, because they cannot be put aside.
-    left: BTreeMap<PathBuf, Left>,
-}
-
-/// A file that was read and cannot be put aside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Left {
-    /// What was read of it: what another one of its name says is recorded.
-    held: FileHash,
-    /// The folder into which it belongs.
-    aside: &'static str,
+    left: LeftThere,
 }
 
 impl Inbox {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, is_shut: false, unread: 0, left: BTreeMap::new() }
+        let left = LeftThere::beside(&folder);
+        Self { folder, is_shut: false, unread: 0, left }
     }
 
     /// Reads what lies there, in the order of names, and records what it says; whether anything did. What the folder or one file
@@ -64,42 +58,45 @@ impl Inbox {
             }
         };
         self.is_shut = false;
-        self.left.retain(|path, _| files.binary_search(path).is_ok());
+        self.left.keep(&files);
         if files.is_empty() {
             self.unread = 0;
+            self.left.write();
             return Ok(false);
         }
         let people = delivery.parts.people.people().map_err(|e| Fault::storage("the register of people", e))?;
         let reader = Reader { world, people: &people, paths: delivery.parts.returns.as_ref() };
         let (mut read, mut unread) = (0, 0);
         for path in files {
-            if read == MAX_FILES {
-                break;
-            }
-            let Ok(bytes) = first_bytes(&path) else {
+            let Ok(looks) = Looks::of(&path) else {
                 unread += 1;
                 continue;
             };
-            let held = FileHash::of(&bytes);
-            let before = self.left.get(&path).filter(|left| left.held == held);
-            let (aside, is_new) = match before {
-                // It was recorded when it was read first.
-                Some(left) => (left.aside, false),
-                None => (record(&reader.meaning(&bytes), &held, delivery).await?, true),
+            // It was recorded when it was read first, which may have been before a start.
+            let before = self.left.before(&path, &looks);
+            let aside = match before {
+                Some(aside) => aside,
+                None if read == MAX_FILES || self.left.is_full() => continue,
+                None => {
+                    let Ok(bytes) = first_bytes(&path) else {
+                        unread += 1;
+                        continue;
+                    };
+                    read += 1;
+                    record(&reader.meaning(&bytes), &FileHash::of(&bytes), delivery).await?
+                }
             };
             match put_aside(&self.folder, &path, aside) {
-                Ok(()) => {
-                    self.left.remove(&path);
-                    read += 1;
-                }
+                Ok(()) => self.left.forget(&path),
                 Err(error) => {
-                    if is_new {
+                    if before.is_none() {
                         tracing::error!(file = %path.display(), "an inbound mail cannot be put aside: {error}");
                     }
-                    self.left.insert(path, Left { held, aside });
+                    self.left.note(&path, looks, aside);
                 }
             }
         }
+        self.left.write();
         if unread > self.unread {
             tracing::error!(files = unread, "inbound mail cannot be read; let the reminder's user read the inbox");
         }
@@ -137,6 +134,9 @@ impl Inbox {
         match self.left.len() {
             0 => {}
             1 => told.push(format!("An inbound mail was read and cannot be moved out of the inbox. {mends}")),
+            many if self.left.is_full() => told.push(format!(
+                "{many} inbound mails were read and cannot be moved out of the inbox; no more are read until some can. {mends}"
+            )),
             many => told.push(format!("{many} inbound mails were read and cannot be moved out of the inbox. {mends}")),
         }
         (!told.is_empty()).then(|| told.join(" "))

@@ -168,3 +168,39 @@ async fn a_hold_ends_when_the_server_answers_again_though_no_mail_is_due() {
     assert_eq!(stage.invitation().await.state, NoticeState::Unknown, "what became of it is as unknown as before");
     assert_eq!(copies(&server, &stage.address).0, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inbound_file_that_cannot_be_put_aside_says_nothing_once_more_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = MailServer::start(folder.path());
+    let stage = Stage::new(&server, folder.path(), "twice@example.org".to_owned()).await;
+    stage.begin_again().await;
+    let inbox = folder.path().join("inbox");
+    std::fs::create_dir(&inbox).unwrap();
+    // Files have the names of the folders into which these belong.
+    for name in ["answers", "unclear"] {
+        std::fs::write(inbox.join(name), "no mail\n").unwrap();
+    }
+    let answer = format!(
+        "From: twice@example.org\r\nTo: ilms@example.org\r\nIn-Reply-To: {}\r\nSubject: Re: x\r\n\r\nYes.\r\n",
+        stage.invitation().await.message_id.unwrap()
+    );
+    std::fs::write(inbox.join("answer.eml"), answer).unwrap();
+    let told = async |command| {
+        let (round, notice) = (stage.round.clone(), stage.the_notice().await);
+        stage.act("coordinator", Wish::Notice { round, notice, command }).await;
+    };
+    let begins = async || {
+        let parts = stage.parts(Arc::clone(&stage.ledger), stage.server(), Board::default());
+        let again = Reminder::new(rondo_reminder::Parts { inbox: Some(inbox.clone()), ..parts });
+        assert!(!stage.remind(again).await);
+        stage.invitation().await.state
+    };
+    // What the file says is known already when it is read, so that nothing is recorded of it.
+    told(NoticeCommand::RecordAnswer).await;
+    assert_eq!(begins().await, NoticeState::Answered);
+    told(NoticeCommand::RecordBounce { hard: true, reason: "their office has moved".to_owned() }).await;
+    told(NoticeCommand::SendAgain { reason: "they are back".to_owned() }).await;
+    assert_eq!(begins().await, NoticeState::Sent, "an answer of before is none to what is sent again");
+    assert!(inbox.join("answer.eml").exists());
+}
