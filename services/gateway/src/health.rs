@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use metrics::gauge;
+use rondo_domain::FileHash;
 use rondo_domain::coming;
-use rondo_domain::notice::{About, Notice, NoticeState};
+use rondo_domain::notice::{About, Notice, NoticeStanding, NoticeState};
 use rondo_domain::round::{Round, RoundState};
 use rondo_domain::world::World;
 use rondo_eventlog::Fault;
@@ -25,6 +26,8 @@ use crate::router::Shared;
 const NEEDED: [&str; 5] = ["ledger", "scheduler", "reminder", "validator", "publisher"];
 /// How long the ledger may take for a try before it counts as one that records nothing.
 const PROBE: Duration = Duration::from_secs(5);
+/// How long a page waits for the ledger, which it needs for nothing else.
+const LOOK: Duration = Duration::from_secs(2);
 /// A role that has not shown a sign of life for so long is missed. One mail or one file takes less.
 const SILENT: Duration = Duration::from_secs(180);
 /// A role that has work for so long does not keep up.
@@ -45,10 +48,16 @@ pub(crate) fn alarms(shared: &Shared, records: u64) -> Vec<Alarm> {
     // Of a log that is still being read for the first time nobody knows yet what has fired or left.
     if *shared.projection.position().borrow() > 0 {
         let now = shared.clock.now();
-        alarms.extend(shared.projection.with(|world| of_rounds(world, now)));
+        alarms.extend(shared.projection.with(|world| of_rounds(world, &gathering(shared), now)));
     }
     alarms.sort_by_key(|alarm| alarm.code);
     alarms
+}
+
+/// The same, and that the log does not answer, if so, as whoever looks at a page is told.
+pub(crate) async fn alarms_of_now(shared: &Shared, records: u64) -> Vec<Alarm> {
+    let asked = tokio::time::timeout(LOOK, shared.ledger.head()).await;
+    alarms_where(shared, records, asked.is_ok_and(|head| head.is_ok()))
 }
 
 /// The same, where the log was asked: that it does not answer stands first, unless the ledger itself says why.
@@ -91,7 +100,7 @@ fn lag(report: &Report, records: u64) -> u64 {
 }
 
 /// What is wrong in rounds, as they were read.
-fn of_rounds(world: &World, now: Timestamp) -> Vec<Alarm> {
+fn of_rounds(world: &World, gathered: &Gathered<'_>, now: Timestamp) -> Vec<Alarm> {
     let silence = coming::silence(world, now).map(|(count, first)| {
         let (steps, since) = if count == 1 { ("step has", "it was") } else { ("steps have", "the first was") };
         let says = format!(
@@ -101,11 +110,13 @@ fn of_rounds(world: &World, now: Timestamp) -> Vec<Alarm> {
         );
         alarm(AlarmCode::StepsOverdue, "scheduler", says)
     });
-    let late = oldest_waiting(world, now).filter(|due| seconds_since(*due, now) > LATE.as_secs()).map(|due| {
-        let hours = seconds_since(due, now) / 3_600;
-        let says = format!("Mail that should have left {hours} hours ago still waits. See the mail log of its round.");
-        alarm(AlarmCode::MailLate, "reminder", says)
-    });
+    let late =
+        oldest_waiting(world, gathered, now).filter(|due| seconds_since(*due, now) > LATE.as_secs()).map(|due| {
+            let hours = seconds_since(due, now) / 3_600;
+            let says =
+                format!("Mail that should have left {hours} hours ago still waits. See the mail log of its round.");
+            alarm(AlarmCode::MailLate, "reminder", says)
+        });
     let stuck = stuck_mail(world).into_iter().map(|says| alarm(AlarmCode::MailStuck, "reminder", says));
     silence.into_iter().chain(late).chain(stuck).collect()
 }
@@ -143,16 +154,30 @@ fn mail_by_state(world: &World) -> BTreeMap<&'static str, u64> {
     states
 }
 
-/// When the mail was due that has waited longest without having to.
-fn oldest_waiting(world: &World, now: Timestamp) -> Option<Timestamp> {
+/// For how long mail of a definition is gathered before it leaves, by the definition's hash.
+type Gathered<'g> = dyn Fn(&FileHash) -> SignedDuration + 'g;
+
+/// The same, as the definitions that are read say it.
+fn gathering(shared: &Shared) -> impl Fn(&FileHash) -> SignedDuration {
+    |bundle| {
+        let minutes = shared.projection.texts(Some(bundle)).definition.as_ref().map_or(0, |it| it.gather_minutes);
+        SignedDuration::from_mins(i64::from(minutes))
+    }
+}
+
+/// Since when the mail could have left that has waited longest without having to. Mail that was raised late is late from then on,
+/// and what is gathered with others does not wait.
+fn oldest_waiting(world: &World, gathered: &Gathered<'_>, now: Timestamp) -> Option<Timestamp> {
     let waits = |round: &Round, notice: &Notice| {
         let brief = notice.brief.as_ref()?;
         let held = round.state == RoundState::Cancelled || !notice.at_once && round.holds_mail(brief).is_some();
-        let since = match &notice.state {
-            NoticeState::Due | NoticeState::Attempted | NoticeState::Deferred { .. } => brief.due_at,
-            NoticeState::Postponed { until, .. } => *until,
+        let since = match notice.state.standing() {
+            NoticeStanding::Waits | NoticeStanding::BeingSent => notice.leaves_from?,
             _ => return None,
         };
+        let gathers = notice.state == NoticeState::Due && !notice.at_once;
+        let pin = round.pin.as_ref().filter(|_| gathers);
+        let since = since + pin.map_or(SignedDuration::ZERO, |pin| gathered(&pin.bundle));
         (!held && since <= now).then_some(since)
     };
     let rounds = world.rounds();
@@ -199,7 +224,7 @@ pub(crate) async fn health(State(shared): State<Shared>) -> impl IntoResponse {
         "program": program,
         "pages_read": read,
         "roles": roles(&shared, records),
-        "mail": shared.projection.with(|world| mail(world, shared.clock.now())),
+        "mail": shared.projection.with(|world| mail(world, &gathering(&shared), shared.clock.now())),
         "log": upkeep(&shared.roles.reports()),
         "alarms": alarms,
     });
@@ -230,8 +255,8 @@ fn roles(shared: &Shared, records: u64) -> Value {
     json!(roles)
 }
 
-fn mail(world: &World, now: Timestamp) -> Value {
-    let oldest = oldest_waiting(world, now);
+fn mail(world: &World, gathered: &Gathered<'_>, now: Timestamp) -> Value {
+    let oldest = oldest_waiting(world, gathered, now);
     let waited = oldest.map(|due| seconds_since(due, now));
     json!({"states": mail_by_state(world), "oldest_waiting": oldest, "oldest_waiting_seconds": waited})
 }
@@ -255,8 +280,10 @@ pub(crate) async fn numbers(State(shared): State<Shared>) -> impl IntoResponse {
         gauge!("rondo_role_age_seconds", "role" => role.clone()).set(report.turned as f64);
         gauge!("rondo_role_running_seconds", "role" => role).set(report.running as f64);
     }
-    let (overdue, states, oldest) =
-        shared.projection.with(|world| (coming::silence(world, now), mail_by_state(world), oldest_waiting(world, now)));
+    let (overdue, states, oldest) = shared.projection.with(|world| {
+        let oldest = oldest_waiting(world, &gathering(&shared), now);
+        (coming::silence(world, now), mail_by_state(world), oldest)
+    });
     gauge!("rondo_overdue_steps").set(overdue.map_or(0, |(count, _)| count) as f64);
     for (state, count) in states {
         gauge!("rondo_mail", "state" => state).set(count as f64);
@@ -285,4 +312,56 @@ fn of_upkeep(upkeep: &Upkeep, records: u64) {
     }
     gauge!("rondo_disk_free_bytes").set(upkeep.disk_free as f64);
     gauge!("rondo_disk_size_bytes").set(upkeep.disk_size as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use rondo_domain::event::{Event, Stamp};
+    use rondo_domain::network::Network;
+    use rondo_domain::notice::{NoticeBrief, NoticeEvent};
+    use rondo_domain::round::{Pin, RoundEvent};
+    use rondo_domain::{Role, RoundId, StreamId};
+
+    use super::*;
+
+    #[test]
+    fn mail_waits_from_when_it_was_raised_and_could_leave() {
+        let (mut world, round): (_, RoundId) = (World::of(&World::WITHOUT_FIGURES), "ilms-asean-2025".parse().unwrap());
+        let hour = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        let hear = |world: &mut World, stream: &StreamId, event: Event, at: Timestamp| {
+            let actor = Network::default().actor(&"reminder".parse().unwrap(), None, None, at).unwrap();
+            world.apply(stream, &event, &Stamp { at, actor: &actor, position: 0 });
+        };
+        let pin = Pin { workflow: "ilms-asean".parse().unwrap(), bundle: FileHash::of(b"") };
+        let planned = RoundEvent::RoundPlanned { pin, year: 2025, title: "ILMS".to_owned() };
+        hear(&mut world, &StreamId::round(&round), Event::Round(planned), hour(0));
+        let brief = NoticeBrief {
+            kind: "invitation".to_owned(),
+            country: None,
+            person: "lao-focal".parse().unwrap(),
+            role: Role::FocalPoint,
+            step: "invite".parse().unwrap(),
+            due_at: hour(5),
+            reason: "they are invited".to_owned(),
+            task: None,
+            guards: Vec::new(),
+        };
+        let stream = StreamId::notice(&round, &"lao-invite-1".parse().unwrap());
+        let gathered = |_: &FileHash| SignedDuration::from_hours(1);
+        let waits = |world: &World, at| oldest_waiting(world, &gathered, at);
+        // Planned a hundred hours late: it waits from then on, and not while it is gathered.
+        hear(&mut world, &stream, Event::Notice(NoticeEvent::NoticeDue { brief }), hour(100));
+        assert_eq!(waits(&world, hour(100)), None);
+        assert_eq!(waits(&world, hour(103)), Some(hour(101)));
+        // It was to wait for the morning, and is only tried since.
+        let postponed =
+            NoticeEvent::NoticePostponed { until: hour(160), reason: "Saturday".to_owned(), waits_for: None };
+        hear(&mut world, &stream, Event::Notice(postponed), hour(101));
+        assert_eq!(waits(&world, hour(159)), None);
+        let attempted = NoticeEvent::NoticeAttempted { attempt: 1, message_id: "<a@example.org>".to_owned() };
+        hear(&mut world, &stream, Event::Notice(attempted), hour(160));
+        assert_eq!(waits(&world, hour(161)), Some(hour(160)));
+        hear(&mut world, &stream, Event::Notice(NoticeEvent::NoticeSent { attempt: 1 }), hour(161));
+        assert_eq!(waits(&world, hour(162)), None);
+    }
 }

@@ -31,6 +31,8 @@ fn is_said_to_be_away(data: &Path) {
     assert_eq!((&health["status"], &health["alarms"][0]["code"]), (&"unavailable".into(), &"ledger-away".into()));
     assert!(health["roles"]["scheduler"]["position"].is_u64() && health["why"].is_string(), "{health}");
     assert!(asked(data, "/metrics").contains("rondo_alarm{code=\"ledger-away\"} 1"));
+    let page = asked(data, "/rounds/technical-meeting-2027");
+    assert!(page.contains("The ledger does not answer, so that nothing is recorded."), "{page}");
 }
 
 #[test]
@@ -40,6 +42,8 @@ fn a_ledger_that_is_away_or_stands_still_is_told_by_every_verb_and_by_health() {
     let data = round.data("gateway");
     await_server(&data);
     rondo(&data, &["person", "grant", "anna", "validator"]);
+    rondo(&data, &["person", "grant", "me", "regional-coordinator"]);
+    rondo(&data, &["round", "plan", "technical-meeting", "--year", "2027", "--late", "--as", "me"]);
     let health = || serde_json::from_str::<Value>(&asked(&data, "/health")).unwrap();
     for _ in 0..200 {
         if health()["roles"]["scheduler"]["position"].is_u64() {

@@ -17,7 +17,7 @@ use rondo_domain::world::World;
 use super::next::{self, NextStep};
 use super::tasks::{self, OpenTask};
 use super::{page, words};
-use crate::health::alarms;
+use crate::health::alarms_of_now;
 use crate::problem::Problem;
 use crate::projection::Texts;
 use crate::router::Shared;
@@ -98,7 +98,7 @@ pub(crate) async fn round(State(shared): State<Shared>, Path(id): Path<String>) 
     let view = |world: &World| world.round(&id).map(|round| view(world, &id, round, &texts, (now, &shared.notice)));
     let mut round = shared.projection.with(view).ok_or_else(unknown)?;
     let read = *shared.projection.position().borrow();
-    round.alarms = alarms(&shared, read).into_iter().map(|alarm| alarm.says).collect();
+    round.alarms = alarms_of_now(&shared, read).await.into_iter().map(|alarm| alarm.says).collect();
     page(&round)
 }
 
