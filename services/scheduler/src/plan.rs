@@ -259,7 +259,7 @@ impl Ready {
         let after = calendar.zone.to_datetime(after.max(from.at));
         let Some(local) = Schedule::from_str(expression)?.after(after) else { return Ok(None) };
         let Some(at) = cron::instant(local, &calendar.zone).filter(|at| *at < until.at) else { return Ok(None) };
-        Ok(Some(calendar.known(at, calendar.zone.to_datetime(at), format!("every {expression}"))))
+        Ok(Some(calendar.at_hour(at, local, format!("every {expression}"))))
     }
 
     /// A deadline that a person sets: end of that day in the country, or the time given, not rolled.

@@ -28,7 +28,8 @@ pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
         rules.list().count(),
         bundle.hash()
     );
-    let remarks = rondo_scheduler::cron::remarks(definition);
+    let mut remarks = rondo_scheduler::cron::remarks(definition);
+    remarks.extend(ready.calendars.remarks(&bundle)?.iter().map(|remark| format!("In {remark}.")));
     told.extend(remarks.iter().map(|remark| format!("  {remark}\n")));
     let plan = year.map(|year| ready.round_plan(year).map_err(|e| Failure::usage(e.to_string()))).transpose()?;
     if let Some(plan) = &plan {
@@ -36,11 +37,11 @@ pub(crate) fn run(verb: &WorkflowVerb, form: Form) -> Result<(), Failure> {
     }
     if let Some(plan) = &plan {
         for (id, moment) in &plan.milestones {
-            told.push_str(&format!(
-                "  {id}: {} ({})\n",
-                moment.local.strftime("%a %-d %b %Y %H:%M"),
-                moment.reckoned.zone
-            ));
+            let local = moment.local.strftime("%a %-d %b %Y %H:%M");
+            // That it is a milestone of the round needs no saying; where it was moved, or is at another hour than it names, does.
+            let why = Some(moment.explanation()).filter(|why| *why != format!("{id} of the round"));
+            let why = why.map(|why| format!(", {why}")).unwrap_or_default();
+            told.push_str(&format!("  {id}: {local} ({}){why}\n", moment.reckoned.zone));
         }
         for participant in &plan.participants {
             let deadline = &participant.deadline;

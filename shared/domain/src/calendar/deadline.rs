@@ -108,9 +108,30 @@ impl Calendar {
     /// When the calendar does not cover the days involved.
     pub fn moment(&self, day: Date, time: Time, roll: Roll, rule: String) -> Result<Moment, CalendarError> {
         let (day, moved) = self.roll(day, roll)?;
-        let local = day.to_datetime(time);
-        let at = self.zone.to_ambiguous_timestamp(local).compatible().map_err(|_| CalendarError::OutOfRange(day))?;
+        let said = day.to_datetime(time);
+        let at = self.zone.to_ambiguous_timestamp(said).compatible().map_err(|_| CalendarError::OutOfRange(day))?;
+        let (local, rule) = self.shown(at, said, rule);
         Ok(self.reckoned(at, local, moved, rule))
+    }
+
+    /// A moment by this calendar whose instant is known, for the local time that its rule names.
+    pub fn at_hour(&self, at: Timestamp, said: DateTime, rule: String) -> Moment {
+        let (local, rule) = self.shown(at, said, rule);
+        self.reckoned(at, local, Vec::new(), rule)
+    }
+
+    /// What clocks show at an instant, and the rule with why that is not the time that it names: an hour that is left out when
+    /// clocks are put forward.
+    fn shown(&self, at: Timestamp, said: DateTime, rule: String) -> (DateTime, String) {
+        let local = self.zone.to_datetime(at);
+        if local == said {
+            return (local, rule);
+        }
+        let (hour, other) = (said.strftime("%H:%M"), local.strftime("%H:%M"));
+        (
+            local,
+            format!("{rule}; no clock shows {hour} on that day, since clocks are put forward, so that it is {other}"),
+        )
     }
 
     /// A moment by this calendar that is known already, with the rule that gave it.
@@ -180,6 +201,24 @@ mod tests {
         let again: Moment = serde_json::from_str(text).unwrap();
         assert!(std::ptr::eq(&*moment.reckoned, &*again.reckoned));
         assert!(format!("{moment:?}").contains("a day off"), "the hash of the state shows what is meant: {moment:?}");
+    }
+
+    #[test]
+    fn an_hour_that_no_clock_shows_is_told_as_it_happens() {
+        let zone = jiff::tz::TimeZone::get("Europe/Zurich").unwrap();
+        let mut swiss = philippines();
+        (swiss.zone, swiss.covered) = (zone, [2027].into());
+        let at = |hour, minute| {
+            let moment =
+                swiss.moment(date(2027, 3, 28), Time::constant(hour, minute, 0, 0), Roll::None, "release".to_owned());
+            let moment = moment.unwrap();
+            (moment.at.to_string(), moment.local.to_string(), moment.explanation())
+        };
+        let (instant, local, why) = at(2, 30);
+        assert_eq!((instant.as_str(), local.as_str()), ("2027-03-28T01:30:00Z", "2027-03-28T03:30:00"));
+        assert!(why.contains("no clock shows 02:30") && why.contains("it is 03:30"), "{why}");
+        assert_eq!(at(3, 0).1, "2027-03-28T03:00:00");
+        assert_eq!(at(1, 59).2, "release", "there is nothing to say of others");
     }
 
     #[test]

@@ -174,6 +174,66 @@ impl Calendars {
         Ok(calendars)
     }
 
+    /// What whoever writes these days may not have meant, each at its place: a day that is both off and worked, and one that is
+    /// called worked and is worked anyhow.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn remarks(&self, bundle: &Bundle) -> Result<Vec<Problem>, Problem> {
+        let Ok(worked) = bundle.text(WORKING_DAYS) else { return Ok(Vec::new()) };
+        let mut off = BTreeMap::new();
+        for of_places in [false, true] {
+            for day in days(HOLIDAYS, bundle.text(HOLIDAYS)?, of_places)? {
+                off.entry((day.area.clone(), day.date)).or_insert(day);
+            }
+        }
+        let mut remarks = Vec::new();
+        for of_places in [false, true] {
+            for Day { line, area, date, name, .. } in days(WORKING_DAYS, worked, of_places)? {
+                let told = match (off.get(&(area.clone(), date)), self.without(&area, date)) {
+                    (Some(day), _) => format!(
+                        "{date} of {area} counts as worked ({name}), and is a day off ({}) on line {} of {HOLIDAYS}: take one of them out",
+                        day.name, day.line
+                    ),
+                    (None, Some(true)) => {
+                        format!("{date} of {area} is a working day without this line ({name})")
+                    }
+                    _ => continue,
+                };
+                remarks.push(Problem::on_line(WORKING_DAYS, line, told));
+            }
+        }
+        // A place begins with the worked days of its country, which a day off of its own does not undo.
+        let own = days(WORKING_DAYS, worked, true)?;
+        for day in off.values().filter(|day| day.area.contains('-')) {
+            let Some(name) = self.named(&day.area).and_then(|calendar| calendar.working.get(&day.date)) else {
+                continue;
+            };
+            if own.iter().any(|own| own.area == day.area && own.date == day.date) {
+                continue;
+            }
+            let told =
+                format!("{} of {} counts as worked all the same: its country works then ({name})", day.date, day.area);
+            remarks.push(Problem::on_line(HOLIDAYS, day.line, told));
+        }
+        Ok(remarks)
+    }
+
+    /// The calendar of a country or place, by its code.
+    fn named(&self, area: &str) -> Option<&Calendar> {
+        match area.parse::<Country>() {
+            Ok(country) => self.countries.get(&country),
+            Err(_) => area.parse::<PlaceId>().ok().and_then(|place| self.places.get(&place)),
+        }
+    }
+
+    /// Whether a day would be worked somewhere if it were not called a worked one; nothing where nobody knows.
+    fn without(&self, area: &str, date: Date) -> Option<bool> {
+        let mut calendar = self.named(area)?.clone();
+        calendar.working.remove(&date);
+        calendar.is_working(date).ok()
+    }
+
     /// A place begins as its country, with what is said of it alone above that.
     fn add_place(&mut self, here: &Here<'_>, entry: PlaceEntry) -> Result<(), Problem> {
         let place: PlaceId =
@@ -288,3 +348,35 @@ fn years_are_whole(days: &[Day]) -> Result<(), Problem> {
 }
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_that_is_off_and_worked_or_worked_anyhow_is_named_with_its_lines() {
+        let week = "[[country.week]]\nrest = [\"Saturday\", \"Sunday\"]\n";
+        let countries = format!(
+            "version = \"test\"\n[[country]]\ncode = \"THA\"\nname = \"Thailand\"\nzone = \"Asia/Bangkok\"\n{week}[[place]]\ncode = \"TH-50\"\ncountry = \"THA\"\nname = \"Chiang Mai\"\n"
+        );
+        let holidays =
+            "ref_area,date,name\nTHA,2026-12-10,Constitution Day\nTHA,2026-10-31,A fair\nTH-50,2026-11-07,A feast\n";
+        let worked = "ref_area,date,name\nTHA,2026-10-31,Working Saturday\nTHA,2026-11-07,Another\nTHA,2026-10-28,A Wednesday\nTH-50,2026-12-10,No holiday here\n";
+        let files = [(COUNTRIES, countries.as_str()), (HOLIDAYS, holidays), (WORKING_DAYS, worked)];
+        let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let bundle = Bundle::new(files.into_iter().collect()).unwrap();
+        let told: Vec<String> =
+            Calendars::read(&bundle).unwrap().remarks(&bundle).unwrap().iter().map(ToString::to_string).collect();
+        for (place, says) in [
+            (
+                "working-days.csv:2:",
+                "2026-10-31 of THA counts as worked (Working Saturday), and is a day off (A fair) on line 3",
+            ),
+            ("working-days.csv:4:", "2026-10-28 of THA is a working day without this line"),
+            ("holidays.csv:4:", "2026-11-07 of TH-50 counts as worked all the same: its country works then (Another)"),
+        ] {
+            assert!(told.iter().any(|told| told.contains(place) && told.contains(says)), "{place} {says}: {told:#?}");
+        }
+        assert_eq!(told.len(), 3, "a place may work on a holiday of its country: {told:#?}");
+    }
+}
