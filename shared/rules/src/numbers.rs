@@ -29,7 +29,8 @@ pub struct Numbers {
     /// The decimal mark; nothing where a mark may be the decimal one or group thousands.
     mark: Option<char>,
     separator: Separator,
-    /// Whether commas alone are asked about.
+    /// Whether points stand in figures, and whether commas do.
+    points: bool,
     commas: bool,
 }
 
@@ -74,7 +75,7 @@ impl Numbers {
             (true, false, _) if certain('.') => Some('.'),
             _ => None,
         };
-        Self { mark, separator, commas: commas && !points }
+        Self { mark, separator, points, commas }
     }
 
     /// What is asked about a file whose marks are not certain.
@@ -82,6 +83,9 @@ impl Numbers {
         match self.separator {
             Separator::Comma => {
                 "a comma may be a decimal mark or a thousands separator. Write a point as the decimal mark, and nothing between thousands"
+            }
+            _ if self.points && self.commas => {
+                "points and commas both stand in figures, and which of them is the decimal mark is not certain. Write nothing between thousands, and one decimal mark in all figures: a comma, or, with the columns separated by commas, a point"
             }
             Separator::Semicolon if self.commas => {
                 "a comma before three digits may be the decimal mark or group thousands, and each figure would then be a thousand times as large. Write nothing between thousands; where the comma is the decimal mark, write at least one figure with another number of decimals, as in 842,5; or separate the columns by commas and write a point as the decimal mark"
@@ -300,7 +304,10 @@ mod tests {
         for (texts, separator, mark) in [
             (["842,500", "29,350"], Semicolon, "a comma before three digits"),
             (["842.500", "29.350"], Semicolon, "a point before three digits"),
-            (["842.500", "29,35"], Semicolon, "a point before three digits"),
+            (["842.500", "29,35"], Semicolon, "points and commas both stand"),
+            (["10.44", "1,045,442.22"], Semicolon, "points and commas both stand"),
+            (["10.44", "1,045,442.22"], Tab, "points and commas both stand"),
+            (["10.44", "1,045,442.22"], Comma, "a comma may be"),
             (["842,500", "29,350"], Tab, "a mark before three digits"),
             (["842.500", "29.350"], Bar, "a mark before three digits"),
             (["842,500", "29,350"], Comma, "a comma may be"),
@@ -308,7 +315,12 @@ mod tests {
             let told = question(&texts, separator);
             assert!(told.starts_with(mark), "{texts:?} {separator:?}: {told}");
             // What it says is done, in each of the ways that it names.
-            for (texts, separator) in [(["842.500", "29.350"], Comma), (["842,500", "842,5"], Semicolon)] {
+            for (texts, separator) in [
+                (["842.500", "29.350"], Comma),
+                (["842,500", "842,5"], Semicolon),
+                (["10.44", "1045442.22"], Comma),
+                (["10,44", "1045442,22"], Tab),
+            ] {
                 let numbers = of(&texts, separator);
                 assert!(texts.iter().all(|text| numbers.read(text).is_ok()), "{texts:?} {separator:?}");
             }
