@@ -13,6 +13,7 @@ use rondo_eventlog::merkle::{NoteError, Signer};
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
+use crate::advice::malformed;
 use crate::bystander::is_bystander;
 use crate::journal::{self, Held, JournalError, JournalWriter, SEGMENT_HEADER};
 use crate::key::KeyError;
@@ -105,7 +106,7 @@ pub enum OpenError {
     )]
     JournalMissing(PathBuf),
     /// The note of what this directory is cannot be read.
-    #[error("{path} is malformed")]
+    #[error("{}", malformed(path, &**source))]
     BadNote {
         /// The note.
         path: PathBuf,
@@ -150,6 +151,9 @@ pub enum OpenError {
     /// The ledger ended at work.
     #[error("{0}")]
     Failed(String),
+    /// The ledger ended at work, because what was acknowledged is no longer there as it was.
+    #[error("{0}")]
+    Damaged(String),
     /// What was acknowledged is no longer there as it was.
     #[error(transparent)]
     Scrub(#[from] ScrubError),

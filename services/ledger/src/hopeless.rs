@@ -1,4 +1,4 @@
-//! Which failures of a start no other start mends, so that a service manager need not try one again and again.
+//! Which failures no other start mends, so that a service manager need not try one again and again.
 
 use crate::directory::OpenError;
 use crate::journal::JournalError;
@@ -17,8 +17,11 @@ impl OpenError {
         match self {
             Self::Foreign(_) | Self::KeysAlone { .. } | Self::JournalMissing(_) | Self::NoteMissing(_) => true,
             Self::Contradicted { .. } | Self::Contradiction { .. } | Self::Disputed { .. } => true,
+            Self::Damaged(_) => true,
             Self::BadNote { .. } | Self::Unreadable { .. } | Self::Scrub(ScrubError::Altered(_)) => true,
-            Self::Notary(N::DoesNotExtend { .. } | N::Differs(_) | N::Key(KeyError::Bad(_))) => true,
+            Self::Notary(N::DoesNotExtend { .. } | N::Differs(_) | N::Key(KeyError::Bad(_) | KeyError::Missing(_))) => {
+                true
+            }
             Self::Notary(N::Memory(M::Missing(_) | M::Continuing(_) | M::Older { .. } | M::Bad(_))) => true,
             Self::Notary(N::Key(KeyError::File(error))) => error.is_missing(),
             Self::Journal(error) | Self::Scrub(ScrubError::Journal(error)) | Self::Notary(N::Journal(error)) => {

@@ -16,8 +16,15 @@ pub enum KeyError {
     /// Its file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// That of a log is not there.
+    #[error(
+        "the signing key {0} is missing. It is kept apart from backups: put the newest folder `keys` back, with `log.key` and `signed.json`. Nothing is signed without it; if it is lost, go on under a new key: rondo audit continue --reason WHY"
+    )]
+    Missing(PathBuf),
     /// It is unusable.
-    #[error("the signing key {0} is malformed; restore it from where it is kept safe")]
+    #[error(
+        "the signing key {0} is malformed; restore it from where it is kept safe. If that of a log is lost, go on under a new key: rondo audit continue --reason WHY"
+    )]
     Bad(PathBuf),
     /// No random bytes.
     #[error(transparent)]
@@ -68,6 +75,18 @@ fn write_key(path: &Path, secret: &[u8; 32]) -> Result<(), KeyError> {
 pub fn read_key(path: &Path, origin: &str) -> Result<Signer, KeyError> {
     let secret = read_secret(path)?;
     Signer::new(origin, &secret).map_err(|_| KeyError::Bad(path.to_owned()))
+}
+
+/// Reads the key that signs the log of a data directory.
+///
+/// # Errors
+/// As [`read_key`].
+pub(crate) fn of_log(data: &Path, origin: &str) -> Result<Signer, KeyError> {
+    let path = path(data);
+    match read_key(&path, origin) {
+        Err(KeyError::File(error)) if error.is_missing() => Err(KeyError::Missing(path)),
+        read => read,
+    }
 }
 
 /// The longest file that is read as a key, in bytes.

@@ -5,6 +5,7 @@
 
 mod acknowledged;
 mod admission;
+mod advice;
 mod backlog;
 pub mod backup;
 mod bystander;

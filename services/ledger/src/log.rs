@@ -41,6 +41,8 @@ pub(crate) struct Log {
     /// How many records the shown checkpoint signs.
     pub(crate) signed: watch::Sender<u64>,
     failed: watch::Sender<Option<String>>,
+    /// Whether the reason is damage, which no other start mends.
+    damaged: AtomicBool,
     /// The first thread that ended, if it ended before it was asked to.
     early: watch::Sender<Option<&'static str>>,
     /// Whether the threads were asked to end.
@@ -65,6 +67,7 @@ impl Log {
             indexed: watch::Sender::new(head.size),
             signed: watch::Sender::new(0),
             failed: watch::Sender::new(None),
+            damaged: AtomicBool::new(false),
             early: watch::Sender::new(None),
             ending: AtomicBool::new(false),
             brought: AtomicBool::new(false),
@@ -119,8 +122,20 @@ impl Log {
 
     /// Says why the log takes nothing any more. The first reason is kept, and is the last word of the process: others follow from it.
     pub(crate) fn fail(&self, why: &str) {
+        self.fails(why, false);
+    }
+
+    /// The same of damage, which no other start mends.
+    pub(crate) fn fail_for_good(&self, why: &str) {
+        self.fails(why, true);
+    }
+
+    fn fails(&self, why: &str, for_good: bool) {
         let is_first = self.failed.send_if_modified(|failed| {
             let is_first = failed.is_none();
+            if is_first {
+                self.damaged.store(for_good, Ordering::Release);
+            }
             failed.get_or_insert_with(|| why.to_owned());
             is_first
         });
@@ -131,6 +146,11 @@ impl Log {
 
     pub(crate) fn failure(&self) -> Option<String> {
         self.failed.borrow().clone()
+    }
+
+    /// Whether the log failed of damage.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Acquire)
     }
 
     /// Says that the threads are asked to end.

@@ -142,7 +142,7 @@ fn ends(
     });
     indexing.ended();
     if let Some(why) = log.failure() {
-        return Err(OpenError::Failed(why));
+        return Err(if log.is_damaged() { OpenError::Damaged(why) } else { OpenError::Failed(why) });
     }
     signed?;
     if log.is_brought() {
@@ -287,7 +287,7 @@ fn signing(
     if begun.exists() {
         return Err(MemoryError::Continuing(begun).into());
     }
-    let signer = key::read_key(&key::path(data), origin)?;
+    let signer = key::of_log(data, origin)?;
     // Before anything beside the log is written: keys that are newer than it say nothing of it.
     notary::extends(log, data)?;
     if data.join("log.vkey").exists() {

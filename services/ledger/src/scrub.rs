@@ -10,6 +10,7 @@ use rondo_eventlog::merkle::{Frontier, leaf_hash};
 use rondo_runtime::clock::Stopwatch;
 use rondo_runtime::lifecycle::{Stop, with_sources};
 
+use crate::directory::OpenError;
 use crate::journal::{JournalError, Span, fold};
 use crate::log::Log;
 
@@ -45,7 +46,12 @@ pub(crate) fn run(log: &Log, folder: &Path, found: Head, stop: &Stop) {
         std::thread::sleep(LOOKS_UP);
     }
     if let Err(error) = check(folder, found, ends) {
-        log.fail(&with_sources(&error));
+        let error = OpenError::from(error);
+        if error.needs_a_person() {
+            log.fail_for_good(&with_sources(&error));
+        } else {
+            log.fail(&with_sources(&error));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tasks with an owner and an end: an early death ends the process, a first signal asks, a second one insists.
 
+use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
@@ -33,16 +34,19 @@ impl Stop {
     }
 }
 
+/// Why a task ended otherwise than asked.
+type Why = Box<dyn Error + Send + Sync>;
+
 /// Why a process ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
     /// A task failed.
-    #[error("{task} failed: {message}")]
+    #[error("{task} failed: {}", with_sources(&**source))]
     Failed {
         /// Which.
         task: &'static str,
-        /// Why, with every source.
-        message: String,
+        /// Why.
+        source: Why,
     },
     /// A task panicked.
     #[error("a task panicked; this is a defect: {0}")]
@@ -59,17 +63,19 @@ pub enum Ended {
 #[derive(Debug)]
 pub struct Lifecycle {
     stop: watch::Sender<bool>,
-    tasks: JoinSet<(&'static str, Result<(), String>)>,
+    tasks: JoinSet<(&'static str, Result<(), Why>)>,
     signals: Signals,
     board: Option<Board>,
     /// Why a task died while others were still being started.
     early: Result<(), Ended>,
+    /// Whether a signal asked for the end: another one insists.
+    is_asked: bool,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
         let (stop, signals) = (watch::Sender::new(false), Signals::listen());
-        Self { stop, tasks: JoinSet::new(), signals, board: None, early: Ok(()) }
+        Self { stop, tasks: JoinSet::new(), signals, board: None, early: Ok(()), is_asked: false }
     }
 }
 
@@ -93,7 +99,10 @@ impl Lifecycle {
     pub async fn unless_asked<T>(&mut self, needed: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = needed => Some(done),
-            () = self.signals.next() => None,
+            () = self.signals.next() => {
+                self.is_asked = true;
+                None
+            }
             Some(done) = self.tasks.join_next() => {
                 self.early = died_early(done);
                 None
@@ -102,12 +111,12 @@ impl Lifecycle {
     }
 
     /// Starts a task. When it ends before it was asked to, the process ends.
-    pub fn spawn<E: std::error::Error>(
+    pub fn spawn<E: Error + Send + Sync + 'static>(
         &mut self,
         name: &'static str,
         task: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
-        self.tasks.spawn(async move { (name, task.await.map_err(|e| with_sources(&e))) });
+        self.tasks.spawn(async move { (name, task.await.map_err(Why::from)) });
     }
 
     /// Says to the service manager that the process is ready, and waits until every task has ended: on a signal, when one dies early, or when `until` is done.
@@ -118,7 +127,10 @@ impl Lifecycle {
         service::ready();
         let early = tokio::select! {
             never = service::alive(self.board.clone()) => match never {},
-            () = self.signals.next() => Ok(()),
+            () = self.signals.next() => {
+                self.is_asked = true;
+                Ok(())
+            }
             () = until => Ok(()),
             Some(done) = self.tasks.join_next() => died_early(done),
         };
@@ -147,6 +159,10 @@ impl Lifecycle {
             worst
         };
         let insisted = async {
+            if !self.is_asked {
+                // The end came by itself: a first signal asks for what is under way.
+                self.signals.next().await;
+            }
             // One wish to stop may come as several signals at once, to a process and to its group.
             tokio::time::sleep(ONE_WISH).await;
             self.signals.next().await;
@@ -159,46 +175,104 @@ impl Lifecycle {
     }
 }
 
-type Done = Result<(&'static str, Result<(), String>), tokio::task::JoinError>;
+type Done = Result<(&'static str, Result<(), Why>), tokio::task::JoinError>;
 
 fn outcome(done: Done) -> Result<(), Ended> {
     match done {
         Ok((_, Ok(()))) => Ok(()),
-        Ok((task, Err(message))) => Err(Ended::Failed { task, message }),
+        Ok((task, Err(source))) => Err(Ended::Failed { task, source }),
         Err(error) => Err(Ended::Panicked(error.to_string())),
     }
 }
 
 fn died_early(done: Done) -> Result<(), Ended> {
     match done {
-        Ok((task, Ok(()))) => Err(Ended::Failed { task, message: "it ended before it was asked to".to_owned() }),
+        Ok((task, Ok(()))) => Err(Ended::Failed { task, source: "it ended before it was asked to".into() }),
         other => outcome(other),
     }
 }
 
 /// The signals that ask a process to stop.
 #[derive(Debug)]
-struct Signals(Option<(Signal, Signal)>);
+enum Signals {
+    Heard(Signal, Signal),
+    /// They cannot be listened to.
+    Deaf,
+    #[cfg(test)]
+    Played(tokio::sync::mpsc::UnboundedReceiver<()>),
+}
 
 impl Signals {
     fn listen() -> Self {
         let listen = || Ok::<_, std::io::Error>((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?));
         match listen() {
-            Ok(both) => Self(Some(both)),
+            Ok((interrupt, terminate)) => Self::Heard(interrupt, terminate),
             Err(error) => {
                 tracing::warn!("signals cannot be listened to, so that only SIGKILL stops this process: {error}");
-                Self(None)
+                Self::Deaf
             }
         }
     }
 
     async fn next(&mut self) {
-        match &mut self.0 {
-            Some((interrupt, terminate)) => tokio::select! {
+        match self {
+            Self::Heard(interrupt, terminate) => tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             },
-            None => std::future::pending().await,
+            Self::Deaf => std::future::pending().await,
+            #[cfg(test)]
+            Self::Played(signals) => match signals.recv().await {
+                Some(()) => {}
+                None => std::future::pending().await,
+            },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{mpsc, oneshot};
+
+    use super::*;
+
+    /// How a process ends that has done what it was for, while its last act takes as long as so many signals.
+    async fn ended_under(signals: usize) -> Result<(), Ended> {
+        let (sends, played) = mpsc::unbounded_channel();
+        let mut lifecycle = Lifecycle { signals: Signals::Played(played), ..Lifecycle::default() };
+        let mut stop = lifecycle.stop();
+        let (asked, is_asked) = oneshot::channel();
+        let (done, is_done) = oneshot::channel::<()>();
+        lifecycle.spawn("signing", async move {
+            stop.wait().await;
+            let _ = asked.send(());
+            let _ = is_done.await;
+            Ok::<_, std::io::Error>(())
+        });
+        let ends = tokio::spawn(lifecycle.run(std::future::ready(())));
+        is_asked.await.unwrap();
+        for _ in 0..signals {
+            let _ = sends.send(());
+            // They are two wishes, and not one that came as several signals.
+            tokio::time::sleep(2 * ONE_WISH).await;
+        }
+        let _ = done.send(());
+        ends.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_first_signal_at_the_last_act_is_no_second_one() {
+        assert!(ended_under(1).await.is_ok(), "what is under way ends as it should");
+        assert!(matches!(ended_under(2).await, Err(Ended::Insisted)));
+    }
+
+    #[tokio::test]
+    async fn why_a_task_failed_is_kept_and_told_once() {
+        let mut lifecycle = Lifecycle::default();
+        lifecycle.spawn("disk", async { Err(std::io::Error::other("it is full")) });
+        let ended = lifecycle.run(std::future::pending()).await.unwrap_err();
+        assert_eq!(with_sources(&ended), "disk failed: it is full");
+        let Ended::Failed { source, .. } = ended else { panic!("it failed") };
+        assert!(source.is::<std::io::Error>());
     }
 }

@@ -16,6 +16,11 @@ fn left_to_a_person(unit: &str) -> Vec<i32> {
     line.split(' ').map(|status| status.parse().unwrap()).collect()
 }
 
+/// The last words of a start.
+fn said(data: &Path) -> String {
+    String::from_utf8(rondo_tests::run(data, &UP).stderr).unwrap().lines().last().unwrap_or_default().to_owned()
+}
+
 fn copied(from: &Path, to: &Path) {
     let _ = fs::remove_dir_all(to);
     assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
@@ -43,10 +48,14 @@ fn what_no_start_mends_is_left_to_a_person() {
     type Change<'a> = (&'a str, Box<dyn Fn(&Path) + 'a>);
     let changes: Vec<Change<'_>> = vec![
         ("the journal is damaged at byte", Box::new(|data| flip(data, 5))),
+        // Behind what a start reads: found while it runs.
+        ("the journal is damaged at byte", Box::new(|data| flip(data, 200_000))),
         ("does not extend", Box::new(older_journal)),
         ("its journal is missing", Box::new(|data| fs::remove_dir_all(data.join("journal")).unwrap())),
         ("is missing", Box::new(|data| remove(data, "keys/signed.json"))),
-        ("log.key", Box::new(|data| remove(data, "keys/log.key"))),
+        ("log.key is missing", Box::new(|data| remove(data, "keys/log.key"))),
+        ("signing key", Box::new(|data| fs::write(data.join("keys/log.key"), "x").unwrap())),
+        ("take the file away, and the next start", Box::new(|data| fs::write(data.join("log.vkey"), "x").unwrap())),
         ("is malformed", Box::new(|data| fs::write(data.join("keys/signed.json"), "{").unwrap())),
         ("`log.json` is missing", Box::new(|data| remove(data, "log.json"))),
         ("log.json is malformed", Box::new(|data| fs::write(data.join("log.json"), "{").unwrap())),
@@ -64,6 +73,10 @@ fn what_no_start_mends_is_left_to_a_person() {
         copied(&whole, &data);
         change(&data);
         refused(&data, &UP, 3, words);
+        let told = said(&data);
+        // Each says what is to be done next.
+        let next = ["audit continue", "from a backup", "put back", "the next start", "Restore", "restore"];
+        assert!(next.iter().any(|next| told.contains(next)), "{told}");
         assert!(prevented.iter().all(|statuses| statuses.contains(&3)), "{prevented:?}");
     }
     assert!(

@@ -216,6 +216,9 @@ async fn what_was_said_of_the_clock_says_nothing_of_one_that_stands_before_a_lat
     machine.done(&RESUME);
     until("time stands still", || machine.alarms().contains("Time in the log stands still at 2025-10-16"));
     end(up);
+    let doctor = machine.run(&["doctor"]);
+    let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(doctor.status.success() && told.contains("\nlook: Time in the log stands still at 2025-10-16"), "{told}");
     let last = records(&machine.data).pop().unwrap();
     assert!(last["clock"].as_str().unwrap().starts_with("2025-10-15T20"), "{last}");
 }

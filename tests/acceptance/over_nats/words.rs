@@ -82,7 +82,10 @@ fn a_role_that_was_shown_more_closes_the_log_until_the_newest_is_back_or_a_perso
             refused(&data, command, 3, "rondo audit continue");
         }
         let doctor = run(&data, &["doctor"]);
-        assert!(String::from_utf8_lossy(&doctor.stdout).contains("TROUBLE: the role operator said"), "{doctor:?}");
+        assert!(
+            String::from_utf8_lossy(&doctor.stdout).contains("TROUBLE: records of this log were shown"),
+            "{doctor:?}"
+        );
         assert_eq!(records(&data).len(), before, "nothing was recorded");
         assert_eq!(std::fs::read(data.join("checkpoint")).unwrap(), checkpoint, "and nothing signed");
         copy(&data, &beside("lost"));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rondo_domain::PersonId;
 use rondo_eventlog::record::Time;
+use rondo_ledger::contradicted::{Speaker, Word};
 use rondo_ledger::time::{self, Doubt};
 use rondo_ledger::{OpenError, inspect};
 use rondo_runtime::clock::{Clock, SystemClock};
@@ -59,6 +60,26 @@ fn strangers(data: &Path) -> Vec<String> {
     found.iter().map(told).collect()
 }
 
+/// What was said against the log and kept without proof. Roles that know of records which are not here are one trouble.
+fn about_words(words: &[Word]) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut roles: Vec<&str> = Vec::new();
+    let mut most = 0;
+    for Word { by, size, says, .. } in words {
+        match by {
+            Speaker::Role(role) => {
+                roles.push(role);
+                most = most.max(*size);
+            }
+            Speaker::Witness { .. } => told.push(format!("{by} said something against this log that was kept without proof (`disputed`), and nothing is signed on it: {says}")),
+        }
+    }
+    if !roles.is_empty() {
+        told.push(format!("records of this log were shown that are not here, up to {most} of them, to: {} (kept as `disputed`). Nothing is signed on it. Restore the newest journal; if nobody has it, or that was wrong, `rondo audit continue` goes on under a new key", roles.join(", ")));
+    }
+    told
+}
+
 fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, Findings { good, bad, .. }: &mut Findings) {
     if records.is_some_and(|records| records < found.signed) {
         bad.push(format!("{} records were signed, and the journal has fewer: it is an older copy, and nothing is signed on it. Restore the newest journal", found.signed));
@@ -66,9 +87,7 @@ fn about_unfinished(found: &inspect::Unfinished, records: Option<u64>, Findings 
     if let Some(signed) = found.contradicted {
         bad.push(format!("somebody holds a checkpoint of {signed} records by this log's key that the log does not extend (`contradiction`); nothing is signed on it. Restore the newest journal; if nobody has it, `rondo audit continue` goes on under a new key"));
     }
-    for (by, says) in &found.disputed {
-        bad.push(format!("{by} said something against this log that was kept without proof (`disputed`), and nothing is signed on it: {says}"));
-    }
+    bad.extend(about_words(&found.disputed));
     if found.went_down {
         good.push("the machine went down while the ledger was at work; the next start makes the store anew".to_owned());
     }
@@ -133,12 +152,13 @@ fn troubles(count: usize) -> String {
 }
 
 /// What there is to say of the clock, by the last record.
-fn of_clock(data: &Path, last: Option<Time>, Findings { good, look, bad }: &mut Findings) {
+fn of_clock(data: &Path, last: Option<Time>, Findings { look, bad, .. }: &mut Findings) {
     match time::look(crate::demo::clock_of(data), data, last) {
         Ok((Some(Doubt::Behind { .. }), told)) => bad.extend(told),
         // That a log was not at work for days is no trouble of it; whether the clock is right, a person knows.
         Ok((Some(_), told)) => look.extend(told),
-        Ok((None, told)) => good.extend(told),
+        // That time stands still nobody has to mend, and while it does steps and mail wait.
+        Ok((None, told)) => look.extend(told),
         Err(error) => bad.push(with_sources(&error)),
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rondo_domain::FileHash;
 use rondo_eventlog::codec;
+use rondo_eventlog::merkle::Verifier;
 
 use crate::directory::OpenError;
 use crate::journal::{AtDamage, Span, fold};
@@ -18,10 +19,13 @@ use crate::{acknowledged, contradicted, key, mark, memory, rotation};
 /// When a key is missing or malformed, or they do not fit.
 pub fn keys(data: &Path) -> Result<(), OpenError> {
     let origin = crate::directory::origin_of(data)?;
-    let signer = key::read_key(&key::path(data), &origin)?;
+    let signer = key::of_log(data, &origin)?;
     let path = data.join("log.vkey");
     let public =
         fs::read_to_string(&path).map_err(|source| OpenError::Io { what: "read", path: path.clone(), source })?;
+    if let Err(error) = Verifier::from_vkey(public.trim_end()) {
+        return Err(OpenError::BadNote { path, source: error.into() });
+    }
     if public.trim_end() == signer.verifier().vkey() || rotation::is_cut_off(data)? {
         Ok(())
     } else {
@@ -41,8 +45,8 @@ pub struct Unfinished {
     pub key_change: bool,
     /// How many records the checkpoint signs that is kept as `contradiction` and that the log does not extend. With it nothing is signed.
     pub contradicted: Option<u64>,
-    /// Who said something against the log that was kept without proof, and what. With it nothing is signed.
-    pub disputed: Vec<(contradicted::Speaker, String)>,
+    /// What was said against the log and kept without proof. With it nothing is signed.
+    pub disputed: Vec<contradicted::Word>,
     /// How many records were signed, by the memory of signing beside the key and by the checkpoint.
     pub signed: u64,
 }
@@ -54,7 +58,7 @@ pub struct Unfinished {
 pub fn unfinished(data: &Path) -> Result<Unfinished, OpenError> {
     Ok(Unfinished {
         contradicted: contradicted::by_public_key(data)?.map(|head| head.size),
-        disputed: contradicted::words(data)?.into_iter().map(|word| (word.by, word.says)).collect(),
+        disputed: contradicted::words(data)?,
         went_down: mark::went_down(data)?,
         continuing: memory::continuing(data).exists(),
         key_change: !memory::continuing(data).exists()
