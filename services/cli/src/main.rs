@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rondo_runtime::config::Config;
-use rondo_runtime::telemetry::{self, ALWAYS, LogFormat};
+use rondo_runtime::telemetry::{self, ALWAYS, Flushed, LogFormat};
 
 use crate::args::{AuditVerb, CalendarVerb, Cli, Command, KeyVerb, PersonVerb};
 use crate::failure::Failure;
@@ -40,7 +40,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let form = cli.output;
-    match work(cli) {
+    // What was said is written before the process ends, however it does.
+    let mut flushed = None;
+    match work(cli, &mut flushed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tell(&failure, form);
@@ -60,7 +62,7 @@ fn tell(failure: &Failure, form: Form) {
     }
 }
 
-fn work(cli: Cli) -> Result<(), Failure> {
+fn work(cli: Cli, flushed: &mut Option<Flushed>) -> Result<(), Failure> {
     let mut config = match &cli.config {
         Some(path) => Config::read(path)?,
         None => Config::default(),
@@ -72,6 +74,9 @@ fn work(cli: Cli) -> Result<(), Failure> {
         config.take_credentials(std::path::Path::new(&handed));
     }
     telemetry::start(config.log.format, &config.log.filter, &cli.command.process()).map_err(Failure::usage)?;
+    if cli.command.serves() {
+        *flushed = Some(telemetry::write_apart(config.log.format, &cli.command.process()));
+    }
     if cli.command.serves() && (config.log.format == LogFormat::Json || !std::io::stderr().is_terminal()) {
         output::into_the_log();
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table, TableComponent};
 use rondo_domain::reason::is_hidden;
-use rondo_runtime::telemetry::ALWAYS;
+use rondo_runtime::telemetry::{self, ALWAYS};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -80,8 +80,7 @@ pub(crate) fn hint(text: &str) {
         tracing::info!(target: ALWAYS, "{}", seen(text));
         return;
     }
-    // A closed standard error leaves nobody to tell.
-    let _ = writeln!(io::stderr(), "{}", seen(text));
+    telemetry::say(&seen(text));
 }
 
 /// The text as a terminal may show it: what would be obeyed instead of shown, or would hide the rest, stands as a mark.

@@ -63,7 +63,8 @@ pub(crate) async fn alarms_of_now(shared: &Shared, records: u64) -> Vec<Alarm> {
 /// The same, where the log was asked: that it does not answer stands first, unless the ledger itself says why.
 fn alarms_where(shared: &Shared, records: u64, answers: bool) -> Vec<Alarm> {
     let mut alarms = alarms(shared, records);
-    if !answers && !alarms.iter().any(|alarm| alarm.code == AlarmCode::WritePath) {
+    let says_why = |alarm: &Alarm| matches!(alarm.code, AlarmCode::WritePath | AlarmCode::Fork);
+    if !answers && !alarms.iter().any(says_why) {
         alarms.insert(0, away());
     }
     alarms
@@ -297,6 +298,7 @@ pub(crate) async fn numbers(State(shared): State<Shared>) -> impl IntoResponse {
         let raised = alarms.iter().filter(|alarm| alarm.code == *code).count();
         gauge!("rondo_alarm", "code" => code.as_str()).set(raised as f64);
     }
+    gauge!("rondo_log_lines_lost").set(rondo_runtime::telemetry::lost() as f64);
     gauge!("rondo_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     shared.process.collect();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.metrics.render())

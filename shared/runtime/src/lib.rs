@@ -12,6 +12,7 @@ pub mod patient;
 pub mod people;
 pub mod progress;
 pub mod savepoint;
+mod scribe;
 pub mod secret;
 mod service;
 pub mod subscription;

@@ -2,7 +2,9 @@
 //! figure, a name or an address.
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write as _};
+use std::os::fd::AsFd;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -12,6 +14,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::scribe::{self, Scribe};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -31,6 +35,29 @@ pub const ALWAYS: &str = "always";
 /// The name of a process that plays rounds which are none: what services say in it is said to be of a rehearsal.
 pub const REHEARSAL: &str = "rehearsal";
 
+/// Who writes standard error for this process, where it does not write itself.
+static SCRIBE: OnceLock<Arc<Scribe>> = OnceLock::new();
+
+/// Standard error, as lines of the log and what is said beside them reach it.
+#[derive(Clone, Copy)]
+struct StandardError;
+
+impl io::Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match SCRIBE.get() {
+            Some(scribe) => {
+                scribe.take(bytes);
+                Ok(bytes.len())
+            }
+            None => io::stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Starts logging to standard error, in which panics are told as well. What no service says itself is said in the name of `process`. Who
 /// reads standard error may go away: the process goes on, and its lines go nowhere. A second call changes nothing.
 ///
@@ -40,11 +67,10 @@ pub fn start(format: LogFormat, filter: &str, process: &str) -> Result<(), Strin
     let malformed = |e: &dyn fmt::Display| format!("the log filter `{filter}` is not one: {e}");
     let always = format!("{ALWAYS}=info").parse().map_err(|e| malformed(&e))?;
     let filter = EnvFilter::try_new(filter).map_err(|e| malformed(&e))?.add_directive(always);
-    let colours = format == LogFormat::Text && std::io::stderr().is_terminal();
-    let lines = Lines { format, process: process.to_owned(), colours };
+    let lines = Lines::new(format, process);
     // A line that cannot be written is told on standard error otherwise, which panics where that is what is gone.
     let subscriber = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
-    let started = subscriber.with_writer(std::io::stderr).event_format(lines).try_init();
+    let started = subscriber.with_writer(|| StandardError).event_format(lines).try_init();
     // A test process that starts several programs has its logging already, and its own way with panics.
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
@@ -54,6 +80,50 @@ pub fn start(format: LogFormat, filter: &str, process: &str) -> Result<(), Strin
         }));
     }
     Ok(())
+}
+
+/// From here on a thread of its own writes standard error: that of a process that serves, and may not stand still because whoever
+/// reads what it says does. [`Flushed`] has to be dropped last.
+pub fn write_apart(format: LogFormat, process: &str) -> Flushed {
+    let lines = Lines::new(format, process);
+    let told = move |lost: u64| {
+        let mut line = String::new();
+        // A line without a time is a line.
+        let _ = lines.lost(&mut Writer::new(&mut line), lost);
+        line
+    };
+    // The handle of the standard library is locked while it writes, and others may want it.
+    let to = io::stderr().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    match to.and_then(|to| Scribe::start(to, Box::new(told))) {
+        // A second call changes nothing.
+        Ok(scribe) => drop(SCRIBE.set(scribe)),
+        Err(error) => tracing::warn!(
+            "standard error has no thread of its own, so that its reader may hold this process up: {error}"
+        ),
+    }
+    Flushed
+}
+
+/// Says a sentence on standard error, beside the log and in its order. A closed standard error leaves nobody to tell.
+pub fn say(sentence: &str) {
+    let _ = StandardError.write_all(format!("{sentence}\n").as_bytes());
+}
+
+/// How many lines of this process were lost, because standard error took none for too long or could not be written.
+pub fn lost() -> u64 {
+    scribe::lost()
+}
+
+/// Waits, when it is dropped, until what was said is written, and not for a reader who stands still.
+#[derive(Debug)]
+pub struct Flushed;
+
+impl Drop for Flushed {
+    fn drop(&mut self) {
+        if let Some(scribe) = SCRIBE.get() {
+            scribe.flush();
+        }
+    }
 }
 
 /// A place in the code without the folders of the machine that built it.
@@ -100,6 +170,22 @@ where
 }
 
 impl Lines {
+    fn new(format: LogFormat, process: &str) -> Self {
+        let colours = format == LogFormat::Text && io::stderr().is_terminal();
+        Self { format, process: process.to_owned(), colours }
+    }
+
+    /// That so many lines were lost where this one stands.
+    fn lost(&self, writer: &mut Writer<'_>, lost: u64) -> fmt::Result {
+        let mut time = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut time))?;
+        let message =
+            "lines of the log were lost here: whoever reads standard error stood still, or it could not be written";
+        let mut said = Said { message: message.to_owned(), ..Said::default() };
+        said.fields.insert("lost".to_owned(), lost.into());
+        self.line(writer, (&time, Level::WARN, &self.name(None)), &said)
+    }
+
     /// In whose name a line is said. A rehearsal beside a log has the real ledger, and plays the others.
     fn name(&self, role: Option<&str>) -> String {
         match role {

@@ -1,11 +1,15 @@
 //! What a process that serves says on standard error: one form from the first line to the last, with the role of each, telling
 //! the round without a figure, a name or an address.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::demo::program;
+use rondo_testkit::process::Running;
 
 fn lines(args: &[&str], config: &str) -> (Option<i32>, Vec<Value>) {
     let folder = tempfile::tempdir().unwrap();
@@ -66,4 +70,52 @@ fn a_start_that_is_refused_says_so_in_the_same_form() {
     let last = lines.last().unwrap();
     assert!(last["level"] == "ERROR" && last["role"] == "up", "{last}");
     assert!(last["message"].as_str().unwrap().contains("0.0.0.0:80"), "{last}");
+}
+
+/// What is answered on a path of the server that is announced in a folder, within the time of the test.
+fn asked(data: &std::path::Path, path: &str) -> String {
+    let announced: Value = serde_json::from_slice(&std::fs::read(data.join("server.json")).unwrap()).unwrap();
+    let address = announced["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_reader_of_the_log_who_stands_still_holds_nothing_up_and_is_told_what_was_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, page) = (folder.path().join("data"), folder.path().join("rondo.toml"));
+    std::fs::write(&page, "[log]\nformat = \"json\"\nfilter = \"trace\"\n").unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = Command::new(program());
+    command.arg("--config").arg(&page).arg("--data").arg(&data).args(["up", "--listen", "127.0.0.1:0"]);
+    let mut server = Running::start("rondo up", command.stdout(Stdio::null()).stderr(writer));
+    drop(command);
+    rondo_tests::await_server(&data);
+    let lost = || {
+        let numbers = asked(&data, "/metrics");
+        let line = numbers.lines().find(|line| line.starts_with("rondo_log_lines_lost ")).expect("it is a number");
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    let mut n = 0;
+    while lost() < 100.0 {
+        n += 1;
+        assert!(n < 2_000, "no lines are lost");
+        let done = rondo_tests::run(&data, &["person", "grant", &format!("p{n}"), "auditor"]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        assert!(asked(&data, "/health").contains("200 OK"));
+    }
+    let reads = std::thread::spawn(move || {
+        let lines = BufReader::new(reader).lines().map(Result::unwrap);
+        lines.map(|line| serde_json::from_str::<Value>(&line).expect(&line)).collect::<Vec<_>>()
+    });
+    assert!(Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap().success());
+    assert!(server.wait(30).success());
+    let lines = reads.join().unwrap();
+    let told: u64 = lines.iter().filter_map(|line| line["lost"].as_u64()).sum();
+    assert!(told >= 100, "it is said in the log how many were lost, and in its form: {told}");
+    assert_eq!(lines.last().unwrap()["message"], "has ended", "and all that came after it is there");
 }
