@@ -14,16 +14,18 @@ use rondo_domain::table::Questionnaire;
 use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{
-    Command, CommandId, Country, FileHash, PersonId, QueryId, Reason, Role, RoundId, StreamId, SubmissionId, Wish, Year,
+    Command, CommandId, Country, FileHash, PersonId, QueryId, Reason, Rejection, Role, RoundId, StreamId, SubmissionId,
+    Wish, Year,
 };
-use rondo_eventlog::{Accepted, Fault, Ledger, files, ledger};
+use rondo_eventlog::{Accepted, Fault, Ledger, SubmitError, files, ledger};
 use rondo_rules::numbers::{NoNumber, Numbers};
 use rondo_runtime::clock::{Clock, SystemClock};
 use rondo_scheduler::definitions::{self, Ready};
 
+use crate::again::Given;
 use crate::builtin;
 use crate::failure::Failure;
-use crate::output::hint;
+use crate::output::{Form, hint, said};
 
 /// A person at work on a log.
 pub(crate) struct Desk {
@@ -34,6 +36,8 @@ pub(crate) struct Desk {
     pub(crate) occasion: String,
     /// What the clock showed by which the log goes, where that is not the system's.
     pub(crate) clock: Option<Timestamp>,
+    /// What was given on the command line, and what came of it before.
+    pub(crate) given: Given,
 }
 
 impl Desk {
@@ -47,8 +51,25 @@ impl Desk {
         let stream = wish.stream();
         let mut parts = vec![self.occasion.as_str(), self.person.as_str(), stream.as_str()];
         parts.extend(cause);
-        let command = Command { role: self.role, ..Command::of(CommandId::of(&parts), self.person.clone(), wish) };
-        Ok(self.ledger.submit(command).await?)
+        let command = Command::of(CommandId::of(&parts), self.person.clone(), wish);
+        let accepted = self.ledger.submit(Command { role: self.role, cause: self.given.cause, ..command }).await;
+        let accepted = accepted.map_err(|error| match error {
+            // The id is born of the one that the person gave, who knows that one alone.
+            SubmitError::Rejected(Rejection::IdUsedOtherwise { otherwise, .. }) => {
+                Rejection::IdUsedOtherwise { id: self.occasion.clone(), otherwise }.into()
+            }
+            other => other,
+        })?;
+        self.given.came(&accepted);
+        Ok(accepted)
+    }
+
+    /// Prints what a verb did, or that it was done before.
+    pub(crate) fn said(&self, form: Form, sentence: &str) -> Result<(), Failure> {
+        match self.given.before() {
+            Some(before) => before.tell(form),
+            None => said(form, sentence),
+        }
     }
 
     pub(crate) async fn round_command(&self, round: &RoundId, command: RoundCommand) -> Result<Accepted, Failure> {

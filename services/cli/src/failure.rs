@@ -1,13 +1,12 @@
 //! Why the program ends otherwise than well: a sentence, and the exit status that scripts rely on.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use rondo_domain::Rejection;
 use rondo_eventlog::{Fault, SubmitError};
-use rondo_runtime::lifecycle::with_sources;
+use rondo_runtime::lifecycle::{Ended, with_sources};
 
-use crate::reach::ANNOUNCEMENT;
+use crate::place::no_log;
 
 /// A failure.
 #[derive(Debug)]
@@ -157,18 +156,19 @@ impl From<rondo_ledger::OpenError> for Failure {
     }
 }
 
-/// What other roles leave in a directory of their own, and the log's directory need not have.
-const OF_ROLES: [&str; 5] = [ANNOUNCEMENT, "people.toml", "return-path.key", "savepoints", "releases"];
-
-/// That there is no log, and where it is then: who works for a log that is elsewhere is not told to make a new one.
-pub(crate) fn no_log(data: &Path, sentence: String) -> String {
-    if OF_ROLES.iter().any(|place| data.join(place).exists()) {
-        return format!(
-            "there is no log in {}, which another role has: with six services the log is in the ledger's directory; name that with --data, or a server with --server and --token-file",
-            data.display()
-        );
+impl From<Ended> for Failure {
+    fn from(ended: Ended) -> Self {
+        let sentence = with_sources(&ended);
+        match ended {
+            // What no start mends is left to a person, whether a start or a process at work finds it.
+            Ended::Failed { source, .. }
+                if source.downcast_ref::<rondo_ledger::OpenError>().is_some_and(|error| error.needs_a_person()) =>
+            {
+                Self::findings(sentence)
+            }
+            _ => Self::failed(sentence),
+        }
     }
-    sentence
 }
 
 impl From<rondo_gateway::GatewayError> for Failure {

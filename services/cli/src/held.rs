@@ -15,6 +15,7 @@ use rondo_runtime::durable;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::again::Given;
 use crate::desk::{Desk, world};
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint};
@@ -68,7 +69,7 @@ pub(crate) async fn hold(ledger: &Arc<dyn Ledger>, data: &Path, asked: bool) -> 
     let reason = if restored { "started after a restore" } else { "started paused" };
     let size = ledger.head().await.map_err(|e| Failure::of(&e))?.size;
     let (person, occasion) = ("operator".parse()?, format!("held at {size}"));
-    let desk = Desk { ledger: Arc::clone(ledger), person, role: None, occasion, clock: None };
+    let desk = Desk { ledger: Arc::clone(ledger), person, role: None, occasion, clock: None, given: Given::default() };
     let rounds = world(&**ledger, &["round/"]).await?;
     for (id, round) in rounds.rounds() {
         if matches!(round.state, RoundState::Unplanned | RoundState::Cancelled) {

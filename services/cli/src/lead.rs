@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 /// Where a data directory remembers on which run of the broker its ledger had the log last: nobody else had it there then, so
 /// that it does not have to wait for one that may have been cut off.
-pub(crate) const LED_ON: &str = "led-on";
+const LED_ON: &str = "led-on";
 
 /// Claims the log of an open ledger, and returns once it has it.
 pub(crate) async fn claim(client: rondo_bus::Client, opened: &Opened, data: &Path) -> Result<Leadership, Failure> {

@@ -1,5 +1,6 @@
 //! The program `rondo`: joins the parts, and speaks with people.
 
+mod again;
 mod args;
 mod builtin;
 mod demo;
@@ -10,6 +11,7 @@ mod https;
 mod lead;
 mod nouns;
 mod output;
+mod place;
 mod printed;
 mod reach;
 mod receipts;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rondo_domain::Command;
 use rondo_eventlog::{CommitPoint, Fault, Ledger, SubmitError};
 use rondo_ledger::loss::Continuation;
-use rondo_ledger::{LedgerConfig, Opened};
+use rondo_ledger::{LedgerConfig, OpenError, Opened};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::config::{Config, read_secret};
 use rondo_runtime::lifecycle::Lifecycle;
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
+use crate::place;
 use crate::remote::{Greeted, Remote};
 use crate::witness::{AskedFirst, Witnesses};
 
@@ -126,7 +127,10 @@ impl Reached {
                 }
             }
         }
-        rondo_ledger::has_note(data)?;
+        match rondo_ledger::has_note(data) {
+            Err(OpenError::NoLog(_)) if place::is_of_a_gateway(data) => return Err(place::gateway_is_stopped(data)),
+            found => found?,
+        }
         let parts = parts(config);
         let mut opened = if rondo_ledger::is_without_keys(data) {
             crate::output::hint("This copy of the log has no signing key: it is only read.");
@@ -195,7 +199,7 @@ impl Reached {
         let Some(Own { mut lifecycle, opened, asked: _asked, found }) = self.held else { return Ok(0) };
         let (stop, handle) = (lifecycle.stop(), opened.handle.clone());
         lifecycle.spawn("ledger", opened.run(stop));
-        lifecycle.run(std::future::ready(())).await.map_err(|e| Failure::of(&e))?;
+        lifecycle.run(std::future::ready(())).await.map_err(Failure::from)?;
         Ok(handle.head().await?.size.saturating_sub(found))
     }
 }

@@ -6,30 +6,43 @@ use rondo_runtime::config::{Config, MailSection};
 use rondo_runtime::people::People;
 
 use crate::failure::Failure;
-use crate::lead::LED_ON;
 
 /// The register's file, where the reminder of this configuration reads it; nothing where the reminder has another directory.
 ///
-/// It is here where there is one (a reminder over a broker makes one at its start), where a page names it, and beside a log whose
-/// ledger never worked over a broker: there one process is every role.
+/// It is here where there is one, since whoever starts a reminder makes one (`rondo up`, and the reminder over a broker), and where a
+/// page names it. Nothing that may be deleted, moved or restored in the ledger's directory decides that.
 pub(crate) fn here(config: &Config) -> Option<PathBuf> {
-    let (data, path) = (&config.ledger.data, config.in_data(&config.mail.people));
-    let alone = || data.join("log.json").exists() && !data.join(LED_ON).exists();
+    let path = config.in_data(&config.mail.people);
     let named = config.mail.people != MailSection::default().people;
-    (named || path.exists() || alone()).then_some(path)
+    (named || path.exists()).then_some(path)
 }
 
-/// The same, for what is done with the register and the mails beside it and with nothing else.
+/// The same, for writing a person into it.
 ///
 /// # Errors
-/// When they are elsewhere.
-pub(crate) fn needed(config: &Config) -> Result<PathBuf, Failure> {
-    here(config).ok_or_else(|| {
-        Failure::not_found(format!(
-            "the register of people and the mails are not in {}: they are beside the reminder, with six services in /var/lib/rondo-reminder. Name that directory with --data, as its user; nothing was changed or recorded",
-            config.ledger.data.display()
-        ))
-    })
+/// When it is elsewhere.
+pub(crate) fn to_add(config: &Config) -> Result<PathBuf, Failure> {
+    let way = "Name that directory with --data, as its user";
+    here(config).ok_or_else(|| elsewhere(config, way))
+}
+
+/// The same, for what needs the log as well, given by these words: a register has to be there, since an erasure would otherwise be
+/// recorded of somebody whom nobody forgot.
+///
+/// # Errors
+/// When it is elsewhere, or there is none.
+pub(crate) fn beside_mails(config: &Config, words: &str) -> Result<PathBuf, Failure> {
+    let way = format!(
+        "The log is needed as well, whose token is the gateway's, so give it as root: rondo --data /var/lib/rondo-reminder --server http://127.0.0.1:8080 --token-file /var/lib/rondo-gateway/server.json {words}"
+    );
+    here(config).filter(|path| path.exists()).ok_or_else(|| elsewhere(config, &way))
+}
+
+fn elsewhere(config: &Config, way: &str) -> Failure {
+    Failure::not_found(format!(
+        "the register of people and the mails are not in {}: they are beside the reminder, with six services in /var/lib/rondo-reminder. {way}. Where one process is every role, a start of `rondo up` makes the register. Nothing was changed or recorded",
+        config.ledger.data.display()
+    ))
 }
 
 /// Makes an empty register where a reminder starts that has none, so that it is seen where it belongs.

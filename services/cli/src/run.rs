@@ -73,9 +73,10 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
     if let Some(url) = &args.nats {
         config.bus.url.clone_from(url);
     }
+    crate::place::mark(&config.ledger.data, &args.roles);
     let mut lifecycle = Lifecycle::default();
     match start(&mut lifecycle, &config, args).await {
-        Ok(true) => lifecycle.run(std::future::pending()).await.map_err(|e| Failure::of(&e)),
+        Ok(true) => lifecycle.run(std::future::pending()).await.map_err(Failure::from),
         given_up => up::end(lifecycle, given_up.map(|_| ())).await,
     }
 }

@@ -77,7 +77,7 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
             let conductor = demo::Conductor::new(cast, ledger, Box::new(board), demo::Hands::Local(paced), args.pace);
             run_with(lifecycle, conductor, args.until_done).await
         }
-        _ => lifecycle.run(std::future::pending()).await.map_err(|e| Failure::of(&e)),
+        _ => lifecycle.run(std::future::pending()).await.map_err(Failure::from),
     };
     announced.remove();
     played?;
@@ -90,12 +90,13 @@ pub(crate) async fn up(mut config: Config, args: &UpArgs) -> Result<(), Failure>
 
 /// Brings to its end in order what has begun, where a start was given up: asked to stop, or with a failure.
 pub(crate) async fn end(lifecycle: Lifecycle, why: Result<(), Failure>) -> Result<(), Failure> {
-    let ended = lifecycle.end().await.map_err(|e| Failure::of(&e));
+    let ended = lifecycle.end().await.map_err(Failure::from);
     why.and(ended)
 }
 
 /// Opens the log. A demonstration's is marked as one.
 fn open(config: &Config, clock: &Arc<dyn Clock>, cast: Option<&demo::Cast>) -> Result<Opened, Failure> {
+    crate::place::may_hold_a_log(&config.ledger.data)?;
     let opened = rondo_ledger::open(&LedgerConfig {
         data: config.ledger.data.clone(),
         origin: config.ledger.origin.clone(),
@@ -109,6 +110,8 @@ fn open(config: &Config, clock: &Arc<dyn Clock>, cast: Option<&demo::Cast>) -> R
         demo::mark(&config.ledger.data)?;
         cast.write_people(&config.in_data(&config.mail.people))?;
     }
+    // The reminder is here, and so is its register.
+    crate::register::begin(config);
     Ok(opened)
 }
 
@@ -144,7 +147,7 @@ async fn run_with(lifecycle: Lifecycle, conductor: demo::Conductor, until_done: 
             std::future::pending::<()>().await;
         }
     };
-    let ended = lifecycle.run(play).await.map_err(|e| Failure::of(&e));
+    let ended = lifecycle.run(play).await.map_err(Failure::from);
     match outcome.await {
         Ok(Err(failure)) => Err(failure),
         Ok(Ok(())) => ended,

@@ -6,8 +6,18 @@ use std::path::Path;
 use crate::directory::{OpenError, io};
 
 /// Folders and files of the other roles, which may begin before the ledger on the same directory.
-const OURS: &[&str] =
-    &["inbox", "mail", "releases", "savepoints", "people.toml", "return-path.key", "server.json", "server.new", "lock"];
+const OURS: &[&str] = &[
+    "inbox",
+    "mail",
+    "releases",
+    "savepoints",
+    "people.toml",
+    "return-path.key",
+    "server.json",
+    "server.new",
+    "role",
+    "lock",
+];
 
 /// Whether an entry of a directory is nobody's log and is in no log's way. Keys never are: a directory with them is not empty.
 pub(crate) fn is_bystander(entry: &Path) -> bool {

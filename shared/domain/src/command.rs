@@ -32,7 +32,8 @@ pub struct Command {
     /// The institution for which an ILO person acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<InstitutionId>,
-    /// The command or event that gave rise to it, as that one's command id.
+    /// The command or event that gave rise to it, as that one's command id; of a command that a person gives, what they gave: in the first
+    /// half the id that they may give again, in the second who gave what with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<CommandId>,
     /// What is wished.

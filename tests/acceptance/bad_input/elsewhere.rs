@@ -89,7 +89,7 @@ fn whoever_else_answers_where_a_killed_server_did_does_not_keep_anybody_from_the
 }
 
 /// A server on a log, with somebody who holds a role, and its address.
-fn served(data: &Path) -> (Running, String) {
+pub fn served(data: &Path) -> (Running, String) {
     let mut command = Command::new(program());
     command.arg("--data").arg(data).args(["up", "--listen", "127.0.0.1:0"]);
     let server = Running::start("rondo up", command.stdout(Stdio::null()).stderr(Stdio::null()));
@@ -150,12 +150,87 @@ fn a_log_beside_a_ledger_of_a_broker_is_no_place_for_a_register() {
     let place = Path::new(&data);
     std::fs::remove_file(place.join("people.toml")).unwrap();
     let add = ["person", "add", "lao-one", "--name", "Boua Khai", "--email", "boua@example.org"];
-    std::fs::write(place.join("led-on"), "a broker").unwrap();
-    refused(&data, &add, 5, "beside the reminder");
-    refused(&data, &["person", "erase", "lao-focal", "--reason", "x"], 5, "beside the reminder");
-    // Of one process it is.
-    std::fs::remove_file(place.join("led-on")).unwrap();
-    assert!(run(&data, &add).status.success());
+    let before = records(place).len();
+    // Whatever else lies there: one that was restored, moved or tidied up has no mark of the broker.
+    for marked in [true, false] {
+        if marked {
+            std::fs::write(place.join("led-on"), "a broker").unwrap();
+        } else {
+            std::fs::remove_file(place.join("led-on")).unwrap();
+        }
+        refused(&data, &add, 5, "beside the reminder");
+        refused(&data, &["person", "erase", "lao-focal", "--reason", "x"], 5, "/var/lib/rondo-reminder");
+        // The way that is named works: it is root who may read both.
+        refused(&data, &["reminder", "unclear"], 5, "as root: rondo --data /var/lib/rondo-reminder --server");
+    }
+    assert!(records(place).len() == before && !place.join("people.toml").exists(), "nothing is recorded or made");
+    // Where one process is every role, its start makes the register.
+    let (_server, _) = served(place);
+    assert!(run(&data, &add).status.success() && place.join("people.toml").exists());
+}
+
+#[test]
+fn no_other_log_is_made_where_a_role_of_six_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let [stopped, killed, reminder] = ["stopped", "killed", "reminder"].map(|name| folder.path().join(name));
+    for (data, mark) in [(&stopped, "role"), (&killed, "server.json"), (&reminder, "role")] {
+        std::fs::create_dir_all(data).unwrap();
+        let role = if data == &reminder { "reminder\n" } else { "gateway\n" };
+        std::fs::write(data.join(mark), role).unwrap();
+    }
+    for verb in [&["round", "list"][..], &["person", "grant", "ghost", "validator"]] {
+        refused(&stopped, verb, 75, "the gateway is stopped");
+        refused(&killed, verb, 75, "the gateway is stopped");
+        refused(&reminder, verb, 5, "which the reminder has");
+    }
+    let backup = folder.path().join("backup").display().to_string();
+    let (_whole, whole) = super::copy();
+    assert!(run(&whole, &["backup", "--out", &backup]).status.success());
+    for data in [&stopped, &killed, &reminder] {
+        refused(data, &["up", "--listen", "127.0.0.1:0"], 6, "of six services, and no log was made in it");
+        refused(data, &["up", "--demo", "--until-done", "--pace", "0"], 6, "of six services");
+        refused(data, &["restore", "--from", &backup], 6, "of six services");
+        for verb in [&["round", "list"][..], &["doctor"], &["audit", "verify"], &["backup", "--out", "/nowhere"]] {
+            let done = run(data, verb);
+            let told = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+            assert!(!done.status.success() && !told.contains("makes a new one"), "{verb:?}: {told}");
+        }
+        assert_eq!(std::fs::read_dir(data).unwrap().count(), 1, "nothing was made in it");
+    }
+    // The names of the run book tell it too; anywhere else a new one is what is wanted.
+    refused(folder.path().join("rondo-gateway"), &["round", "list"], 75, "the gateway is stopped");
+    refused(folder.path().join("rondo-scheduler"), &["round", "list"], 5, "which the scheduler has");
+    refused(folder.path().join("rondo"), &["round", "list"], 5, "`rondo up` makes a new one");
+}
+
+#[test]
+fn a_test_mail_without_a_mail_server_is_said_to_be_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = run(folder.path(), &["mail", "test", "--to", "you@example.org"]);
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(
+        done.status.success() && told.contains("No mail server is set") && told.contains("written as a file"),
+        "{told}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path().join("mail")).unwrap().count(), 1, "{told}");
+}
+
+#[test]
+fn one_older_copy_is_one_trouble_whoever_speaks_of_it() {
+    let (_folder, data) = super::copy();
+    let word =
+        |role: &str, size: u64| serde_json::json!({"by": {"role": role}, "size": size, "says": "was shown more"});
+    let words: Vec<Value> =
+        [("scheduler", 9_001), ("reminder", 9_002), ("validator", 9_000)].map(|(r, n)| word(r, n)).to_vec();
+    std::fs::write(Path::new(&data).join("disputed"), serde_json::json!({ "words": words }).to_string()).unwrap();
+    let told = String::from_utf8(run(&data, &["doctor"]).stdout).unwrap();
+    let troubles: Vec<&str> = told.lines().filter(|line| line.starts_with("TROUBLE")).collect();
+    assert_eq!(troubles.len(), 1, "{told}");
+    let one = troubles[0];
+    assert!(
+        one.contains("scheduler, reminder, validator") && one.contains("9002") && one.contains("continue"),
+        "{one}"
+    );
 }
 
 #[test]

@@ -63,4 +63,10 @@ fn a_ledger_that_is_away_or_stands_still_is_told_by_every_verb_and_by_health() {
     // In the directory itself there is none, and no other one is advised.
     refused(&data, &["audit", "verify"], 5, "the ledger's directory");
     assert!(!data.join("log.json").exists());
+    // A gateway that was stopped leaves a mark, beside which nobody makes another log.
+    round.signal("gateway", "-TERM");
+    assert!(round.ended("gateway", 30).success() && !data.join("server.json").exists());
+    refused(&data, &["person", "grant", "ghost", "validator"], 75, "the gateway is stopped");
+    refused(&data, &["up", "--listen", "127.0.0.1:0"], 6, "of six services, and no log was made in it");
+    assert!(!data.join("log.json").exists());
 }

@@ -48,7 +48,8 @@ pub(crate) struct Cli {
     /// The role in which the person acts; without it, the first one held.
     #[arg(long, global = true, value_name = "ROLE", value_parser = role)]
     pub(crate) role: Option<Role>,
-    /// Send the same command again, of which nobody knows whether it was recorded: what was printed then. It acts once.
+    /// Send the same command again, of which nobody knows whether it was recorded: what was printed then. It acts once, and an id stands
+    /// for one command: anything else under it is refused.
     #[arg(long, global = true, value_name = "ID", value_parser = occasion)]
     pub(crate) again: Option<String>,
     #[command(subcommand)]

@@ -15,6 +15,7 @@ use rondo_eventlog::Ledger;
 
 use super::cast::{Act, Cast, PersonEntry, What};
 use super::round;
+use crate::again::Given;
 use crate::builtin;
 use crate::desk::{Desk, How, QueryAct};
 use crate::failure::Failure;
@@ -45,6 +46,7 @@ fn desk(ledger: &Arc<dyn Ledger>, person: &PersonId, occasion: &str) -> Desk {
         role: None,
         occasion: format!("demonstration {occasion}"),
         clock: None,
+        given: Given::default(),
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) fn backup(data: &Path, out: &Path, form: Form) -> Result<(), Failure>
 }
 
 pub(crate) fn restore(from: &Path, data: &Path, form: Form) -> Result<(), Failure> {
+    crate::place::may_hold_a_log(data)?;
     let restored = backup::restore(from, data).map_err(failed)?;
     crate::held::mark(data)?;
     tell(&restored, "are restored to", data, form)?;

@@ -12,13 +12,13 @@ use super::submission::read;
 use crate::args::{FigureVerb, When};
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{Form, Listing, document, said};
+use crate::output::{Form, Listing, document};
 
 pub(crate) async fn run(verb: &FigureVerb, desk: &Desk, form: Form) -> Result<(), Failure> {
     match verb {
         FigureVerb::LoadPublished { file, reason } => {
             let count = desk.load_published(&read(file)?, reason).await?;
-            said(form, &format!("{count} published figures are loaded."))
+            desk.said(form, &format!("{count} published figures are loaded."))
         }
         FigureVerb::History { key, when } => {
             let entries = life(desk, key, when).await?.iter().map(entry).collect();

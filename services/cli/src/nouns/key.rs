@@ -202,7 +202,7 @@ pub(crate) async fn go_on(
     Reached::new(config, None, None).await?.close().await?;
     said(cli.output, &format!("The log goes on, and says: {told}\nIt is signed by {key} from now on."))?;
     hint(
-        "Give the new log.vkey to whoever checks the log, with `rondo audit key list --plain`. Whoever holds a receipt or a checkpoint of a lost record has proof of it: ask them for what they sent. Name the new key in the policy of the witnesses; one that saw the lost records has to take the new key and to forget how far it saw the log before it cosigns again.",
+        "Give the new log.vkey to whoever checks the log, with `rondo audit key list --plain`. Whoever holds a receipt or a checkpoint of a lost record has proof of it: ask them for what they sent. Name the new key in the policy of the witnesses; one that saw the lost records has to take the new key and to forget how far it saw the log before it cosigns again. One that only names a number and shows nothing is believed, and the next start would be refused for it anew: take its lines out of the policy before that start, and put them back once whoever runs it says that it has forgotten.",
     );
     Ok(())
 }

@@ -66,7 +66,7 @@ pub(crate) fn add(
     config: &Config,
     form: Form,
 ) -> Result<(), Failure> {
-    let path = register::needed(config)?;
+    let path = register::to_add(config)?;
     let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
     let entry = Person { name: name.to_owned(), email: email.to_owned(), language: language.to_owned(), phone: None };
     let was = people.person.insert(person.clone(), entry);
@@ -150,10 +150,13 @@ async fn end(
 /// Records the erasure, then removes what stands outside the log. Cut off in between, the same again finishes it. Where the register and
 /// the mails are elsewhere nothing is recorded: the log would say that somebody is forgotten who is not.
 async fn erase(person: &PersonId, reason: &str, desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
-    let path = register::needed(config)?;
+    let path = register::beside_mails(config, &format!("person erase {person} --reason …"))?;
     let mut people = People::read(&path).map_err(|e| Failure::of(&e))?;
     let world = desk.world(&["network"]).await?;
     let known = people.person.get(person).cloned();
+    if let Some(before) = desk.given.before().filter(|_| known.is_none()) {
+        return before.tell(form);
+    }
     if known.is_none() && !world.network().grants.contains_key(person) {
         return Err(Failure::not_found(format!(
             "nobody is known as `{person}`, neither in the register nor by a role"

@@ -69,11 +69,14 @@ pub(crate) async fn run(
                 remark(served);
             }
             match notices.as_slice() {
-                [] => said(form, "There is no such mail; nothing is sent."),
-                [one] => said(form, &format!("The mail {one} is released to be sent, as far as it is still true.")),
-                many => {
-                    said(form, &format!("{} mails are released to be sent, as far as they are still true.", many.len()))
+                [] => desk.said(form, "There is no such mail; nothing is sent."),
+                [one] => {
+                    desk.said(form, &format!("The mail {one} is released to be sent, as far as it is still true."))
                 }
+                many => desk.said(
+                    form,
+                    &format!("{} mails are released to be sent, as far as they are still true.", many.len()),
+                ),
             }
         }
     }
@@ -210,7 +213,7 @@ async fn list(only: Option<&RoundId>, desk: &Desk, config: &Config, form: Form) 
 
 /// What lies in the inbox and waits for a person, and why.
 async fn unclear(desk: &Desk, config: &Config, form: Form) -> Result<(), Failure> {
-    let people = People::read(&register::needed(config)?).map_err(|e| Failure::of(&e))?;
+    let people = People::read(&register::beside_mails(config, "reminder unclear")?).map_err(|e| Failure::of(&e))?;
     let world = desk.world(&["network", "notice/", "round/"]).await?;
     let paths = ReturnPath::existing(config)?;
     let inbox = config.in_data(&config.mail.inbox);

@@ -23,13 +23,19 @@ pub(crate) async fn run(verb: &SubmissionVerb, desk: &Desk, form: Form, served: 
                 reason_code.as_deref().zip(reason.clone()).map(|(code, text)| reason_of(code, text)).transpose()?;
             let how = How { channel: Channel::Upload, reason, source: source.clone() };
             let (id, sha256) = desk.send(round, country, &name, &bytes, how).await?;
-            let told = format!("Received as {id}, {} bytes, SHA-256 {sha256}.", bytes.len());
+            let before = desk.given.before();
+            let received =
+                before.map_or("Received".to_owned(), |before| format!("This was {}: received", before.told()));
+            let told = format!("{received} as {id}, {} bytes, SHA-256 {sha256}.", bytes.len());
             let found = if served { checked(desk, round, country, &id).await? } else { None };
             let state = found.as_ref().map_or(SubmissionState::Received, |found| found.state);
-            let value = json!({
+            let mut value = json!({
                 "submission": id, "sha256": sha256, "bytes": bytes.len(), "state": state,
                 "extent": found.as_ref().and_then(|found| found.extent),
             });
+            if let Some(before) = before {
+                value["recorded_before"] = before.json();
+            }
             document(form, value, &told)?;
             remark(served);
             hint(&format!("Next: rondo submission show {round} {country} {id}"));

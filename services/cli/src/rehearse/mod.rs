@@ -29,6 +29,7 @@ use rondo_runtime::subscription::Subscription;
 use rondo_scheduler::Scheduler;
 use rondo_scheduler::definitions::Ready;
 
+use crate::again::Given;
 use crate::args::RehearseArgs;
 #[cfg(test)]
 use crate::builtin;
@@ -266,7 +267,14 @@ impl Rehearsal {
 }
 
 fn desk(ledger: &Arc<dyn Ledger>, person: PersonId) -> Desk {
-    Desk { ledger: Arc::clone(ledger), person, role: None, occasion: "rehearsal".to_owned(), clock: None }
+    Desk {
+        ledger: Arc::clone(ledger),
+        person,
+        role: None,
+        occasion: "rehearsal".to_owned(),
+        clock: None,
+        given: Given::default(),
+    }
 }
 
 #[cfg(test)]
