@@ -40,7 +40,7 @@ pub(crate) fn beside_mails(config: &Config, words: &str) -> Result<PathBuf, Fail
 
 fn elsewhere(config: &Config, way: &str) -> Failure {
     Failure::not_found(format!(
-        "the register of people and the mails are not in {}: they are beside the reminder, with six services in /var/lib/rondo-reminder. {way}. Where one process is every role, a start of `rondo up` makes the register. Nothing was changed or recorded",
+        "the register of people and the mails are not in {}: they are beside the reminder, with six services in /var/lib/rondo-reminder. {way}. Where one process is every role, a start of `rondo up` makes the register; nothing was changed or recorded",
         config.ledger.data.display()
     ))
 }

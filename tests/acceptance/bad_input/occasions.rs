@@ -67,22 +67,22 @@ fn what_is_reckoned_anew_each_time_is_told_as_recorded_before_and_several_record
     let at = |args: &[&str]| said(&[&["--data", &data], args].concat());
     let (_server, _) = super::elsewhere::served(Path::new(&data));
     at(&["person", "grant", "me", "regional-coordinator"]);
-    at(&["round", "plan", "ilms-asean", "--year", "2034", "--as", "me"]);
+    at(&["round", "plan", "ilms-asean", "--year", "2027", "--late", "--as", "me"]);
     for _ in 0..200 {
-        if at(&["round", "show", "ilms-asean-2034", "--output", "json"]).contains("\"LAO\"") {
+        if at(&["round", "show", "ilms-asean-2027", "--output", "json"]).contains("\"LAO\"") {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let id = "11111111111111111111111111111111";
-    let extend = ["round", "extend", "ilms-asean-2034", "LAO", "--by", "+3 working days", "--reason", "asked for"];
+    let extend = ["round", "extend", "ilms-asean-2027", "LAO", "--by", "+3 working days", "--reason", "asked for"];
     let extend = [&["--as", "me", "--again", id], &extend[..]].concat();
     assert!(at(&extend).contains("has a new deadline for LAO"));
     // By now the same words mean another day.
     assert!(at(&extend).contains("recorded before, at"));
     let id = "22222222222222222222222222222222";
-    let pause = ["--as", "me", "reminder", "pause", "ilms-asean-2034", "--reason", "a storm"];
-    let resume = ["--as", "me", "--again", id, "reminder", "resume", "ilms-asean-2034", "--reason", "it is over"];
+    let pause = ["--as", "me", "reminder", "pause", "ilms-asean-2027", "--reason", "a storm"];
+    let resume = ["--as", "me", "--again", id, "reminder", "resume", "ilms-asean-2027", "--reason", "it is over"];
     at(&pause);
     at(&resume);
     // What it needs is not there any more, since it was done.
