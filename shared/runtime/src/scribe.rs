@@ -173,10 +173,6 @@ mod tests {
 
     use super::*;
 
-    fn told() -> Box<Told> {
-        Box::new(|lost| format!("lost {lost}\n"))
-    }
-
     #[test]
     fn a_reader_who_stands_still_holds_nobody_up_and_is_told_what_was_lost_and_where() {
         let (reader, writer) = io::pipe().unwrap();
