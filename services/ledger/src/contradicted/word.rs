@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use rondo_eventlog::Head;
 use rondo_runtime::durable::{replace, sync_folder};
@@ -15,9 +14,6 @@ use crate::directory::{OpenError, io};
 
 /// The name of the file: JSON, `{"words":[{"by":{"role":"scheduler"},"size":7,"root":"<hexadecimal>","says":"…"}]}`.
 pub(crate) const WORDS: &str = "disputed";
-
-/// Held while the file is read and written again: witnesses and roles are heard at the same time.
-static AT_WORK: Mutex<()> = Mutex::new(());
 
 /// Where words are kept, in a data directory.
 pub(crate) fn path(data: &Path) -> PathBuf {
@@ -130,7 +126,7 @@ pub fn told(words: &[Word]) -> String {
 /// # Errors
 /// When the file cannot be read or written.
 pub fn keep_word(data: &Path, word: Word) -> Result<(), OpenError> {
-    let _alone = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone(data)?;
     let mut words = words(data)?;
     match words.iter_mut().find(|kept| kept.by.is(&word.by)) {
         Some(kept) if kept.size <= word.size => *kept = word,
@@ -163,7 +159,7 @@ pub(crate) fn stand(data: &Path, stands: impl Fn(&Head) -> Result<bool, OpenErro
 /// # Errors
 /// When the file cannot be read or written.
 pub fn withdraw(data: &Path, by: &Speaker) -> Result<bool, OpenError> {
-    let _alone = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone(data)?;
     let mut words = words(data)?;
     let before = words.len();
     words.retain(|kept| !kept.by.is(by));
@@ -172,6 +168,15 @@ pub fn withdraw(data: &Path, by: &Speaker) -> Result<bool, OpenError> {
         write(data, words)?;
     }
     Ok(found)
+}
+
+/// Held while the file is read and written again: witnesses and roles are heard at the same time, and a command beside the server
+/// hears witnesses too. The folder is locked (flock(2)), and not a thread's lock taken, since that one is another process.
+fn alone(data: &Path) -> Result<fs::File, OpenError> {
+    let folder = fs::File::open(data).map_err(io("open", data))?;
+    let locked = rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive);
+    locked.map_err(|e| io("lock", data)(e.into()))?;
+    Ok(folder)
 }
 
 fn write(data: &Path, words: Vec<Word>) -> Result<(), OpenError> {
@@ -211,6 +216,44 @@ pub(crate) fn at_start(data: &Path, have: u64, notes: &mut Vec<String>) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_many_at_once_are_all_kept_and_so_are_those_of_another_process() {
+        let role = |n: usize| Speaker::Role(format!("role-{n}"));
+        let word = |n: usize| Word { by: role(n), size: n as u64, root: None, says: "more".to_owned() };
+        for _ in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            let data = folder.path();
+            let together = std::sync::Barrier::new(16);
+            let speaks = |n: usize| {
+                together.wait();
+                keep_word(data, word(n))
+            };
+            std::thread::scope(|scope| {
+                let speakers: Vec<_> = (0..16).map(|n| scope.spawn(move || speaks(n))).collect();
+                speakers.into_iter().for_each(|speaker| speaker.join().unwrap().unwrap());
+            });
+            assert_eq!(words(data).unwrap().len(), 16, "nobody's word was written over");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        keep_word(data, word(0)).unwrap();
+        // Another process is at work on the file: it is waited for.
+        let other = fs::File::open(data).unwrap();
+        rustix::fs::flock(&other, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        std::thread::scope(|scope| {
+            let speaker = scope.spawn(|| keep_word(data, word(1)));
+            let taker = scope.spawn(|| withdraw(data, &role(0)));
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            assert!(!speaker.is_finished() && !taker.is_finished());
+            write(data, vec![word(0), word(2)]).unwrap();
+            rustix::fs::flock(&other, rustix::fs::FlockOperation::Unlock).unwrap();
+            speaker.join().unwrap().unwrap();
+            assert!(taker.join().unwrap().unwrap());
+        });
+        let left: Vec<u64> = words(data).unwrap().iter().map(|word| word.size).collect();
+        assert!(left.contains(&1) && left.contains(&2) && left.len() == 2, "{left:?}");
+    }
 
     #[test]
     fn a_word_is_kept_until_its_speaker_takes_it_back_and_read_leniently() {
