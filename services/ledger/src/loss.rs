@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use rondo_domain::Wish;
 use rondo_domain::network::NetworkCommand;
 use rondo_eventlog::Head;
-use rondo_eventlog::merkle::{Checkpoint, Frontier, Verifier, leaf_hash};
+use rondo_eventlog::merkle::{Checkpoint, Frontier, Verifier};
 use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
 use crate::contradicted;
 use crate::damage::{self, Cut, Damage};
 use crate::directory::{self, DataDirectory, OpenError, io};
-use crate::journal::{AtDamage, Location, Span, fold, root_at};
+use crate::journal::{AtDamage, Location, Span, hash, root_at};
 use crate::key;
 use crate::mark::{self, IndexFault};
 use crate::memory::{Memory, MemoryError, continuing as plan};
@@ -79,11 +79,11 @@ fn read(
     mut each: impl FnMut(u64, &bytes::Bytes),
 ) -> Result<Found, OpenError> {
     let mut found = Found { frontier: Frontier::default(), last: None, root: None };
-    let end = fold::<OpenError>(&data.join("journal"), Span::whole(damage), |record| {
+    let Found { frontier, root, .. } = &mut found;
+    let end = hash::<OpenError>(&data.join("journal"), Span::whole(damage), frontier, |record, _, frontier| {
         each(record.position, record.bytes);
-        found.frontier.push(leaf_hash(record.bytes));
-        if found.frontier.size() == asked {
-            found.root = Some(found.frontier.root());
+        if frontier.size() == asked {
+            *root = Some(frontier.root());
         }
         Ok(ControlFlow::Continue(()))
     })?;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rondo_eventlog::Head;
-use rondo_eventlog::merkle::{Checkpoint, Frontier, Signer, leaf_hash};
+use rondo_eventlog::merkle::{Checkpoint, Frontier, Signer};
 use rondo_runtime::lifecycle::Stop;
 
-use crate::journal::{JournalError, Span, fold};
+use crate::journal::{JournalError, Span, hash};
 use crate::key::KeyError;
 use crate::log::Log;
 use crate::memory::{self, Memory, MemoryError};
@@ -171,12 +171,9 @@ impl Notary {
     fn hash_up_to(&mut self, size: u64) -> Result<(), NotaryError> {
         let folder = self.data.join("journal");
         let Self { memory, tree, data, .. } = self;
-        let folded = fold::<NotaryError>(&folder, Span::up_to(size, memory.at), |record| {
-            if record.position == memory.frontier.size() {
-                let leaf = leaf_hash(record.bytes);
-                memory.frontier.push(leaf);
-                tree.push(leaf).map_err(failed("write to", &data.join(TREE)))?;
-            }
+        let span = Span::up_to(size, memory.at);
+        let folded = hash::<NotaryError>(&folder, span, &mut memory.frontier, |_, leaf, _| {
+            tree.push(leaf).map_err(failed("write to", &data.join(TREE)))?;
             Ok(ControlFlow::Continue(()))
         })?;
         memory.at = folded.last.or(memory.at);
@@ -197,9 +194,8 @@ pub(crate) fn tree(data: &Path, head: Head) -> Result<TreeWriter, NotaryError> {
     tracing::info!(records = head.size, "the hashes of the tree are written anew from the journal");
     let mut tree = TreeWriter::anew(&folder).map_err(unusable())?;
     let mut frontier = Frontier::default();
-    fold::<NotaryError>(&data.join("journal"), Span::up_to(head.size, None), |record| {
-        let leaf = leaf_hash(record.bytes);
-        frontier.push(leaf);
+    let all = Span::up_to(head.size, None);
+    hash::<NotaryError>(&data.join("journal"), all, &mut frontier, |record, leaf, frontier| {
         tree.push(leaf).map_err(unusable())?;
         if record.ends_group || frontier.size() == head.size {
             tree.flush().map_err(unusable())?;

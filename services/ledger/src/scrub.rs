@@ -6,12 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use rondo_eventlog::Head;
-use rondo_eventlog::merkle::{Frontier, leaf_hash};
+use rondo_eventlog::merkle::{Frontier, Hash};
 use rondo_runtime::clock::Stopwatch;
 use rondo_runtime::lifecycle::{Stop, with_sources};
 
 use crate::directory::OpenError;
-use crate::journal::{JournalError, Span, fold};
+use crate::journal::{JournalError, Span, hash};
 use crate::log::Log;
 
 /// How much the scrub stands back (nice(2)) behind those who are answered.
@@ -68,12 +68,11 @@ fn check(folder: &Path, found: Head, ends: impl Fn() -> bool) -> Result<(), Scru
     }
 }
 
-fn root(folder: &Path, size: u64, ends: impl Fn() -> bool) -> Result<Option<[u8; 32]>, JournalError> {
+fn root(folder: &Path, size: u64, ends: impl Fn() -> bool) -> Result<Option<Hash>, JournalError> {
     let mut frontier = Frontier::default();
     let mut ended = false;
     // A journal without segments hashes to the root of nothing, which is not the one found.
-    fold::<JournalError>(folder, Span::up_to(size, None), |record| {
-        frontier.push(leaf_hash(record.bytes));
+    hash::<JournalError>(folder, Span::up_to(size, None), &mut frontier, |record, _, _| {
         ended = record.ends_group && ends();
         Ok(if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;

@@ -108,15 +108,33 @@ pub fn fold<E: From<JournalError>>(
     }
 }
 
+/// Reads records as [`fold`] does, lets a frontier grow by each that follows on it, and hands that on with the hash of its leaf and
+/// the frontier as it is then (RFC 6962, SHA-256). Records that the frontier has already are passed over.
+///
+/// # Errors
+/// As [`fold`].
+pub fn hash<E: From<JournalError>>(
+    folder: &Path,
+    span: Span,
+    frontier: &mut Frontier,
+    mut each: impl FnMut(Placed<'_>, Hash, &Frontier) -> Result<ControlFlow<()>, E>,
+) -> Result<Folded, E> {
+    fold(folder, span, |record| {
+        if record.position != frontier.size() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let leaf = leaf_hash(record.bytes);
+        frontier.push(leaf);
+        each(record, leaf, frontier)
+    })
+}
+
 /// The root of the tree over the first `size` records (RFC 6962, SHA-256), each of them read; nothing if there are fewer.
 ///
 /// # Errors
 /// When a file cannot be read or is damaged.
 pub fn root_at(folder: &Path, size: u64) -> Result<Option<Hash>, JournalError> {
     let mut frontier = Frontier::default();
-    fold::<JournalError>(folder, Span::up_to(size, None), |record| {
-        frontier.push(leaf_hash(record.bytes));
-        Ok(ControlFlow::Continue(()))
-    })?;
+    hash::<JournalError>(folder, Span::up_to(size, None), &mut frontier, |_, _, _| Ok(ControlFlow::Continue(())))?;
     Ok((frontier.size() == size).then(|| frontier.root()))
 }

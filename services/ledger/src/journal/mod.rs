@@ -18,7 +18,7 @@ mod point;
 mod reader;
 mod writer;
 
-pub use fold::{AtDamage, Folded, Placed, Span, fold, root_at};
+pub use fold::{AtDamage, Folded, Placed, Span, fold, hash, root_at};
 pub use frame::{FIRST, GROUP_HEADER, Location, SEGMENT_HEADER, encode_group};
 pub use lock::Held;
 pub use point::PointReader;
