@@ -2,8 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rondo_bus::{BusLedger, Candidate, Client, Credentials, Leadership};
+use rondo_eventlog::files::FilePart;
+use rondo_eventlog::merkle::{Hash, Tile};
+use rondo_eventlog::{Accepted, Fault, Head, History, Ledger, Record, SubmitError};
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{PacedClock, SystemClock};
@@ -188,4 +192,118 @@ async fn a_ledger_that_does_not_have_what_the_asker_knows_refuses() {
         assert!(matches!(served.await, Err(ended) if ended.is_cancelled()));
     }
     assert!(matches!(port.head().await, Err(Fault::Unreachable { .. }) | Ok(_)));
+}
+
+/// A ledger whose reads wait until somebody lets them go on.
+struct Slow {
+    inner: rondo_ledger::LedgerHandle,
+    reading: AtomicUsize,
+    most: AtomicUsize,
+    done: AtomicUsize,
+    goes_on: tokio::sync::Semaphore,
+}
+
+#[async_trait::async_trait]
+impl Ledger for Slow {
+    async fn submit(&self, command: rondo_domain::Command) -> Result<Accepted, SubmitError> {
+        self.inner.submit(command).await
+    }
+
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        self.most.fetch_max(self.reading.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        // It is closed, so that all of them go on.
+        let _ = self.goes_on.acquire().await;
+        self.reading.fetch_sub(1, Ordering::SeqCst);
+        self.done.fetch_add(1, Ordering::SeqCst);
+        self.inner.read(from, limit).await
+    }
+
+    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
+        self.inner.read_streams(prefix, after, limit).await
+    }
+
+    async fn head(&self) -> Result<Head, Fault> {
+        self.inner.head().await
+    }
+
+    async fn wait(&self, size: u64) -> Result<Head, Fault> {
+        self.inner.wait(size).await
+    }
+
+    async fn checkpoint(&self) -> Result<String, Fault> {
+        self.inner.checkpoint().await
+    }
+
+    async fn key(&self) -> Result<String, Fault> {
+        self.inner.key().await
+    }
+
+    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
+        self.inner.tile(tile).await
+    }
+
+    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
+        self.inner.store_part(part).await
+    }
+
+    async fn fetch_part(&self, hash: &rondo_domain::FileHash, offset: u64) -> Result<FilePart, Fault> {
+        self.inner.fetch_part(hash, offset).await
+    }
+}
+
+#[async_trait::async_trait]
+impl History for Slow {
+    async fn root_at(&self, size: u64) -> Result<Option<Hash>, Fault> {
+        self.inner.root_at(size).await
+    }
+
+    async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<bool, Fault> {
+        self.inner.is_denied(by, known, why).await
+    }
+}
+
+async fn until(is_so: impl AsyncFn() -> bool) {
+    for _ in 0..1_000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("it does not come to this");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_take_the_memory_of_a_few_and_hold_up_no_command() {
+    const ASKED: usize = 500;
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::start(None);
+    let opened = open(&folder.path().join("data"));
+    let serving = rondo_bus::connect(&broker.address(), "ledger", None).await.unwrap();
+    let leadership = leads(&serving, &opened, "one").await;
+    let slow = Arc::new(Slow {
+        inner: opened.handle.clone(),
+        reading: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+        done: AtomicUsize::new(0),
+        goes_on: tokio::sync::Semaphore::new(0),
+    });
+    let served = tokio::spawn(rondo_bus::serve(serving, Arc::<Slow>::clone(&slow), leadership));
+    let asking = rondo_bus::connect(&broker.address(), "operator", None).await.unwrap();
+    let port = BusLedger::new(asking.clone(), "operator").await.unwrap();
+    until(async || port.head().await.is_ok()).await;
+    for _ in 0..ASKED {
+        let body = "\n{\"from\":0,\"limit\":1000}";
+        asking.publish_with_reply("rondo.ledger.read.operator", "_INBOX.operator.none", body.into()).await.unwrap();
+    }
+    until(async || slow.reading.load(Ordering::SeqCst) >= 32).await;
+    for n in 0..50 {
+        port.submit(granting("beside", n)).await.expect("a command waits for no read");
+    }
+    // Each answer may take some megabytes in all its forms.
+    let most = slow.most.load(Ordering::SeqCst);
+    assert!(most <= 64, "{most} were read at once");
+    slow.goes_on.close();
+    until(async || slow.done.load(Ordering::SeqCst) == ASKED).await;
+    assert!(slow.most.load(Ordering::SeqCst) <= 64);
+    served.abort();
 }

@@ -3,7 +3,8 @@
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use rondo_domain::Command;
-use rondo_eventlog::files::FilePart;
+use rondo_eventlog::files::{self, FilePart};
+use rondo_eventlog::ledger::MAX_READ_BYTES;
 use rondo_eventlog::merkle::Tile;
 use rondo_eventlog::wire::{self, Failure};
 use rondo_eventlog::{Fault, History, SubmitError};
@@ -40,6 +41,28 @@ impl Asked {
         (subject::STORE, Self::Store),
         (subject::FETCH, Self::Fetch),
     ];
+}
+
+/// The bytes of a place: most commands and their answers take less.
+pub(crate) const PLACE: usize = 64 * 1024;
+
+impl Asked {
+    /// Whether it is asked or answered with much.
+    pub(crate) fn is_bulky(self) -> bool {
+        matches!(self, Self::Read | Self::Streams | Self::Store | Self::Fetch)
+    }
+
+    /// How many places a request takes while it is worked on, with a payload of so many bytes: those that it brings, and those that it
+    /// is answered with, which records take as they are stored, as they are read and as they are written.
+    pub(crate) fn places(self, payload: usize) -> u32 {
+        let answer = match self {
+            Self::Read | Self::Streams => 3 * MAX_READ_BYTES,
+            Self::Fetch => 2 * files::PART,
+            _ => 0,
+        };
+        // A payload is far below what fits; one that is not takes all there is.
+        (1 + (payload + answer) / PLACE).min(usize::from(u8::MAX)) as u32
+    }
 }
 
 /// A body and its headers, or why there is none.

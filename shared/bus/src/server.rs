@@ -15,7 +15,8 @@ use crate::frame::{self, FAILURE, Known};
 use crate::leading::{LeadError, Leadership};
 use crate::subject;
 
-/// Requests worked on at once; more wait in the broker's and the client's queues.
+/// Places for requests that are worked on at once, of 64 KiB each: as many for commands and what is short, and as many
+/// for what is bulky, so that the one never waits for the other. More wait in the broker's and the client's queues.
 const AT_ONCE: usize = 2_048;
 /// Ledgers on one broker take each request once, should there be two for a moment.
 const QUEUE: &str = "ledger";
@@ -47,6 +48,8 @@ struct Desk {
     ledger: Arc<dyn History>,
     leadership: Leadership,
     room: Arc<Semaphore>,
+    /// The room of reads and of parts of files.
+    bulk: Arc<Semaphore>,
     /// The newest head that was told, and the line that says so: the answers to one group tell the same.
     told: Arc<Mutex<Option<Line>>>,
 }
@@ -57,7 +60,8 @@ struct Desk {
 /// # Errors
 /// Why it ended.
 pub async fn serve(client: Client, ledger: Arc<dyn History>, leadership: Leadership) -> Result<(), ServeError> {
-    let desk = Desk { client, ledger, leadership, room: Arc::new(Semaphore::new(AT_ONCE)), told: Arc::default() };
+    let room = || Arc::new(Semaphore::new(AT_ONCE));
+    let desk = Desk { client, ledger, leadership, room: room(), bulk: room(), told: Arc::default() };
     loop {
         desk.leadership.gained().await?;
         // What waited to be answered is let go with its subscription once the log may be another's.
@@ -80,8 +84,10 @@ impl Desk {
     async fn takes(self, verb: &'static str, asked: Asked) -> Result<(), ServeError> {
         let listened = self.client.queue_subscribe(subject::asks(verb, "*"), QUEUE.to_owned()).await;
         let mut requests = listened.map_err(ServeError::Listen)?;
+        let room = if asked.is_bulky() { &self.bulk } else { &self.room };
         while let Some(request) = requests.next().await {
-            let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else { break };
+            let places = asked.places(request.payload.len());
+            let Ok(permit) = Arc::clone(room).acquire_many_owned(places).await else { break };
             // One that waited while this process stood still may have been answered by another.
             if !self.leadership.has() {
                 continue;
