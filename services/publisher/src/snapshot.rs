@@ -9,7 +9,7 @@ use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{FileHash, ReleaseId, RoundId};
 use rondo_eventlog::merkle::Checkpoint;
-use rondo_eventlog::vintage::{self, Standing};
+use rondo_eventlog::vintage::{self, Attributed};
 use rondo_eventlog::{Fault, Head, Ledger, files};
 use rondo_runtime::lifecycle::with_sources;
 
@@ -74,7 +74,7 @@ async fn questionnaire(ledger: &dyn Ledger, hash: &FileHash) -> Result<Questionn
 }
 
 /// The rows of a sheet, as they are published.
-fn sheet_rows(sheet: &SheetKey, figures: &BTreeMap<CellKey, Standing>) -> Vec<RawRow> {
+fn sheet_rows(sheet: &SheetKey, figures: &BTreeMap<CellKey, Attributed>) -> Vec<RawRow> {
     let code = |code: &Option<rondo_domain::Code>| code.as_ref().map(ToString::to_string).unwrap_or_default();
     figures
         .iter()

@@ -15,7 +15,7 @@ use crate::addressee;
 use crate::compose::{self, ComposeError, Section};
 use crate::facts::Facts;
 use crate::letter::{self, Letter};
-use crate::outbox::{Held, NoticeKey, Outbox, Work};
+use crate::outbox::{Halt, NoticeKey, Outbox, Work};
 use crate::texts::Texts;
 use crate::transport::Outcome;
 use crate::unsent;
@@ -73,7 +73,7 @@ pub(crate) struct Delivery {
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     /// Until when nothing is to be tried, and why, if the server was away or left nobody knowing.
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<Halt>,
     /// Whether the server answered.
     pub(crate) answered: bool,
     /// Notices of which something was to be recorded and was not.
@@ -149,7 +149,7 @@ impl Delivery {
             Outcome::Unavailable(refusal) => refusal,
             Outcome::Unknown(_) => Refusal::of(Hindrance::Doubt, 0, ""),
         };
-        Done { held: Some(Held { until, refusal }), ..Done::default() }
+        Done { held: Some(Halt { until, refusal }), ..Done::default() }
     }
 
     /// Records that a mail which said the same and went to the same address has brought this notice too.
@@ -250,8 +250,8 @@ impl Delivery {
         };
         let until = self.parts.clock.now() + pause(outages + 1, LONGEST_HOLD);
         match &outcome {
-            Outcome::Unavailable(refusal) => done.held = Some(Held { until, refusal: refusal.clone() }),
-            Outcome::Unknown(_) => done.held = Some(Held { until, refusal: Refusal::of(Hindrance::Doubt, 0, "") }),
+            Outcome::Unavailable(refusal) => done.held = Some(Halt { until, refusal: refusal.clone() }),
+            Outcome::Unknown(_) => done.held = Some(Halt { until, refusal: Refusal::of(Hindrance::Doubt, 0, "") }),
             _ => done.answered = true,
         }
         for one in &begun {

@@ -41,7 +41,7 @@ pub(crate) enum Work {
 
 /// Why nothing is tried for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct Halt {
     /// Until when.
     pub(crate) until: Timestamp,
     /// What stands in the way.
@@ -64,7 +64,7 @@ pub(crate) struct Outbox {
     /// For how long mail of a definition is gathered.
     gathering: BTreeMap<FileHash, SignedDuration>,
     /// Why nothing is tried, or was not when it was tried last.
-    held: Option<Held>,
+    held: Option<Halt>,
     /// Whether the last that was heard of the server is that nobody knows what became of a mail.
     in_doubt: bool,
     /// How often in a row the server was away.
@@ -159,7 +159,7 @@ impl Outbox {
     }
 
     /// Tries nothing before an instant: what one mail found out about the server holds for all of them.
-    pub(crate) fn hold(&mut self, held: Held) {
+    pub(crate) fn hold(&mut self, held: Halt) {
         self.held = Some(held);
         self.outages += 1;
     }
@@ -202,7 +202,7 @@ impl Outbox {
     }
 
     /// Why nothing is tried, or was not when it was tried last.
-    pub(crate) fn held(&self) -> Option<&Held> {
+    pub(crate) fn held(&self) -> Option<&Halt> {
         self.held.as_ref()
     }
 

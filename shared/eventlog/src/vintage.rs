@@ -30,7 +30,7 @@ pub struct Figure {
 }
 
 /// A value, and who recorded it.
-pub type Standing = (FigureValue, Act);
+pub type Attributed = (FigureValue, Act);
 
 /// What a country's table held in the newest release: which, and the position before which everything counted.
 type Released = BTreeMap<(Country, TableNo), (ReleaseId, u64)>;
@@ -87,8 +87,8 @@ pub async fn sheets(
     ledger: &dyn Ledger,
     prefix: &str,
     counts: impl Fn(&Record) -> bool,
-) -> Result<BTreeMap<SheetKey, BTreeMap<CellKey, Standing>>, Fault> {
-    let mut sheets: BTreeMap<SheetKey, BTreeMap<CellKey, Standing>> = BTreeMap::new();
+) -> Result<BTreeMap<SheetKey, BTreeMap<CellKey, Attributed>>, Fault> {
+    let mut sheets: BTreeMap<SheetKey, BTreeMap<CellKey, Attributed>> = BTreeMap::new();
     for record in read_all(ledger, prefix).await?.iter().filter(|record| counts(record)) {
         let Event::Figures(FiguresEvent::FiguresRecorded { cells, .. }) = &record.event else { continue };
         let Some(sheet) = record.stream.sheet() else { continue };

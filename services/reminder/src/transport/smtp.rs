@@ -31,12 +31,12 @@ const TLS_PORT: u16 = 465;
 /// A mail server.
 pub(super) struct Smtp {
     server: Server,
-    kept: Mutex<Kept>,
+    kept: Mutex<Carried>,
 }
 
 /// What is kept from one mail to the next.
 #[derive(Default)]
-struct Kept {
+struct Carried {
     session: Option<Session>,
     /// What the server said of mails until now.
     heard: Heard,
