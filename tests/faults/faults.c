@@ -1,16 +1,18 @@
 /* Faults for the tests: stands before libc's calls, notes what was synced and what was answered, and fails what it is told to.
  *
  * RONDO_TRACE=FILE           a line for each sync of a journal ("synced NAME SIZE"), each line on standard output ("said LINE"), and
- *                            each write to a received file and sync of it or its folders ("wrote SIZE", "kept NAME", "failed NAME")
- * RONDO_FAIL="CALL PART N ERRNO [TIMES]"   from the N-th CALL (write, pwrite, fdatasync, fsync) on a file whose path holds PART on,
- *                            the call fails, for ever or so many times; a failing write puts half of its bytes first, as a disk
- *                            does that is just full
+ *                            each write to a received file and sync of it or its folders ("wrote SIZE", "kept NAME", "failed NAME"),
+ *                            and each sync of the file `acknowledged`
+ * RONDO_FAIL="CALL PART N ERRNO [TIMES]"   from the N-th CALL (write, pwrite, fdatasync, fsync, rename) on a file whose path holds
+ *                            PART on (of a renaming the new one), the call fails, for ever or so many times; a failing write puts
+ *                            half of its bytes first, as a disk does that is just full. With ERRNO 0 the process is killed there
  * RONDO_CLOCK=FILE           the wall clock stands as many seconds ahead as the file says, which may change while the process runs
  * RONDO_SYNCHRONISED=1       and the kernel says that it is synchronised; without it, that it is not
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,24 +40,27 @@ static void trace(const char *line) {
 }
 
 /* 0: goes well; 1: the first one that fails; 2: a later one. */
-static int fails(const char *call, int fd) {
+static int fails_at(const char *call, int fd, const char *path) {
     static int seen = 0;
     const char *told = getenv("RONDO_FAIL");
-    char wanted[32], part[128], path[4096];
+    char wanted[32], part[128], buffer[4096];
     int nth, number, times = 0x7fffffff;
     if (!told || sscanf(told, "%31s %127s %d %d %d", wanted, part, &nth, &number, &times) < 4) return 0;
     if (strcmp(wanted, call)) return 0;
-    if (!strstr(path_of(fd, path, sizeof path), part)) return 0;
+    if (!strstr(path ? path : path_of(fd, buffer, sizeof buffer), part)) return 0;
     int now = __sync_add_and_fetch(&seen, 1);
     if (now < nth || now - nth >= times) return 0;
+    if (!number) kill(getpid(), SIGKILL);
     errno = number;
     return now == nth ? 1 : 2;
 }
 
+static int fails(const char *call, int fd) { return fails_at(call, fd, NULL); }
+
 static void trace_file(const char *what, int fd, size_t size) {
     char path[4096], line[4400];
     path_of(fd, path, sizeof path);
-    if (!strstr(path, "/files")) return;
+    if (!strstr(path, "/files") && !strstr(path, "/acknowledged")) return;
     if (size) snprintf(line, sizeof line, "%s %zu\n", what, size);
     else snprintf(line, sizeof line, "%s %s\n", what, path);
     trace(line);
@@ -80,6 +85,11 @@ ssize_t write(int fd, const void *bytes, size_t size) {
         if (size) trace_file("wrote", fd, size);
     }
     return syscall(SYS_write, fd, bytes, size);
+}
+
+int rename(const char *from, const char *to) {
+    if (fails_at("rename", -1, to)) return -1;
+    return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 static int sync_with(const char *call, long number, int fd) {

@@ -1,6 +1,7 @@
 //! The services in one process, on a clock that the test moves: what people do, and what comes of it.
 
 mod answers;
+mod begun_before;
 mod clocks;
 mod contacts;
 mod copies;

@@ -31,6 +31,16 @@ impl House {
         self.rest().await;
     }
 
+    /// A round whose release is out.
+    pub async fn published(&self) {
+        self.validated("first", "1.072").await;
+        self.move_to("2026-01-26T09:00:00Z").await;
+        self.release("manager", ReleaseCommand::Approve).await.unwrap();
+        self.release("publisher-person", ReleaseCommand::Clear).await.unwrap();
+        self.move_to("2026-01-30T12:00:00Z").await;
+        assert_eq!(self.release_state().await, ReleaseState::Published);
+    }
+
     /// The round's steps whose tasks wait for people.
     async fn open_tasks(&self) -> Vec<String> {
         let world = self.world().await;
