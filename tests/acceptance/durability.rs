@@ -93,6 +93,30 @@ fn a_signed_record_is_never_cut_off() {
     assert_eq!(std::fs::read(&journal).unwrap(), bytes, "and nothing of it is cut off");
 }
 
+#[test]
+fn a_making_that_is_cut_off_is_in_nobodys_way_and_a_new_directory_is_there_before_anything_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = rondo_tests::faults(folder.path()).display().to_string();
+    let fails = |fails: String| [("LD_PRELOAD", library.clone()), ("RONDO_FAIL", fails)];
+    // The notes of the log and of its key: not written, written half, without their names.
+    for (nth, what) in
+        ["write /log. 1 28", "write /log. 2 28", "rename /log. 1 0", "rename /log. 2 0"].iter().enumerate()
+    {
+        let data = folder.path().join(format!("data-{nth}"));
+        assert!(!burst_until(&data, 0, usize::MAX, &fails((*what).to_owned())).status.success(), "{what}");
+        with_ledger(&data, async |ledger| ledger.submit(command(0)).await.map(|_| ()).unwrap());
+    }
+    // The name of each folder that is made is on disk before there is anything to lose in it; what is not is made again.
+    for above in ["new", "new/folder"] {
+        let data = folder.path().join("new/folder/data");
+        let ended = burst_until(&data, 0, usize::MAX, &fails(format!("fsync {above} 1 5")));
+        assert!(!ended.status.success() && !folder.path().join("new").exists(), "{above}");
+    }
+    with_ledger(&folder.path().join("new/folder/data"), async |ledger| {
+        ledger.submit(command(0)).await.map(|_| ()).unwrap();
+    });
+}
+
 /// Writes some records with a clean stop, so that the index is whole and a start trusts it.
 fn written(data: &Path, from: usize, to: usize) {
     with_ledger(data, async |ledger| {

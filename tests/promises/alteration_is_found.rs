@@ -10,6 +10,7 @@ use rondo_domain::{CommandId, Role, Wish};
 use rondo_eventlog::Ledger;
 use rondo_eventlog::merkle::tile;
 use rondo_ledger::inspect::{self, Inspection};
+use rondo_ledger::journal::JournalReader;
 use rondo_ledger::{LedgerConfig, Opened, export};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::SystemClock;
@@ -134,10 +135,22 @@ async fn every_mutation_of_an_export_is_found_by_us_and_by_others() {
 async fn every_flipped_bit_of_a_journal_is_found_with_its_place() {
     let (count, mut dice) = (length(200, 1_000), Dice::of_this_run());
     let folder = tempfile::tempdir().unwrap();
-    let (data, _) = log(folder.path(), 700).await;
+    let (data, _) = log(folder.path(), 200).await;
+    let opened = rondo_ledger::open(&config(&data)).unwrap();
+    for n in 200..230 {
+        opened.handle.submit(grant(n)).await.unwrap();
+    }
+    at_rest(opened).await;
     let path = data.join("journal/00000000000000000000.journal");
     let whole = std::fs::read(&path).unwrap();
     assert!(is_good(&inspect::inspect(&data, None, &[]).unwrap()));
+    // Where each group begins; before the first one stands the header of the file.
+    let mut places = vec![0];
+    let mut reader = JournalReader::open(&data.join("journal"), None, None).unwrap().unwrap();
+    while let Some(group) = reader.next_group().unwrap() {
+        places.push(group.at.offset as usize);
+    }
+    assert!(places.len() > 10, "{} groups", places.len());
     for n in 0..count {
         let mut bytes = whole.clone();
         let at = dice.roll(bytes.len());
@@ -146,7 +159,8 @@ async fn every_flipped_bit_of_a_journal_is_found_with_its_place() {
         let found = inspect::inspect(&data, None, &[]).unwrap();
         assert!(!is_good(&found), "flip {n} at byte {at}");
         let said = found.damage.as_ref().map(ToString::to_string).unwrap_or_default();
-        assert!(said.contains("byte"), "flip {n} at byte {at} is told with a place: {said}");
+        let place = places.iter().rev().find(|place| **place <= at).unwrap();
+        assert!(said.contains(&format!("byte {place} of ")), "flip {n} at byte {at} is told with its place: {said}");
     }
 }
 

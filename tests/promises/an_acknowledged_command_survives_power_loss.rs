@@ -161,6 +161,8 @@ fn nothing_acknowledged_is_lost_and_nothing_is_invented() {
             if more.is_empty() {
                 return found;
             }
+            let is_sent = |record: &rondo_eventlog::Record| record.command == command(person(record)).id;
+            assert!(more.iter().all(is_sent), "what nobody sent is there");
             found.extend(more.iter().map(person));
         }
     });

@@ -89,6 +89,12 @@ fn a_backup_made_while_the_log_grows_is_whole() {
         std::thread::sleep(std::time::Duration::from_millis(150));
     }
     assert!(playing.wait().unwrap().success());
+    let whole = rondo_tests::records(Path::new(&data));
+    for (n, size) in sizes.iter().enumerate() {
+        // Whoever reads it meets nothing that was only half written.
+        let kept = rondo_tests::records(Path::new(&places.of(&format!("backup-{n}"))));
+        assert!(kept.len() as u64 >= *size && whole.starts_with(&kept), "backup {n}: {} records", kept.len());
+    }
     assert!(sizes.is_sorted() && sizes[0] < sizes[4], "{sizes:?}");
 }
 
@@ -147,4 +153,80 @@ fn one_file_and_an_export_bring_back_the_same_state() {
         refused(&target, &["restore", "--from", &places.of(from)], status, words);
         assert!(!Path::new(&target).exists(), "{from}");
     }
+}
+
+#[test]
+fn a_restore_that_is_cut_off_is_refused_until_the_same_command_has_finished_it_and_never_starts_unmarked() {
+    let places = Places(tempfile::tempdir().unwrap());
+    let (source, library) = (places.of("source"), rondo_tests::faults(places.0.path()));
+    drop(crate::burst::open(Path::new(&source)).unwrap());
+    rondo(&source, &["person", "grant", "anna", "auditor"]);
+    rondo(&source, &["backup", "--out", &places.of("kept")]);
+    rondo(&source, &["backup", "--out", &places.of("kept.tar")]);
+    for kept in ["kept", "kept.tar"] {
+        let (mut refusals, mut whole) = (0, 0);
+        for call in ["rename", "fsync"] {
+            for nth in 1.. {
+                let data = places.of(&format!("{kept}-{call}-{nth}"));
+                let restore = ["restore", "--from", &places.of(kept)];
+                // Killed before the call that is named.
+                let kills = format!("{call} /{kept}-{call}-{nth} {nth} 0");
+                let mut command = Command::new(program());
+                command.args(["--data", &data]).args(restore).env("LD_PRELOAD", &library).env("RONDO_FAIL", kills);
+                let done = command.output().unwrap();
+                if done.status.success() {
+                    break;
+                }
+                assert_eq!(done.status.code(), None, "it is killed: {done:?}");
+                let data_at = Path::new(&data);
+                if data_at.join("log.json").exists() {
+                    // All of it is there, and so is the mark; what was left beside it goes with the next opening.
+                    assert!(data_at.join("restored").exists(), "{kept} {call} {nth}");
+                    refused(&data, &restore, 6, "is not empty");
+                    whole += 1;
+                } else if data_at.exists() {
+                    for command in [&["up", "--listen", "127.0.0.1:0"][..], &["person", "list"]] {
+                        refused(&data, command, 3, "give the same command again");
+                    }
+                    rondo(&data, &restore);
+                    refusals += 1;
+                } else {
+                    rondo(&data, &restore);
+                }
+                copy(&format!("{source}/keys"), &data);
+                rondo(&data, &["person", "grant", "bo", "auditor"]);
+                assert!(rondo(&data, &["audit", "verify"]).contains("2. bytes:      good"));
+                let left: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+                assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".rondo")), "{left:?}");
+                std::fs::remove_dir_all(&data).unwrap();
+            }
+        }
+        assert!(refusals > 5 && whole > 0, "{kept}: {refusals} half way, {whole} at the end");
+    }
+}
+
+#[test]
+fn a_backup_has_neither_half_a_group_nor_fewer_records_than_were_acknowledged() {
+    let places = Places(tempfile::tempdir().unwrap());
+    let data = places.of("data");
+    drop(crate::burst::open(Path::new(&data)).unwrap());
+    rondo(&data, &["person", "grant", "anna", "auditor"]);
+    let segment = |of: &str| Path::new(of).join("journal/00000000000000000000.journal");
+    let whole = std::fs::read(segment(&data)).unwrap();
+    // The beginning of a group, as it stands there while it is being written.
+    std::fs::write(segment(&data), [&whole[..], &whole[32..70]].concat()).unwrap();
+    rondo(&data, &["backup", "--out", &places.of("saved")]);
+    assert_eq!(std::fs::read(segment(&places.of("saved"))).unwrap(), whole);
+    // The last group was answered for, is not signed yet, and is damaged: it is not passed over as if it had never been.
+    std::fs::write(segment(&data), &whole).unwrap();
+    crate::burst::burst_until(Path::new(&data), 0, 1, &[]);
+    let signed = std::fs::read_to_string(Path::new(&data).join("checkpoint")).unwrap();
+    let signed = rondo_eventlog::merkle::Checkpoint::claimed(&signed).unwrap().head.size;
+    assert!(signed < rondo_tests::records(Path::new(&data)).len() as u64, "it was killed before it signed");
+    let mut damaged = std::fs::read(segment(&data)).unwrap();
+    let first = damaged.windows(16).rposition(|window| window.starts_with(b"RONDO\0G1")).unwrap();
+    damaged[first + 40] ^= 1;
+    std::fs::write(segment(&data), damaged).unwrap();
+    refused(&data, &["backup", "--out", &places.of("damaged")], 3, "records were acknowledged");
+    assert!(!Path::new(&places.of("damaged")).exists());
 }

@@ -68,14 +68,31 @@ fn a_full_disk_and_a_failed_sync_end_the_ledger_with_nothing_falsely_acknowledge
         });
         last = ended.last.max(from);
     }
+    let mut answered = Vec::new();
     // A disk that is full under one folder is full for the next start as well, until somebody makes room.
     for place in ["/data/keys/", "/data/tree/", "/data/index/"] {
         let call = if place == "/data/index/" { "pwrite" } else { "write" };
-        let fails = [("LD_PRELOAD", library.clone()), ("RONDO_FAIL", format!("{call} {place} 1 {ENOSPC}"))];
+        let trace = folder.path().join("trace-full");
+        let fails = [
+            ("LD_PRELOAD", library.clone()),
+            ("RONDO_FAIL", format!("{call} {place} 1 {ENOSPC}")),
+            ("RONDO_TRACE", trace.display().to_string()),
+        ];
         let ended = burst_until(&data, last + 64, usize::MAX, &fails);
         assert!(!ended.status.success(), "{place}: the process ends");
         last = ended.last.max(last + 64);
+        let trace = fs::read_to_string(trace).unwrap_or_default();
+        let said = trace.lines().filter_map(|line| line.rsplit_once("acknowledged "));
+        answered.extend(said.map(|(_, n)| n.parse::<usize>().unwrap()));
+        // What it could not sign is signed by the next start that can, and nothing of it is gone.
+        with_ledger(&data, async |ledger| {
+            for n in &answered {
+                assert!(ledger.submit(command(*n)).await.unwrap().repeated, "{place}: {n} is not there");
+            }
+        });
+        assert!(rondo_ledger::inspect::inspect(&data, None, &[]).unwrap().hashes_to_root(), "{place}");
     }
+    assert!(!answered.is_empty(), "the journal had room, and what went into it was answered for");
     let found = rondo_ledger::inspect::inspect(&data, None, &[]).unwrap();
     assert!(found.damage.is_none(), "{found:?}");
     with_ledger(&data, async |ledger| assert!(ledger.submit(command(last + 64)).await.is_ok()));

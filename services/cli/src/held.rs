@@ -11,6 +11,7 @@ use rondo_domain::run::{Stage, TaskName};
 use rondo_domain::world::World;
 use rondo_domain::{RoundId, StreamId};
 use rondo_eventlog::Ledger;
+use rondo_ledger::backup::RESTORED;
 use rondo_runtime::durable;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,11 +21,10 @@ use crate::desk::{Desk, world};
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint};
 
-/// The mark of a data directory that was restored and has not been started since.
-const MARK: &str = "restored";
-
+/// The mark of a data directory that was restored and has not been started since. On disk before the restored log is: without it
+/// a copy would act at once, and nobody would have to say that it is the newest.
 fn mark_of(data: &Path) -> PathBuf {
-    data.join(MARK)
+    data.join(RESTORED)
 }
 
 /// What the mark says, as JSON. What is not understood of it counts as not said.
@@ -38,12 +38,6 @@ struct Restored {
 fn write(data: &Path, says: &Restored) -> Result<(), Failure> {
     let text = serde_json::to_vec(says).map_err(|e| Failure::of(&e))?;
     durable::replace(&mark_of(data), &text).map_err(|e| Failure::of(&e))
-}
-
-/// Marks a restored data directory.
-pub(crate) fn mark(data: &Path) -> Result<(), Failure> {
-    // On disk: without it a copy would act at once, and nobody would have to say that it is the newest.
-    write(data, &Restored::default())
 }
 
 /// Whether a log was restored, has not been started since, and may be an older copy of what its key signed.
@@ -82,6 +76,8 @@ pub(crate) async fn hold(ledger: &Arc<dyn Ledger>, data: &Path, asked: bool) -> 
     }
     if restored {
         std::fs::remove_file(&mark).map_err(|e| Failure::failed(format!("cannot remove {}: {e}", mark.display())))?;
+        // For good: a mark that came back with a power cut would hold what a coordinator let go on meanwhile.
+        durable::sync_folder(data).map_err(|e| Failure::of(&e))?;
     }
     Ok(())
 }

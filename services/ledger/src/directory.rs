@@ -14,6 +14,7 @@ use rondo_runtime::chance::Chance;
 use serde::{Deserialize, Serialize};
 
 use crate::advice::malformed;
+use crate::backup;
 use crate::bystander::is_bystander;
 use crate::journal::{self, Held, JournalError, JournalWriter, SEGMENT_HEADER};
 use crate::key::KeyError;
@@ -21,7 +22,7 @@ use crate::keyring;
 use crate::memory::MemoryError;
 use crate::notary::NotaryError;
 use crate::scrub::ScrubError;
-use rondo_runtime::durable::{FileError, replace};
+use rondo_runtime::durable::{FileError, create_folders, replace};
 
 /// How often a held lock is tried, and how long is waited between.
 const LOCK_TRIES: u32 = 10;
@@ -124,6 +125,11 @@ pub enum OpenError {
     /// The note that says what the directory is, is gone from beside a journal.
     #[error("{0} has a journal, but its `log.json` is missing; restore that file from a backup. Nothing was changed")]
     NoteMissing(PathBuf),
+    /// A copy of a log was being put there, and is not whole.
+    #[error(
+        "{0} holds what a `rondo restore` or `rondo backup` gathered that is still at work or was cut off, and no log yet; nothing was changed. Once none is at work, give the same command again: it begins anew"
+    )]
+    HalfCopied(PathBuf),
     /// The clock is not where somebody says it is.
     #[error(
         "the clock of this machine stands at {now:.0}, and you say that it is {today}; nothing was changed. Set the clock right"
@@ -215,9 +221,12 @@ impl DataDirectory {
     /// # Errors
     /// As [`Self::open`]; and when the directory holds something else.
     pub fn open_or_create(path: &Path, origin: &str, chance: &dyn Chance) -> Result<Self, OpenError> {
-        fs::create_dir_all(path).map_err(io("create", path))?;
+        create_folders(path)?;
         if !path.join("log.json").exists() {
             let lock = lock(path)?;
+            if backup::is_half_copied(path) {
+                return Err(OpenError::HalfCopied(path.to_owned()));
+            }
             if has_records(&path.join("journal"))? {
                 return Err(OpenError::NoteMissing(path.to_owned()));
             }
@@ -267,6 +276,8 @@ pub(crate) fn origin_of(path: &Path) -> Result<String, OpenError> {
 pub fn has_note(path: &Path) -> Result<(), OpenError> {
     if path.join("log.json").exists() {
         Ok(())
+    } else if backup::is_half_copied(path) {
+        Err(OpenError::HalfCopied(path.to_owned()))
     } else if path.join("journal").is_dir() && path.join("keys").is_dir() {
         Err(OpenError::NoteMissing(path.to_owned()))
     } else if crate::inspect::is_export(path) {
@@ -315,7 +326,8 @@ fn clear_half_made(path: &Path) -> Result<bool, OpenError> {
         let entry = entry.map_err(io("list", path))?.path();
         match entry.file_name().and_then(|name| name.to_str()) {
             Some("lock" | "keys") => {}
-            Some("journal" | "files" | "log.vkey") => leftovers.push(entry),
+            // The last is what `log.vkey` and `log.json` are called until they are whole.
+            Some("journal" | "files" | "log.vkey" | "log.new") => leftovers.push(entry),
             _ if is_bystander(&entry) => {}
             _ => return Ok(false),
         }
@@ -357,9 +369,8 @@ pub(crate) fn write_note(path: &Path, origin: &str) -> Result<(), OpenError> {
     let note = path.join("log.json");
     let text = serde_json::to_string(&Note { format: 1, origin: origin.to_owned() })
         .map_err(|e| OpenError::BadNote { path: note.clone(), source: e.into() })?;
-    let mut file = File::create(&note).map_err(io("create", &note))?;
-    writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(io("write", &note))?;
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(io("sync", path))
+    // Whole or not at all: half of it would be neither a log nor an empty directory.
+    Ok(replace(&note, format!("{text}\n").as_bytes())?)
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {

@@ -16,6 +16,7 @@ impl OpenError {
         let is_damage = |error: &JournalError| matches!(error, JournalError::Damaged { .. });
         match self {
             Self::Foreign(_) | Self::KeysAlone { .. } | Self::JournalMissing(_) | Self::NoteMissing(_) => true,
+            Self::HalfCopied(_) => true,
             Self::Contradicted { .. } | Self::Contradiction { .. } | Self::Disputed { .. } => true,
             Self::Damaged(_) => true,
             Self::BadNote { .. } | Self::Unreadable { .. } | Self::Scrub(ScrubError::Altered(_)) => true,

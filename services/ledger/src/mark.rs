@@ -15,6 +15,9 @@ use crate::directory::{OpenError, io};
 /// Names this start of the machine (proc_sys_kernel(5)).
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
+/// The name of the mark.
+const AT_WORK: &str = "at-work";
+
 /// The mark of a data directory.
 #[derive(Debug)]
 pub(crate) struct Mark {
@@ -24,7 +27,7 @@ pub(crate) struct Mark {
 impl Mark {
     /// Sets the mark. What the machine may have left torn has to be gone by then: from now on it would be trusted.
     pub(crate) fn set(data: &Path) -> Result<Self, OpenError> {
-        let path = data.join("at-work");
+        let path = data.join(AT_WORK);
         let boot = fs::read_to_string(BOOT).unwrap_or_default();
         let mut file = File::create(&path).map_err(io("create", &path))?;
         file.write_all(boot.as_bytes()).and_then(|()| file.sync_all()).map_err(io("write", &path))?;
@@ -34,7 +37,7 @@ impl Mark {
 
     /// Takes the mark away, once all that it stands for is on the device.
     pub(crate) fn clear(self) -> Result<(), OpenError> {
-        let path = self.data.join("at-work");
+        let path = self.data.join(AT_WORK);
         fs::remove_file(&path).map_err(io("remove", &path))?;
         sync(&self.data)
     }
@@ -42,7 +45,7 @@ impl Mark {
 
 /// Whether the machine went down under the mark that is there.
 pub(crate) fn went_down(data: &Path) -> Result<bool, OpenError> {
-    let path = data.join("at-work");
+    let path = data.join(AT_WORK);
     // A machine that cannot name its starts is taken to have gone down.
     let boot = fs::read(BOOT).unwrap_or_default();
     match fs::read(&path) {
@@ -75,10 +78,16 @@ impl IndexFault {
             file.write_all(told.as_bytes())?;
             file.sync_all()
         });
-        if let Err(error) = written {
+        // A disk that is full has no room for it. To empty the mark takes none, and one that names no start of the machine is
+        // trusted as little.
+        let emptied = |error: std::io::Error| {
+            tracing::warn!("{} cannot be written: {error}; the mark `at-work` says it instead", self.path.display());
+            let mark = fs::OpenOptions::new().write(true).open(self.path.with_file_name(AT_WORK))?;
+            mark.set_len(0).and_then(|()| mark.sync_all())
+        };
+        if let Err(error) = written.or_else(emptied) {
             tracing::error!(
-                "{} cannot be written, so that the next start may trust a damaged store: {error}; delete the folder `index` before it",
-                self.path.display()
+                "it cannot be noted that the store of indexes failed, so that the next start may trust it: {error}; delete the folder `index` before it"
             );
         }
     }
@@ -103,4 +112,22 @@ impl IndexFault {
 
 fn sync(folder: &Path) -> Result<(), OpenError> {
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(io("sync", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_failed_on_a_full_disk_is_made_anew_although_that_cannot_be_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let _mark = Mark::set(data).unwrap();
+        assert!(!went_down(data).unwrap());
+        let failed = IndexFault::beside(&data.join("index"));
+        // Nothing can be written under that name.
+        fs::create_dir(data.join("index-failed")).unwrap();
+        failed.note(&Fault::Corrupt("a page cannot be written".to_owned()));
+        assert!(went_down(data).unwrap(), "the next start does not trust it");
+    }
 }

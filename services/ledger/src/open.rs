@@ -25,7 +25,7 @@ use crate::notary::{self, Notary, NotaryError, TREE};
 use crate::sequencer::Request;
 use crate::threads::{Begin, Threads};
 use crate::time::LogTime;
-use crate::{contradicted, recover, rotation, scrub, tree};
+use crate::{backup, contradicted, recover, rotation, scrub, tree};
 
 /// Where a ledger lives, and what it is handed.
 pub struct LedgerConfig {
@@ -226,6 +226,7 @@ fn open_as(
         return Err(MemoryError::Missing(config.data.join("keys")).into());
     }
     let mut notes = Vec::new();
+    backup::clear_leftovers(&config.data)?;
     if mark::went_down(&config.data)? {
         distrust(&config.data)?;
         notes.push(

@@ -54,7 +54,29 @@ fn replace_for(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let mut file = options.create_new(true).write(true).mode(mode).open(&beside).map_err(failed("create", &beside))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", &beside))?;
     fs::rename(&beside, path).map_err(failed("replace", path))?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    sync_folder(holding(path))
+}
+
+/// Makes a folder and those above it that are not there, and waits until the name of each of them is on disk. One that is there
+/// already is left as it is.
+///
+/// # Errors
+/// When one cannot be made, or the folder that it stands in cannot be synced.
+pub fn create_folders(path: &Path) -> Result<(), FileError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|at| *at != Path::new("") && !at.exists()).collect();
+    fs::create_dir_all(path).map_err(failed("create", path))?;
+    // From above: a name counts once the folder that it stands in has its own.
+    let synced = missing.iter().rev().try_for_each(|made| sync_folder(holding(made)));
+    if synced.is_err() {
+        // Left there, it would be taken for one whose name is on disk. One that somebody has put something into stays.
+        missing.iter().for_each(|made| drop(fs::remove_dir(made)));
+    }
+    synced
+}
+
+/// The folder that a path stands in.
+fn holding(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// Waits until the names in a folder are on disk.

@@ -19,7 +19,6 @@ pub(crate) fn backup(data: &Path, out: &Path, form: Form) -> Result<(), Failure>
 pub(crate) fn restore(from: &Path, data: &Path, form: Form) -> Result<(), Failure> {
     crate::place::may_hold_a_log(data)?;
     let restored = backup::restore(from, data).map_err(failed)?;
-    crate::held::mark(data)?;
     tell(&restored, "are restored to", data, form)?;
     hint(
         "It starts paused: `rondo up`, then `rondo round held ROUND` shows what would happen and how it is let go or dropped.",

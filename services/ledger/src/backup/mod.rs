@@ -12,7 +12,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rondo_eventlog::Head;
+use rondo_runtime::durable::{create_folders, replace, sync_folder};
 
+use crate::acknowledged;
 use crate::bystander::is_empty_but_for;
 use crate::contradicted;
 use crate::directory::{self, OpenError, io};
@@ -82,14 +84,14 @@ pub fn backup(data: &Path, out: &Path) -> Result<Copied, BackupError> {
         return Err(BackupError::Inside(out.to_owned()));
     }
     if !archive::is_archive(out) {
-        return carry(data, out);
+        return carry(data, out, For::Keeping);
     }
     if out.exists() {
         return Err(BackupError::NotEmpty(out.to_owned()));
     }
     let folder = scratch(out, "packing");
     cleared(&folder)?;
-    let packed = carry(data, &folder).and_then(|mut copied| {
+    let packed = carry(data, &folder, For::Keeping).and_then(|mut copied| {
         copied.bytes = archive::pack(&folder, out, &scratch(out, "tar"))?;
         Ok(copied)
     });
@@ -106,12 +108,12 @@ pub fn restore(from: &Path, data: &Path) -> Result<Copied, BackupError> {
         if !from.exists() {
             return Err(BackupError::Absent(from.to_owned()));
         }
-        return carry(from, data);
+        return carry(from, data, For::Starting);
     }
     let made = prepared(data)?;
     let folder = data.join(UNPACKED);
     cleared(&folder)?;
-    let copied = archive::unpack(from, &folder).and_then(|()| carry(&folder, data));
+    let copied = archive::unpack(from, &folder).and_then(|()| carry(&folder, data, For::Starting));
     cleared(&folder)?;
     if made && copied.is_err() {
         fs::remove_dir(data).map_err(io("remove", data))?;
@@ -133,14 +135,30 @@ fn is_inside(path: &Path, directory: &Path) -> bool {
 const UNPACKED: &str = ".rondo-unpacked";
 const INCOMING: &str = ".rondo-incoming";
 /// What a copy consists of, the note that makes it a log last.
-const PARTS: [&str; 7] = ["journal", "files", "log.vkey", "checkpoint", SAID[0], SAID[1], "log.json"];
+const PARTS: [&str; 8] = ["journal", "files", "log.vkey", "checkpoint", SAID[0], SAID[1], RESTORED, "log.json"];
 /// What may stand against the log's being signed; most logs have none of it.
 const SAID: [&str; 2] = [contradicted::NAME, contradicted::WORDS];
+/// The mark of a data directory that was restored and has not been started since: a JSON object, empty at first. It stands there
+/// before the log does, so that no restored log is ever without it; whoever starts the log takes it away.
+pub const RESTORED: &str = "restored";
+
+/// Whether a directory holds what a copying gathers, and no log yet.
+pub(crate) fn is_half_copied(data: &Path) -> bool {
+    !data.join("log.json").exists() && [UNPACKED, INCOMING].iter().any(|name| data.join(name).exists())
+}
+
+/// What a copy is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    Keeping,
+    /// To be started: it is marked.
+    Starting,
+}
 
 /// Makes sure that the target is there and empty, and takes away what a copying left that was cut off. Says whether it was made.
 fn prepared(to: &Path) -> Result<bool, BackupError> {
     if !to.exists() {
-        fs::create_dir_all(to).map_err(io("create", to))?;
+        create_folders(to).map_err(OpenError::from)?;
         // Received files and figures before their release are nobody else's to read.
         fs::set_permissions(to, fs::Permissions::from_mode(0o700)).map_err(io("protect", to))?;
         return Ok(true);
@@ -162,7 +180,8 @@ fn prepared(to: &Path) -> Result<bool, BackupError> {
 }
 
 /// What a copying may leave that was cut off while it put things in place.
-const CUT_OFF: [&str; 8] = [UNPACKED, INCOMING, "journal", "files", "log.vkey", "checkpoint", SAID[0], SAID[1]];
+const CUT_OFF: [&str; 9] =
+    [UNPACKED, INCOMING, "journal", "files", "log.vkey", "checkpoint", SAID[0], SAID[1], RESTORED];
 
 /// A place beside a target that is this program's own, under a name that nobody else gives.
 fn scratch(target: &Path, what: &str) -> PathBuf {
@@ -181,10 +200,14 @@ fn cleared(scratch: &Path) -> Result<(), OpenError> {
 
 /// Copies into a scratch folder in the target first, whose contents take their places once the copy has verified. Of a failure
 /// nothing is left.
-fn carry(from: &Path, to: &Path) -> Result<Copied, BackupError> {
+fn carry(from: &Path, to: &Path, made_for: For) -> Result<Copied, BackupError> {
     let made = prepared(to)?;
     let incoming = to.join(INCOMING);
-    let carried = into_scratch(from, to, &incoming);
+    let carried = into_scratch(from, to, &incoming, made_for);
+    if carried.is_err() && !to.join("log.json").exists() {
+        // What had its place already would be in the next one's way.
+        PARTS.iter().try_for_each(|part| cleared(&to.join(part)))?;
+    }
     cleared(&incoming)?;
     if made && carried.is_err() {
         fs::remove_dir(to).map_err(io("remove", to))?;
@@ -192,13 +215,15 @@ fn carry(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     carried
 }
 
-fn into_scratch(from: &Path, to: &Path, incoming: &Path) -> Result<Copied, BackupError> {
+fn into_scratch(from: &Path, to: &Path, incoming: &Path, made_for: For) -> Result<Copied, BackupError> {
     fs::create_dir(incoming).map_err(io("create", incoming))?;
     let private = || fs::Permissions::from_mode(0o700);
     fs::set_permissions(incoming, private()).map_err(io("protect", incoming))?;
     let nothing = Head { size: 0, root: rondo_eventlog::merkle::tree::empty_root() };
     let mut copied = Copied { origin: String::new(), head: nothing, files: 0, bytes: 0, missing: Vec::new() };
     let is_export = inspect::is_export(from);
+    // Before the journal: a ledger at work may acknowledge more meanwhile.
+    let acknowledged = if is_export { 0 } else { acknowledged::size(from)? };
     if is_export {
         load::load(from, incoming, &mut copied)?;
     } else {
@@ -209,21 +234,30 @@ fn into_scratch(from: &Path, to: &Path, incoming: &Path) -> Result<Copied, Backu
     if !found.hashes_to_root() {
         return Err(BackupError::Unverified { path: from.to_owned(), why: why(&found) });
     }
+    if found.records < acknowledged {
+        let why = format!("{acknowledged} records were acknowledged, and only {} can be read", found.records);
+        return Err(BackupError::Unverified { path: from.to_owned(), why });
+    }
+    cut(&incoming.join("journal"), found.torn)?;
     if !is_export {
         let files = inspect::files(incoming)?;
         copied.missing = files.missing.iter().map(ToString::to_string).chain(files.damaged).collect();
+    }
+    if made_for == For::Starting {
+        replace(&incoming.join(RESTORED), b"{}").map_err(OpenError::from)?;
     }
     // A directory that was there before keeps its mode, which may be somebody else's to set.
     for folder in ["journal", "files"].map(|folder| incoming.join(folder)) {
         fs::set_permissions(&folder, private()).map_err(io("protect", &folder))?;
     }
+    names_synced(incoming)?;
     let synced = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder));
     for part in PARTS {
         if part == "log.json" {
             // Before the note that makes it a log, everything else is there for good.
             synced(to)?;
         }
-        if SAID.contains(&part) && !incoming.join(part).exists() {
+        if (SAID.contains(&part) || part == RESTORED) && !incoming.join(part).exists() {
             continue;
         }
         fs::rename(incoming.join(part), to.join(part)).map_err(io("name", &to.join(part)))?;
@@ -232,6 +266,30 @@ fn into_scratch(from: &Path, to: &Path, incoming: &Path) -> Result<Copied, Backu
     copied.origin = found.origin;
     copied.head = found.head;
     Ok(copied)
+}
+
+/// Cuts off what was being written while it was copied, and was not acknowledged by then.
+fn cut(journal: &Path, torn: u64) -> Result<(), OpenError> {
+    let Some((_, last)) = journal::segments(journal)?.pop().filter(|_| torn > 0) else { return Ok(()) };
+    let file = File::options().write(true).open(&last).map_err(io("open", &last))?;
+    let length = file.metadata().map_err(io("read", &last))?.len().saturating_sub(torn);
+    file.set_len(length).and_then(|()| file.sync_all()).map_err(io("cut", &last))
+}
+
+/// Waits until the name of everything in a folder is on the device, whatever it stands in.
+fn names_synced(folder: &Path) -> Result<(), OpenError> {
+    for entry in fs::read_dir(folder).map_err(io("list", folder))? {
+        let path = entry.map_err(io("list", folder))?.path();
+        if path.is_dir() {
+            names_synced(&path)?;
+        }
+    }
+    Ok(sync_folder(folder)?)
+}
+
+/// Takes away what a restore left that was cut off once all of it had its place.
+pub(crate) fn clear_leftovers(data: &Path) -> Result<(), OpenError> {
+    [UNPACKED, INCOMING].iter().try_for_each(|name| cleared(&data.join(name)))
 }
 
 /// Copies the files of a log.
