@@ -109,6 +109,7 @@ impl Part {
             "ParticipationExpected" => self.owed = numbers(&data["tables"]).into_iter().collect(),
             "CountryInvited" => self.invited = true,
             "ContactBounced" => self.bounced.extend([text("person")]),
+            "ContactReached" => drop(self.bounced.remove(&text("person"))),
             "ContactReplaced" => drop(self.bounced.remove(&text("was"))),
             "SubmissionReceived" => self.unread.extend([text("submission")]),
             "SubmissionRejected" => drop(self.unread.remove(&text("submission"))),

@@ -116,7 +116,7 @@ pub fn step(round: &RoundId, n: usize, step: usize) -> (Sender, Command) {
     let id = submission(&country);
     let (sender, actor, wished) = match step {
         0 => (Sender::Scheduler, "scheduler", C::Expect),
-        1 => (Sender::Scheduler, "scheduler", C::Invite { person: person.parse().unwrap() }),
+        1 => (Sender::Scheduler, "scheduler", C::Invite { person: person.parse().unwrap(), role: None }),
         2 => (Sender::People, person.as_str(), C::Acknowledge),
         3 => {
             let size = FILE.len() as u64;

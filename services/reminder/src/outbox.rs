@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::event::Event;
 use rondo_domain::notice::{NoticeEvent, NoticeState, Refusal};
+use rondo_domain::participation::ParticipationEvent;
 use rondo_domain::round::RoundState;
 use rondo_domain::world::World;
 use rondo_domain::{FileHash, NoticeId, PersonId, RoundId};
@@ -100,7 +101,13 @@ impl Outbox {
             Event::Notice(event @ NoticeEvent::NoticeUnknown { .. }) => self.in_doubt |= !event.was_cut_off(),
             Event::Notice(NoticeEvent::NoticeSent { .. }) => self.in_doubt = false,
             Event::Notice(_) => {}
-            Event::Round(_) => return self.look_again(record),
+            Event::Round(_) => return self.look_again(record, |waiting| waiting.is_without_calendar()),
+            Event::Participation(ParticipationEvent::ContactReached { person, .. }) => {
+                return self.look_again(record, |waiting| waiting.is_unreached(person));
+            }
+            Event::Participation(ParticipationEvent::ContactReplaced { was, .. }) => {
+                return self.look_again(record, |waiting| waiting.is_unreached(was));
+            }
             _ => return,
         }
         let id = record.stream.part(1).and_then(|part| part.parse::<NoticeId>().ok());
@@ -127,11 +134,11 @@ impl Outbox {
         }
     }
 
-    /// A round has changed, and perhaps its calendar: what waits for one is looked at.
-    fn look_again(&mut self, record: &Record) {
+    /// A round has changed, and perhaps its calendar, or a contact: what of its mail waits for that is looked at.
+    fn look_again(&mut self, record: &Record, waits: impl Fn(&Waiting) -> bool) {
         let round = record.stream.round_id();
         let waiting = self.waiting.iter_mut().filter(|(key, _)| Some(&key.0) == round.as_ref());
-        for (_, waiting) in waiting.filter(|(_, waiting)| waiting.is_without_calendar()) {
+        for (_, waiting) in waiting.filter(|(_, waiting)| waits(waiting)) {
             waiting.from = waiting.from.min(record.recorded_at);
         }
     }

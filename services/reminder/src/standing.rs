@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rondo_domain::calendar::Moment;
 use rondo_domain::notice::{About, Notice, NoticeState};
-use rondo_domain::participation::{QueryState, TableState, Turn};
+use rondo_domain::participation::{Participation, QueryState, TableState, Turn};
 use rondo_domain::round::Round;
 use rondo_domain::table::TableNo;
 use rondo_domain::world::World;
@@ -87,8 +87,8 @@ fn astray(world: &World, id: &RoundId, texts: &Texts) -> Option<String> {
         let brief = notice.brief.as_ref()?;
         let part = brief.country.as_ref().and_then(|country| world.participation(id, country));
         // Whoever was replaced is no contact any more, and is not waited for.
-        let stands =
-            !Role::NATIONAL.contains(&brief.role) || part.is_some_and(|part| part.bounced.contains(&brief.person));
+        let of_contact = |part: &Participation| part.is_of_contact(&brief.person, brief.role, notice.attempted_at);
+        let stands = !Role::NATIONAL.contains(&brief.role) || part.is_some_and(of_contact);
         let lost = match &notice.state {
             NoticeState::Bounced { .. } => stands,
             NoticeState::Refused { refusal } if refusal.about == About::Recipient => stands,

@@ -29,6 +29,9 @@ const NO_CALENDAR: &str = "nobody knows when people are at work";
 /// Why a notice waits whose recipient's address nobody knows.
 const NOT_IN_REGISTER: &str = "its recipient is not in the register of people";
 
+/// Why a mail waits to whose recipient another came back.
+const UNREACHED: &str = "a mail to its recipient came back, and nobody is reached at the address";
+
 /// How long a mail without a time limit is of use.
 const OF_USE: SignedDuration = SignedDuration::from_hours(5 * 24);
 
@@ -45,7 +48,8 @@ pub(crate) fn of_use_until(texts: &Texts, one: &Ready<'_>) -> Timestamp {
 }
 
 /// What is recorded of a due notice instead of sending it now, if anything: first, that it is not true any more; then, that nobody
-/// knows its recipient's address, for which it is not given up; then, that it comes too late, or at the wrong hour.
+/// knows its recipient's address, for which it is not given up, or that nobody is reached at it; then, that it comes too late, or at
+/// the wrong hour.
 pub(crate) fn instead(
     world: &World,
     texts: &Texts,
@@ -82,6 +86,9 @@ pub(crate) fn instead(
     if notice.at_once {
         return None;
     }
+    if brief.role.is_of_country() && participation.is_some_and(|part| part.bounced.contains_key(&brief.person)) {
+        return unreached(texts, one, now);
+    }
     let hours = closed(world, texts, round, one, now);
     // What waits for a calendar is not given up for the time that it waits.
     if matches!(hours, Some((_, _, WaitsFor::Calendar))) {
@@ -95,6 +102,17 @@ pub(crate) fn instead(
         return Some(postpone((now + UNREAD, "a file has come and is not read yet".to_owned(), WaitsFor::Reading)));
     }
     hours.map(postpone)
+}
+
+/// What is recorded of a mail to a contact at whose address nobody is reached: it is tried only where a person asks for it, and
+/// waits for them to be reached again as long as it is of use. No other mail is raised for them either.
+fn unreached(texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<Instead> {
+    let until = of_use_until(texts, one);
+    if until <= now {
+        let reason = format!("{UNREACHED}, and it would come too late");
+        return Some(("suppress", NoticeCommand::Suppress { reason }));
+    }
+    Some(postpone((until, UNREACHED.to_owned(), WaitsFor::Contact)))
 }
 
 /// That a mail waits: until when, why, and for what.
@@ -112,7 +130,7 @@ pub(crate) fn not_theirs(
     brief: &NoticeBrief,
     now: Timestamp,
 ) -> Option<String> {
-    if participation.is_some_and(|part| part.replaced.contains(&brief.person)) {
+    if participation.is_some_and(|part| part.is_replaced(&brief.person, brief.role)) {
         return Some("somebody else has come in its recipient's place".to_owned());
     }
     let holders = world.network().holders(brief.role, brief.country.as_ref(), now);

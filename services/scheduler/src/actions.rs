@@ -194,7 +194,8 @@ pub(crate) fn raise(
             break;
         }
         for person in world.network().holders(*role, country, now) {
-            let is_none = part.is_some_and(|part| part.bounced.contains(person) || part.replaced.contains(person));
+            // Another has their place in this role, or nobody is reached at their address.
+            let is_none = part.is_some_and(|part| part.bounced.contains_key(person) || part.is_replaced(person, *role));
             if people.contains(&person) || invitations.has(person) || is_none {
                 continue;
             }

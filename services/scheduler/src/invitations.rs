@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
+use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, NoticeState};
 use rondo_domain::world::World;
 use rondo_domain::{Command, NoticeId, PersonId, Wish};
 
@@ -23,8 +23,9 @@ impl<'w> Invitations<'w> {
         }
         let part = key.1.as_ref().and_then(|country| world.participation(&key.0, country));
         let mut people: BTreeSet<&PersonId> = part.into_iter().flat_map(|part| &part.invited).collect();
-        let returned =
-            |notice: &Notice, person| part.is_some_and(|part| !part.is_of_contact(person, notice.attempted_at));
+        let returned = |notice: &Notice, brief: &NoticeBrief| {
+            part.is_some_and(|part| !part.is_of_contact(&brief.person, brief.role, notice.attempted_at))
+        };
         for (id, notice) in world.notices(&key.0) {
             let Some(brief) = notice.brief.as_ref().filter(|brief| brief.kind == INVITATION && brief.country == key.1)
             else {
@@ -35,7 +36,7 @@ impl<'w> Invitations<'w> {
                 continue;
             }
             // Of a mail from before somebody was replaced and came back nobody asks any more what became of it.
-            let is_theirs = notice.state != NoticeState::Unknown || !returned(notice, &brief.person);
+            let is_theirs = notice.state != NoticeState::Unknown || !returned(notice, brief);
             if is_under_way(&notice.state) && is_theirs {
                 people.insert(&brief.person);
             }
@@ -70,7 +71,7 @@ mod tests {
     use jiff::Timestamp;
     use rondo_domain::event::{Event, Stamp};
     use rondo_domain::network::Network;
-    use rondo_domain::notice::{About, NoticeBrief, NoticeEvent, Refusal, WaitsFor};
+    use rondo_domain::notice::{About, NoticeEvent, Refusal, WaitsFor};
     use rondo_domain::participation::ParticipationEvent;
     use rondo_domain::{Country, Role, RoundId, StreamId};
 
@@ -91,7 +92,7 @@ mod tests {
             (StreamId::notice(&round, &"lao-one".parse().unwrap()), StreamId::participation(&round, &country));
         let replaced = |was: &str, is: &str| {
             let (was, is, reason) = (was.parse().unwrap(), is.parse().unwrap(), "they changed places".to_owned());
-            Event::Participation(ParticipationEvent::ContactReplaced { was, is, reason })
+            Event::Participation(ParticipationEvent::ContactReplaced { was, is, reason, roles: Vec::new() })
         };
         let brief = NoticeBrief {
             kind: INVITATION.to_owned(),

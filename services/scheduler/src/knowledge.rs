@@ -88,8 +88,16 @@ impl Default for Knowledge {
 }
 
 /// The events whose outcome asks for something.
-const OUTCOMES: [&str; 6] =
-    ["NoticeSent", "NoticeBounced", "NoticeRefused", "NoticeUndelivered", "NoticeComplained", "ReleasePublished"];
+const OUTCOMES: [&str; 8] = [
+    "NoticeSent",
+    "NoticeBounced",
+    "NoticeRefused",
+    "NoticeUndelivered",
+    "NoticeComplained",
+    "NoticeDelivered",
+    "NoticeAnswered",
+    "ReleasePublished",
+];
 
 impl Knowledge {
     #[cfg(test)]

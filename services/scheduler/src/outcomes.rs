@@ -1,6 +1,6 @@
-//! What the outcome of a notice or a release asks for: who was invited, whose mail came back, what is published.
+//! What the outcome of a notice or a release asks for: who was invited, whose mail came back, who is reached again, what is published.
 
-use rondo_domain::notice::{About, NoticeState, Refusal};
+use rondo_domain::notice::{About, Notice, NoticeBrief, NoticeState, Refusal};
 use rondo_domain::participation::ParticipationCommand;
 use rondo_domain::round::RoundCommand;
 use rondo_domain::stream::StreamKind;
@@ -25,7 +25,9 @@ pub(crate) fn comes_too_early(world: &World, stream: &StreamId) -> bool {
 /// What the outcome of a notice or a release asks for.
 pub(crate) fn follow(world: &World, stream: &StreamId) -> Commands {
     match stream.kind() {
-        StreamKind::Notice => vec![follow_notice(world, stream), follow_complaint(world, stream)],
+        StreamKind::Notice => {
+            vec![follow_notice(world, stream), follow_reached(world, stream), follow_complaint(world, stream)]
+        }
         StreamKind::Release => follow_release(world, stream),
         _ => Vec::new(),
     }
@@ -40,18 +42,23 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
     let part = world.participation(&key.0, brief.country.as_ref()?)?;
     let person = brief.person.clone();
     // What became of mail to somebody who was replaced since it left says nothing about them, nor about who came in their place.
-    if !part.is_of_contact(&person, notice.attempted_at) {
+    if !part.is_of_contact(&person, brief.role, notice.attempted_at) {
         return None;
     }
     match &notice.state {
-        NoticeState::Sent if brief.kind == INVITATION && !part.invited.contains(&person) => {
-            of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person })
+        NoticeState::Sent | NoticeState::Delivered | NoticeState::Answered
+            if brief.kind == INVITATION && !part.invited.contains(&person) =>
+        {
+            let role = Some(brief.role).filter(|role| *role != Role::FocalPoint);
+            of_country(&key, &["invited", id.as_str()], ParticipationCommand::Invite { person, role })
         }
         // Our server's refusal of us (a wrong password) says nothing about the contact.
         NoticeState::Bounced { .. }
         | NoticeState::Refused { refusal: Refusal { about: About::Recipient, .. } }
             // Mail to one of us, or to a mailbox, that comes back says nothing about the country's contacts.
-            if Role::NATIONAL.contains(&brief.role) && !part.knows_bounce(&person, &id, Some(notice.attempts)) =>
+            if Role::NATIONAL.contains(&brief.role)
+                && !part.knows_bounce(&person, &id, Some(notice.attempts))
+                && !is_reached_since(world, &key, notice) =>
         {
             let attempt = Some(notice.attempts);
             let wished = ParticipationCommand::RecordBounce { person, notice: id.clone(), attempt };
@@ -67,6 +74,28 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
         }
         _ => None,
     }
+}
+
+/// Whether the recipient of a mail that came back is known to be reached since then, though that was recorded before it was acted on.
+fn is_reached_since(world: &World, key: &RunKey, lost: &Notice) -> bool {
+    let (Some(brief), Some(failed)) = (&lost.brief, lost.failed_at) else { return false };
+    let theirs = |notice: &Notice| {
+        let of = |other: &NoticeBrief| other.person == brief.person && other.country == brief.country;
+        notice.brief.as_ref().is_some_and(of) && notice.reached_at.is_some_and(|reached| reached > failed)
+    };
+    world.notices(&key.0).into_iter().any(|(_, notice)| theirs(notice))
+}
+
+/// That a contact whose mail came back is reached again, where this mail shows it.
+fn follow_reached(world: &World, stream: &StreamId) -> Option<Command> {
+    let (round, id) = (stream.round_id()?, stream.part(1)?.parse::<NoticeId>().ok()?);
+    let notice = world.notice(&round, &id)?;
+    let brief = notice.brief.as_ref()?;
+    let part = world.participation(&round, brief.country.as_ref()?)?;
+    let came_back = part.bounced.get(&brief.person).filter(|_| part.is_reached_by(&brief.person, notice))?;
+    let wished = ParticipationCommand::RecordReached { person: brief.person.clone(), notice: id.clone() };
+    // The same mail may show it again, after another that came back.
+    of_country(&(round, brief.country.clone()), &["reached", id.as_str(), &came_back.to_string()], wished)
 }
 
 /// What became of a mail, told to its country. How often it was attempted until then is chance, so that only what is told again
@@ -117,7 +146,7 @@ mod tests {
     use jiff::Timestamp;
     use rondo_domain::event::{Event, Stamp};
     use rondo_domain::network::Network;
-    use rondo_domain::notice::{NoticeBrief, NoticeEvent};
+    use rondo_domain::notice::NoticeEvent;
     use rondo_domain::participation::ParticipationEvent;
     use rondo_domain::{Country, RoundId};
 
@@ -139,6 +168,7 @@ mod tests {
             was: was.parse().unwrap(),
             is: is.parse().unwrap(),
             reason: "they changed places".to_owned(),
+            roles: Vec::new(),
         }
     }
 
@@ -237,6 +267,75 @@ mod tests {
         played.comes_back();
         let [second] = played.follows().try_into().unwrap();
         assert_ne!(first.id, second.id, "what came back again is told again");
+    }
+
+    #[test]
+    fn a_contact_whose_mail_came_back_is_reached_again_by_what_is_heard_of_them_since() {
+        let (person, early): (rondo_domain::PersonId, NoticeId) =
+            ("lao-one".parse().unwrap(), "lao-early".parse().unwrap());
+        for heard in [NoticeEvent::NoticeAnswered {}, NoticeEvent::NoticeDelivered {}] {
+            let mut played = Played::due_to("lao-one");
+            played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+            played.of_mail(attempt(1));
+            let first = played.notice.clone();
+            played.another_due_to("lao-other", "lao-one", "announcement");
+            played.of_mail(attempt(1));
+            played.of_mail(heard.clone());
+            let second = std::mem::replace(&mut played.notice, first.clone());
+            played.comes_back();
+            let [bounced] = played.follows().try_into().unwrap();
+            let bounce =
+                ParticipationEvent::ContactBounced { person: person.clone(), notice: early.clone(), attempt: None };
+            played.of_part(bounce.clone());
+            played.notice = second.clone();
+            assert_eq!(played.follows(), [], "that was before it came back: {heard:?}");
+            played.of_mail(heard.clone());
+            let [reached] = played.follows().try_into().unwrap();
+            let wished =
+                ParticipationCommand::RecordReached { person: person.clone(), notice: "lao-other".parse().unwrap() };
+            assert!(matches!(&reached.wish, Wish::Participation { command, .. } if *command == wished), "{reached:?}");
+            let (notice, reason) = (Some("lao-other".parse().unwrap()), String::new());
+            played.of_part(ParticipationEvent::ContactReached { person: person.clone(), notice, reason });
+            for stream in [&first, &second] {
+                played.notice = stream.clone();
+                assert_eq!(played.follows(), [], "{stream}: it is known");
+            }
+            // It comes back once more, and they are heard of once more.
+            played.of_part(bounce);
+            played.of_mail(heard);
+            let [again] = played.follows().try_into().unwrap();
+            assert!(again.id != reached.id && again.id != bounced.id);
+        }
+    }
+
+    #[test]
+    fn a_contact_who_answered_since_their_mail_came_back_does_not_count_as_unreachable() {
+        let mut played = Played::due_to("lao-one");
+        played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+        played.of_mail(attempt(1));
+        let first = played.notice.clone();
+        played.another_due_to("lao-other", "lao-one", "announcement");
+        played.of_mail(attempt(1));
+        let second = std::mem::replace(&mut played.notice, first);
+        // Both were recorded while nobody acted on them.
+        played.comes_back();
+        let first = std::mem::replace(&mut played.notice, second);
+        played.of_mail(NoticeEvent::NoticeAnswered {});
+        assert_eq!(played.follows(), []);
+        played.notice = first;
+        assert_eq!(played.follows(), []);
+    }
+
+    #[test]
+    fn mail_to_somebody_in_another_role_than_the_one_in_which_they_were_replaced_is_heard_of() {
+        let mut played = Played::due_to("lao-one");
+        played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+        let (was, is, reason) = ("lao-one".parse().unwrap(), "lao-two".parse().unwrap(), "they moved up".to_owned());
+        let roles = vec![Role::NationalCoordinator];
+        played.of_part(ParticipationEvent::ContactReplaced { was, is, reason, roles });
+        played.of_mail(attempt(1));
+        played.comes_back();
+        assert_eq!(played.follows().len(), 1, "they were written to as a focal point");
     }
 
     #[test]

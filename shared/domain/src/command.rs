@@ -104,7 +104,8 @@ impl Wish {
                 round,
                 command:
                     ParticipationCommand::RecordBounce { notice, .. }
-                    | ParticipationCommand::RecordUndelivered { notice, .. },
+                    | ParticipationCommand::RecordUndelivered { notice, .. }
+                    | ParticipationCommand::RecordReached { notice, .. },
                 ..
             } => vec![StreamId::notice(round, notice)],
             Self::Run { round, command: RunCommand::AnswerTask { .. }, .. } => vec![StreamId::round(round)],

@@ -74,6 +74,7 @@ fn of_participation(event: &ParticipationEvent) -> Vec<&FileHash> {
         | E::ContactBounced { .. }
         | E::MailUndelivered { .. }
         | E::MailComplained { .. }
+        | E::ContactReached { .. }
         | E::ContactReplaced { .. }
         | E::RoundAcknowledged {}
         | E::ChoiceMade { .. }

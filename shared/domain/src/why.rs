@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::coming::{Coming, coming};
 use crate::notice::{Notice, NoticeState};
-use crate::participation::{Participation, ParticipationState, QueryState, TableState, Turn};
+use crate::participation::{Participation, ParticipationState, QueryState, Reached, TableState, Turn};
 use crate::round::{Round, RoundState};
 use crate::table::TableNo;
 use crate::workflow::{Action, Definition};
 use crate::world::World;
-use crate::{Country, RoundId};
+use crate::{Country, PersonId, RoundId};
 
 /// What a part waits for, or why it waits for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -97,6 +97,8 @@ pub struct Why {
     pub held: Vec<String>,
     /// The last mail to the country, or what kept it from leaving.
     pub last_mail: Option<String>,
+    /// Contacts whose mail came back once and who are reached again, each in a sentence.
+    pub contacts: Vec<String>,
     /// Tasks of people that are open for it, with their owners.
     pub tasks: Vec<String>,
     /// What comes next for it or for the round, as things stand; the earliest first.
@@ -138,9 +140,21 @@ pub fn why(
         since: part.turn_since,
         held: held(round, country),
         last_mail: last_mail(world, id, country),
+        contacts: reached(part),
         tasks: tasks.collect(),
         next: coming(world, id, definition).into_iter().filter(mine).collect(),
     })
+}
+
+fn reached(part: &Participation) -> Vec<String> {
+    let told = |(person, reached): (&PersonId, &Reached)| {
+        let since = reached.at.strftime("%-d %b %Y");
+        if reached.reason.is_empty() {
+            return format!("{person} is reached again since {since}: a mail arrived or was answered");
+        }
+        format!("{person} is reached again since {since}: {} ({})", reached.reason, reached.by)
+    };
+    part.reached.iter().map(told).collect()
 }
 
 fn because(round: &Round, part: &Participation, hours_late: i64) -> Because {
@@ -298,7 +312,9 @@ impl Because {
             }
             Self::NotInvited => format!("{country} takes part and has not been invited yet."),
             Self::ContactLost => {
-                format!("Mail to the contact of {country} came back; somebody has to find and name a new focal point.")
+                format!(
+                    "Mail to the contact of {country} came back; somebody has to find their right address, or another contact."
+                )
             }
             Self::ToAnswer => format!("{country} is asked to answer by {deadline}."),
             Self::Answered { choices } if choices.is_empty() => format!("{country} has acknowledged."),

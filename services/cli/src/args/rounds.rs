@@ -190,7 +190,7 @@ pub(crate) enum ParticipationVerb {
         /// The country.
         country: Country,
     },
-    /// Put another person in a contact's place, who is invited instead.
+    /// Put another person in a contact's place: in the roles that both hold, or else in all that the contact holds.
     #[command(
         after_help = "Example: rondo participation replace ilms-asean-2025 VNM --was vnm-focal --is vnm-focal-2 --reason 'moved'"
     )]
@@ -205,6 +205,22 @@ pub(crate) enum ParticipationVerb {
         /// Who takes the place; first given the role by `rondo person grant`.
         #[arg(long)]
         is: PersonId,
+        /// Why, in words of your own; it is kept in the log.
+        #[arg(long, value_parser = super::words)]
+        reason: String,
+    },
+    /// Say that a contact whose mail came back is reached again, at a right address perhaps.
+    #[command(
+        after_help = "Example: rondo participation reached ilms-asean-2025 VNM --person vnm-focal --reason 'their address was put right'"
+    )]
+    Reached {
+        /// The round.
+        round: RoundId,
+        /// The country.
+        country: Country,
+        /// The contact; a right address is first given to the register by `rondo person add`.
+        #[arg(long)]
+        person: PersonId,
         /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
         reason: String,

@@ -1,10 +1,12 @@
 //! `rondo participation`.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rondo_domain::participation::{ParticipationCommand, Turn};
 use rondo_domain::workflow::Question;
 use rondo_domain::world::World;
-use rondo_domain::{Country, Rejection, RoundId, StreamId, why};
+use rondo_domain::{Country, PersonId, Rejection, Role, RoundId, StreamId, why};
 use rondo_eventlog::ledger;
 use serde_json::json;
 
@@ -37,13 +39,15 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             said(form, &format!("{country} has confirmed its tables."))
         }
         ParticipationVerb::Replace { round, country, was, is, reason } => {
-            let command =
-                ParticipationCommand::ReplaceContact { was: was.clone(), is: is.clone(), reason: reason.clone() };
+            replaced(desk, (round, country), (was, is), reason, form).await
+        }
+        ParticipationVerb::Reached { round, country, person, reason } => {
+            let command = ParticipationCommand::Reach { person: person.clone(), reason: reason.clone() };
             desk.country_command(round, country, command).await?;
             said(
                 form,
                 &format!(
-                    "{is} is a contact of {country} in the place of {was}, and is invited while the round takes answers."
+                    "Mail to {person} leaves again. What came back before is sent once more by `rondo reminder send-now {round} --all bounced --to {person} --reason …`."
                 ),
             )
         }
@@ -63,6 +67,46 @@ pub(crate) async fn run(verb: &ParticipationVerb, desk: &Desk, form: Form) -> Re
             said(form, &format!("The part of {country} is closed."))
         }
     }
+}
+
+/// Puts somebody in a contact's place, and says in which roles, and what else stays as it is.
+async fn replaced(
+    desk: &Desk,
+    (round, country): (&RoundId, &Country),
+    (was, is): (&PersonId, &PersonId),
+    reason: &str,
+    form: Form,
+) -> Result<(), Failure> {
+    let before = desk.participation(round, country).await?;
+    let command = ParticipationCommand::ReplaceContact { was: was.clone(), is: is.clone(), reason: reason.to_owned() };
+    desk.country_command(round, country, command).await?;
+    let part = desk.participation(round, country).await?;
+    let network = desk.world(&[StreamId::network().as_str()]).await?;
+    let held: BTreeSet<Role> = network
+        .network()
+        .grants
+        .get(was)
+        .into_iter()
+        .flatten()
+        .filter(|grant| grant.country.as_ref() == Some(country) && grant.holds_at(desk.now()))
+        .map(|grant| grant.role)
+        .collect();
+    let (given, kept): (Vec<Role>, Vec<Role>) = held.into_iter().partition(|role| part.is_replaced(was, *role));
+    let invited = if before.invited.contains(is) {
+        format!("{is} was invited before")
+    } else {
+        format!("{is} is invited as a focal point while the round takes answers")
+    };
+    let mut told = format!("{is} is a contact of {country} in the place of {was}; {invited}.");
+    for role in given {
+        told.push_str(&format!(
+            " {was} gets no more mail as {role}, but can act in that role until `rondo person end {was} {role} --country {country} --reason …`."
+        ));
+    }
+    for role in kept {
+        told.push_str(&format!(" As {role}, {was} is written to as before."));
+    }
+    said(form, &told)
 }
 
 /// The question and the choice of an answer, as the workflow has them.
@@ -135,6 +179,7 @@ async fn explained(
     say("Deadline: ", &[format!("{until}, {}.", standing.deadline_explained(country))]);
     say("Held: ", &why.held);
     say("Last mail: ", why.last_mail.as_slice());
+    say("Contact: ", &why.contacts);
     say("Waits for a person: ", &why.tasks);
     let next: Vec<String> = why
         .next
@@ -164,6 +209,7 @@ async fn explained(
     value["deadline"] = json!(deadline);
     value["held"] = json!(why.held);
     value["last_mail"] = json!(why.last_mail);
+    value["contacts"] = json!(why.contacts);
     value["tasks"] = json!(why.tasks);
     value["next"] = json!(next);
     document(form, value, &told)

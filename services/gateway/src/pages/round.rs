@@ -199,7 +199,10 @@ fn stuck_because(part: &Participation, late: SignedDuration, takes_answers: bool
     let missing: Vec<String> = part.missing().map(|no| no.to_string()).collect();
     let count = |state| part.queries.values().filter(|query| query.state == state).count();
     if part.owes_tables() && !part.bounced.is_empty() {
-        return Some((0, "mail to the contact came back: a new focal point has to be found".to_owned()));
+        return Some((
+            0,
+            "mail to the contact came back: a right address or another contact has to be found".to_owned(),
+        ));
     }
     if part.owes_tables() && late.is_positive() {
         let days = late.as_hours() / 24;

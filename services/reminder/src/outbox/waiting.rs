@@ -22,6 +22,11 @@ impl Waiting {
         self.waits_for == Some(WaitsFor::Register)
     }
 
+    /// Whether it waits for this recipient to be reached again.
+    pub(super) fn is_unreached(&self, person: &PersonId) -> bool {
+        self.waits_for == Some(WaitsFor::Contact) && self.person == *person
+    }
+
     /// Whether it waits for a calendar that says when its recipient is at work.
     pub(super) fn is_without_calendar(&self) -> bool {
         self.waits_for == Some(WaitsFor::Calendar)

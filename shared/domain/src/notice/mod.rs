@@ -211,6 +211,13 @@ pub struct Notice {
     /// Where in the log the last of them stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempted_at: Option<u64>,
+    /// Where in the log it stands last that its recipient answered it from the address that is known of them, or that their server
+    /// has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached_at: Option<u64>,
+    /// Where in the log it stands last that it came back, or was refused, for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<u64>,
     /// Its Message-ID, once an attempt began.
     pub message_id: Option<String>,
     /// When the server took it.
@@ -304,7 +311,10 @@ impl Notice {
                 self.refusal = Some(refusal.clone());
                 NoticeState::Deferred { until: *until }
             }
-            E::NoticeRefused { refusal, .. } => NoticeState::Refused { refusal: refusal.clone() },
+            E::NoticeRefused { refusal, .. } => {
+                self.failed_at = Some(stamp.position);
+                NoticeState::Refused { refusal: refusal.clone() }
+            }
             E::NoticeUnknown { resend: true, .. } => NoticeState::Deferred { until: stamp.at },
             E::NoticeUnknown { .. } => NoticeState::Unknown,
             // Whoever says that it is delayed has it, and tries on: it has left. Of what is known to have come to its end, that
@@ -315,12 +325,23 @@ impl Notice {
                 }
                 return;
             }
-            E::NoticeBounced { hard: true, reason } => NoticeState::Bounced { reason: reason.clone() },
+            E::NoticeBounced { hard: true, reason } => {
+                self.failed_at = Some(stamp.position);
+                NoticeState::Bounced { reason: reason.clone() }
+            }
             E::NoticeUndelivered { obstacle, reason } => {
                 NoticeState::Undelivered { obstacle: *obstacle, reason: reason.clone() }
             }
-            E::NoticeDelivered {} => NoticeState::Delivered,
-            E::NoticeAnswered {} => NoticeState::Answered,
+            E::NoticeDelivered {} => {
+                self.reached_at = Some(stamp.position);
+                NoticeState::Delivered
+            }
+            E::NoticeAnswered {} => {
+                // What a coordinator heard by telephone, or from another address, says nothing of the one that is known.
+                let is_from_there = stamp.actor.role == Role::Service;
+                self.reached_at = if is_from_there { Some(stamp.position) } else { self.reached_at };
+                NoticeState::Answered
+            }
             E::NoticeReleased { .. } => {
                 (self.raised_at, self.leaves_from) = (Some(stamp.at), Some(stamp.at));
                 self.at_once = true;

@@ -14,6 +14,8 @@ pub enum WaitsFor {
     Register,
     /// A file to be read that has come.
     Reading,
+    /// Its recipient to be reached again, whose mail came back.
+    Contact,
 }
 
 impl WaitsFor {

@@ -6,7 +6,7 @@ use super::event::{Answer, Channel, CheckedTable, Declaration, ReceivedFile, Tab
 use crate::figure::Extent;
 use crate::finding::Finding;
 use crate::table::TableNo;
-use crate::{InstitutionId, NoticeId, PersonId, QueryId, Reason, ReleaseId, Source, SubmissionId};
+use crate::{InstitutionId, NoticeId, PersonId, QueryId, Reason, ReleaseId, Role, Source, SubmissionId};
 
 /// What can be wished of a participation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub enum ParticipationCommand {
     Invite {
         /// Whom.
         person: PersonId,
+        /// In which role, if not as focal point.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<Role>,
     },
     /// A mail to a contact came back for good.
     RecordBounce {
@@ -46,7 +49,22 @@ pub enum ParticipationCommand {
         /// The notice.
         notice: NoticeId,
     },
-    /// Put another person in a contact's place.
+    /// A contact whose mail came back answered a mail since then, from the address that is known of them, or their server has it.
+    RecordReached {
+        /// The contact.
+        person: PersonId,
+        /// The notice.
+        notice: NoticeId,
+    },
+    /// Say that a contact whose mail came back is reached again, at another address perhaps.
+    Reach {
+        /// The contact.
+        person: PersonId,
+        /// Why.
+        reason: String,
+    },
+    /// Put another person in a contact's place, in the roles that both hold; where there is none, in all that the contact holds. In
+    /// any other role the contact is written to as before, and whoever holds a role can act in it until it ends.
     ReplaceContact {
         /// Who was.
         was: PersonId,

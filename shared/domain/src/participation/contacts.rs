@@ -1,11 +1,21 @@
-//! The contacts of a country in a round: who was invited, whose mail came back, and what else came of mail to them.
+//! The contacts of a country in a round: who was invited, whose mail came back and who is reached again, who takes whose place,
+//! and what else came of mail to them.
+
+use std::collections::BTreeSet;
 
 use super::command::ParticipationCommand as C;
+use super::decide::{COORDINATORS, COUNTRY, not_possible, require_text};
 use super::event::ParticipationEvent as E;
+use super::parts::Reached;
 use super::state::Participation;
 use crate::command::Context;
 use crate::event::Stamp;
-use crate::{NoticeId, PersonId, Rejection, Role, RoundId};
+use crate::network::Grant;
+use crate::notice::Notice;
+use crate::{Country, NoticeId, PersonId, Rejection, Role, RoundId};
+
+/// The role in which contacts are invited, unless it is said otherwise.
+const INVITED: Role = Role::FocalPoint;
 
 /// What became of a mail to a contact. What is known already changes nothing, and neither does mail to somebody who was replaced
 /// since it left, whether or not they have come back.
@@ -15,12 +25,15 @@ pub(super) fn told_of_mail(
     command: &C,
     context: &Context<'_>,
 ) -> Result<Vec<E>, Rejection> {
-    let attempted = |notice: &NoticeId| context.notice(round, notice).and_then(|notice| notice.attempted_at);
-    let concerns = |person: &PersonId, notice: &NoticeId| state.is_of_contact(person, attempted(notice));
+    let concerns = |person: &PersonId, notice: &NoticeId| {
+        let notice = context.notice(round, notice);
+        let role = notice.and_then(|notice| notice.brief.as_ref()).map_or(INVITED, |brief| brief.role);
+        state.is_of_contact(person, role, notice.and_then(|notice| notice.attempted_at))
+    };
     context.require_role(&[Role::Service, Role::RegionalCoordinator], "record what became of a mail")?;
     let (known, event) = match command {
-        C::Invite { person } => {
-            let known = state.invited.contains(person) || state.replaced.contains(person);
+        C::Invite { person, role } => {
+            let known = state.invited.contains(person) || state.is_replaced(person, role.unwrap_or(INVITED));
             (known, E::CountryInvited { person: person.clone() })
         }
         C::RecordBounce { person, notice, attempt } => {
@@ -35,9 +48,85 @@ pub(super) fn told_of_mail(
             let event = E::MailComplained { person: person.clone(), notice: notice.clone() };
             (state.complained.contains(notice), event)
         }
+        C::RecordReached { person, notice } => {
+            let reached = context.notice(round, notice).is_some_and(|notice| state.is_reached_by(person, notice));
+            let event =
+                E::ContactReached { person: person.clone(), notice: Some(notice.clone()), reason: String::new() };
+            (!reached, event)
+        }
         _ => return Err(Rejection::Malformed { what: "this command is not about mail to a contact".to_owned() }),
     };
     Ok(if known { Vec::new() } else { vec![event] })
+}
+
+/// What a coordinator says of a contact: that another has their place, or that they are reached again.
+pub(super) fn changed(
+    state: &Participation,
+    country: &Country,
+    command: &C,
+    context: &Context<'_>,
+) -> Result<Vec<E>, Rejection> {
+    let event = match command {
+        C::ReplaceContact { was, is, reason } => {
+            context.require_role(COORDINATORS, "replace a contact")?;
+            require_text(reason)?;
+            let roles = place(state, country, (was, is), context)?;
+            E::ContactReplaced { was: was.clone(), is: is.clone(), reason: reason.clone(), roles }
+        }
+        C::Reach { person, reason } => {
+            context.require_role(COORDINATORS, "say that a contact is reached")?;
+            require_text(reason)?;
+            if !state.bounced.contains_key(person) {
+                let act =
+                    format!("have {person} reached again: no mail to them came back since they were reached last");
+                return Err(not_possible(state, country, &act));
+            }
+            E::ContactReached { person: person.clone(), notice: None, reason: reason.clone() }
+        }
+        _ => return Err(Rejection::Malformed { what: "this command is not about a contact".to_owned() }),
+    };
+    Ok(vec![event])
+}
+
+/// The roles in which one person can come in another's place: the one is a contact of the country in them, and the other holds a
+/// role for it.
+fn place(
+    state: &Participation,
+    country: &Country,
+    (was, is): (&PersonId, &PersonId),
+    context: &Context<'_>,
+) -> Result<Vec<Role>, Rejection> {
+    let malformed = |what: String| Err(Rejection::Malformed { what });
+    if was == is {
+        let what = format!("{was} is no contact of {country} in whose place {is} could come");
+        return malformed(format!("{what}: that they are reached again is said with `rondo participation reached`"));
+    }
+    let network = context.network();
+    let grants = |person: &PersonId| network.and_then(|network| network.grants.get(person)).into_iter().flatten();
+    let of_country = |grant: &&Grant| COUNTRY.contains(&grant.role) && grant.country.as_ref() == Some(country);
+    let holds = |person: &PersonId| -> BTreeSet<Role> {
+        grants(person).filter(of_country).filter(|grant| grant.holds_at(context.now)).map(|grant| grant.role).collect()
+    };
+    let (of_was, of_is) = (holds(was), holds(is));
+    let is_invited = state.invited.contains(was);
+    let is_contact = is_invited || state.bounced.contains_key(was);
+    // Whoever was invited was a contact as one who is, though that role may have ended meanwhile.
+    let stood_in = of_was.iter().copied().chain(is_invited.then_some(INVITED)).collect::<BTreeSet<_>>();
+    let shared = &stood_in & &of_is;
+    let roles = [&shared, &of_was, &of_is].into_iter().find(|roles| !roles.is_empty()).cloned().unwrap_or_default();
+    // Records of before may say of somebody who was replaced already that their mail came back: the task that asks for another
+    // contact then asks in their place, and has to be answered.
+    let is_over = !state.bounced.contains_key(was) && roles.iter().all(|role| state.is_replaced(was, *role));
+    if is_over && state.replaced.contains_key(was) {
+        return malformed(format!("{was} is no contact of {country} in whose place {is} could come"));
+    }
+    if !is_contact && !grants(was).any(|grant| of_country(&grant)) {
+        return malformed(format!("{was} is no contact of {country}, so nobody comes in their place"));
+    }
+    if of_is.is_empty() {
+        return malformed(format!("{is} holds no role for {country}: give them one first, with `rondo person grant`"));
+    }
+    Ok(roles.into_iter().collect())
 }
 
 impl Participation {
@@ -50,15 +139,29 @@ impl Participation {
     /// or of this mail.
     pub fn knows_bounce(&self, person: &PersonId, notice: &NoticeId, attempt: Option<u32>) -> bool {
         let heard = self.returned.get(notice).is_some_and(|known| attempt.is_none_or(|attempt| *known >= attempt));
-        heard || self.bounced.contains(person)
+        heard || self.bounced.contains_key(person)
     }
 
-    /// Whether what became of a mail says anything about a contact of now: nobody has this person's place, and if they came in
-    /// another's, it left after that. `attempted` is where its last attempt stands in the log; of a mail of which that is not
-    /// known, anything may be said.
-    pub fn is_of_contact(&self, person: &PersonId, attempted: Option<u64>) -> bool {
-        let before = |since: &u64| attempted.is_some_and(|attempted| attempted < *since);
-        !self.replaced.contains(person) && !self.since.get(person).is_some_and(before)
+    /// Whether another has a person's place in this role.
+    pub fn is_replaced(&self, person: &PersonId, role: Role) -> bool {
+        self.replaced.get(person).is_some_and(|roles| roles.contains(&role))
+    }
+
+    /// Whether what became of a mail to somebody in a role says anything about a contact of now: nobody has their place in it, and if
+    /// they came back into it, or are reached again, it left after that. `attempted` is where its last attempt stands in the log; of a
+    /// mail of which that is not known, anything may be said.
+    pub fn is_of_contact(&self, person: &PersonId, role: Role, attempted: Option<u64>) -> bool {
+        let since = self.since.get(person).and_then(|since| since.get(&role));
+        let is_before = since.is_some_and(|since| attempted.is_some_and(|attempted| attempted < *since));
+        !self.is_replaced(person, role) && !is_before
+    }
+
+    /// Whether a mail shows that somebody is reached whose mail came back: they answered it, or their server said that it has it,
+    /// after that was told.
+    pub fn is_reached_by(&self, person: &PersonId, notice: &Notice) -> bool {
+        let is_theirs = notice.brief.as_ref().is_some_and(|brief| brief.person == *person);
+        let came_back = self.bounced.get(person);
+        is_theirs && came_back.is_some_and(|at| notice.reached_at.is_some_and(|reached| reached > *at))
     }
 
     /// The contacts after an event about them.
@@ -68,7 +171,8 @@ impl Participation {
                 self.invited.insert(person.clone());
             }
             E::ContactBounced { person, notice, attempt } => {
-                self.bounced.insert(person.clone());
+                self.bounced.insert(person.clone(), stamp.position);
+                self.reached.remove(person);
                 self.returned.insert(notice.clone(), attempt.unwrap_or(u32::MAX));
             }
             E::MailUndelivered { notice, attempt, .. } => {
@@ -77,153 +181,41 @@ impl Participation {
             E::MailComplained { notice, .. } => {
                 self.complained.insert(notice.clone());
             }
-            E::ContactReplaced { was, is, .. } => {
-                self.bounced.remove(was);
-                self.invited.remove(was);
-                self.replaced.insert(was.clone());
-                self.since.remove(was);
-                // A contact who stands, and takes over from another, is still spoken of by what was sent to them before.
-                if self.replaced.remove(is) || !self.invited.contains(is) {
-                    self.since.insert(is.clone(), stamp.position);
-                }
+            E::ContactReached { person, notice, reason } => {
+                let came_back = self.bounced.remove(person);
+                let reached = Reached { at: stamp.at, by: stamp.actor.id.clone(), reason: reason.clone() };
+                self.reached.insert(person.clone(), reached);
+                // Of several mails that came back one was told, and the others are no news after it. By a coordinator's word all that
+                // left until then went to an address of before.
+                let since = came_back.filter(|_| notice.is_some()).unwrap_or(stamp.position);
+                self.since.entry(person.clone()).or_default().extend(COUNTRY.iter().map(|role| (*role, since)));
             }
+            E::ContactReplaced { was, is, roles, .. } => self.replace((was, is), roles, stamp.position),
             _ => {}
         }
+    }
+
+    fn replace(&mut self, (was, is): (&PersonId, &PersonId), roles: &[Role], position: u64) {
+        let roles = if roles.is_empty() { &Role::OF_COUNTRY[..] } else { roles };
+        self.bounced.remove(was);
+        self.reached.remove(was);
+        if roles.contains(&INVITED) {
+            self.invited.remove(was);
+        }
+        self.replaced.entry(was.clone()).or_default().extend(roles);
+        if let Some(since) = self.since.get_mut(was) {
+            since.retain(|role, _| !roles.contains(role));
+        }
+        // A contact who stands, and takes over from another, is still spoken of by what was sent to them before.
+        let back: BTreeSet<Role> = roles.iter().copied().filter(|role| self.is_replaced(is, *role)).collect();
+        let Some(gone) = self.replaced.get_mut(is).filter(|_| !back.is_empty()) else { return };
+        gone.retain(|role| !back.contains(role));
+        if gone.is_empty() {
+            self.replaced.remove(is);
+        }
+        self.since.entry(is.clone()).or_default().extend(back.into_iter().map(|role| (role, position)));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::StreamId;
-    use crate::event::Aggregate;
-    use crate::network::{Grant, Network, NetworkEvent};
-    use crate::participation::decide;
-
-    /// Lao PDR in a round, with the people of its network.
-    #[derive(Default)]
-    struct Played {
-        network: Network,
-        part: Participation,
-        size: u64,
-    }
-
-    impl Played {
-        fn with(people: &[&str], events: &[E]) -> Self {
-            let mut played = Self::default();
-            for (person, role, country) in people.iter().map(|who| (*who, Role::FocalPoint, Some("LAO"))).chain([(
-                "ilo",
-                Role::RegionalCoordinator,
-                None,
-            )]) {
-                let grant = Grant::of(role, country.map(|country| country.parse().unwrap()));
-                played.of_network(&NetworkEvent::RoleGranted { person: person.parse().unwrap(), grant });
-            }
-            played.happens(&E::ParticipationExpected { tables: Vec::new() });
-            events.iter().for_each(|event| played.happens(event));
-            played
-        }
-
-        fn of_network(&mut self, event: &NetworkEvent) {
-            let actor =
-                Network::default().actor(&"scheduler".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
-            self.network.evolve(event, &Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: self.size });
-            self.size += 1;
-        }
-
-        fn happens(&mut self, event: &E) {
-            let actor =
-                Network::default().actor(&"scheduler".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
-            self.part.evolve(event, &Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: self.size });
-            self.size += 1;
-        }
-
-        /// `rondo participation replace`, as the task says.
-        fn replace(&mut self, was: &str, is: &str) -> Result<(), Rejection> {
-            let now = Timestamp::UNIX_EPOCH;
-            let actor = self.network.actor(&"ilo".parse().unwrap(), None, None, now).unwrap();
-            let network = Aggregate::Network(self.network.clone());
-            let around = [(StreamId::network(), &network)];
-            let context = Context { actor: &actor, now, surroundings: &around };
-            let command = C::ReplaceContact {
-                was: was.parse().unwrap(),
-                is: is.parse().unwrap(),
-                reason: "they cannot be reached".to_owned(),
-            };
-            let (round, country) = ("ilms-asean-2025".parse().unwrap(), "LAO".parse().unwrap());
-            for event in decide(&self.part, &round, &country, &command, &context)? {
-                self.happens(&event);
-            }
-            Ok(())
-        }
-    }
-
-    fn invited(person: &str) -> E {
-        E::CountryInvited { person: person.parse().unwrap() }
-    }
-
-    fn bounced(person: &str) -> E {
-        let (person, notice) = (person.parse().unwrap(), "lao-invite-1".parse().unwrap());
-        E::ContactBounced { person, notice, attempt: None }
-    }
-
-    fn replaced(was: &str, is: &str) -> E {
-        let (was, is, reason) = (was.parse().unwrap(), is.parse().unwrap(), "they left".to_owned());
-        E::ContactReplaced { was, is, reason }
-    }
-
-    #[test]
-    fn a_contact_who_stands_and_takes_over_is_still_spoken_of_by_earlier_mail() {
-        let is_of_contact = |part: &Participation, who: &str| part.is_of_contact(&who.parse().unwrap(), Some(4));
-        let stood = Played::with(&["one", "two"], &[invited("one"), invited("two"), replaced("one", "two")]);
-        assert!(is_of_contact(&stood.part, "two") && !is_of_contact(&stood.part, "one"));
-        let new = Played::with(&["one", "two"], &[invited("one"), replaced("one", "two")]);
-        assert!(!is_of_contact(&new.part, "two"), "it was sent before they came");
-    }
-
-    #[test]
-    fn whoever_cannot_be_reached_can_be_replaced_whatever_became_of_them_since() {
-        let people = ["one", "two", "three"];
-        for (what, events) in [
-            ("never invited", vec![bounced("one")]),
-            ("invited", vec![invited("one"), bounced("one")]),
-            // As records of before have it: the mail of somebody who was replaced came back later.
-            ("replaced by another", vec![invited("one"), replaced("one", "two"), bounced("one")]),
-            ("replaced by who is to come again", vec![invited("one"), replaced("one", "three"), bounced("one")]),
-            ("replaced twice", vec![replaced("one", "two"), replaced("two", "three"), bounced("one")]),
-            ("back again", vec![replaced("one", "two"), replaced("two", "one"), bounced("one")]),
-            ("in whose place somebody comes who was replaced", vec![replaced("three", "one"), bounced("one")]),
-        ] {
-            for role_ended in [false, true] {
-                let mut played = Played::with(&people, &events);
-                if role_ended {
-                    let grant = Grant::of(Role::FocalPoint, Some("LAO".parse().unwrap()));
-                    let (person, reason) = ("one".parse().unwrap(), "has left".to_owned());
-                    played.of_network(&NetworkEvent::RoleEnded { person, grant, reason });
-                }
-                assert!(!played.part.bounced.is_empty(), "{what}: somebody is asked");
-                played.replace("one", "three").unwrap_or_else(|refused| panic!("{what}, {role_ended}: {refused}"));
-                assert!(played.part.bounced.is_empty(), "{what}: the task is done");
-            }
-        }
-        let mut played = Played::with(&people, &[bounced("one"), replaced("one", "two")]);
-        for (was, is) in [("one", "three"), ("two", "two"), ("two", "stranger"), ("stranger", "three")] {
-            assert!(played.replace(was, is).is_err(), "{was} by {is}");
-        }
-    }
-
-    #[test]
-    fn a_contact_is_judged_by_mail_that_left_since_they_came() {
-        let part = Played::with(&["one", "two"], &[replaced("one", "two"), replaced("two", "one")]).part;
-        let (one, two): (PersonId, PersonId) = ("one".parse().unwrap(), "two".parse().unwrap());
-        let since = part.since[&one];
-        assert!(!part.is_of_contact(&one, Some(since - 1)) && part.is_of_contact(&one, Some(since + 1)));
-        assert!(part.is_of_contact(&one, None) && !part.is_of_contact(&two, None));
-        assert!(
-            part.is_of_contact(&"three".parse().unwrap(), Some(0)),
-            "who never came in another's place is one since ever"
-        );
-    }
-}
+mod tests;

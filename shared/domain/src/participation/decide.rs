@@ -8,16 +8,15 @@ use super::state::Participation;
 use super::{MAX_FILE, MAX_SUBMISSIONS, ReceivedFile};
 use super::{checking, contacts};
 use crate::command::Context;
-use crate::network::Grant;
 use crate::reason::text_is_well_formed;
 use crate::table::TableNo;
-use crate::{Country, PersonId, QueryId, Rejection, Role, RoundId};
+use crate::{Country, QueryId, Rejection, Role, RoundId};
 
 const ENGINE: &[Role] = &[Role::Service];
-const COUNTRY: &[Role] = &Role::NATIONAL;
+pub(super) const COUNTRY: &[Role] = &Role::NATIONAL;
 const SENDERS: &[Role] =
     &[Role::NationalCoordinator, Role::FocalPoint, Role::Alternate, Role::HeadOfAgency, Role::RegionalCoordinator];
-const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
+pub(super) const COORDINATORS: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator];
 const ILO: &[Role] = &[Role::CollectionManager, Role::RegionalCoordinator, Role::Validator];
 
 /// Decides a command on a participation.
@@ -57,9 +56,12 @@ pub fn decide(
         C::OpenQuery { .. } | C::AnswerQuery { .. } | C::AcceptAnswer { .. } | C::Allow { .. } => {
             decide_query(state, country, command, context)
         }
-        C::Invite { .. } | C::RecordBounce { .. } | C::RecordUndelivered { .. } | C::RecordComplaint { .. } => {
-            contacts::told_of_mail(state, round, command, context)
-        }
+        C::Invite { .. }
+        | C::RecordBounce { .. }
+        | C::RecordUndelivered { .. }
+        | C::RecordComplaint { .. }
+        | C::RecordReached { .. } => contacts::told_of_mail(state, round, command, context),
+        C::ReplaceContact { .. } | C::Reach { .. } => contacts::changed(state, country, command, context),
         _ => decide_course(state, country, command, context),
     }
 }
@@ -126,38 +128,6 @@ fn receive(
     }])
 }
 
-/// That one person can come in another's place: the one was a contact of the country, and the other holds a role for it.
-fn are_contacts(
-    state: &Participation,
-    country: &Country,
-    (was, is): (&PersonId, &PersonId),
-    context: &Context<'_>,
-) -> Result<(), Rejection> {
-    // Records of before may say of somebody who was replaced already that their mail came back: the task that asks for another
-    // contact then asks in their place, and has to be answered.
-    let is_over = state.replaced.contains(was) && !state.bounced.contains(was);
-    if was == is || is_over {
-        return Err(Rejection::Malformed {
-            what: format!("{was} is no contact of {country} in whose place {is} could come"),
-        });
-    }
-    let network = context.network();
-    let roles = |person: &PersonId| network.and_then(|network| network.grants.get(person)).into_iter().flatten();
-    let of_country = |grant: &&Grant| COUNTRY.contains(&grant.role) && grant.country.as_ref() == Some(country);
-    let was_one =
-        state.invited.contains(was) || state.bounced.contains(was) || roles(was).any(|grant| of_country(&grant));
-    if !was_one {
-        return Err(Rejection::Malformed {
-            what: format!("{was} is no contact of {country}, so nobody comes in their place"),
-        });
-    }
-    if !roles(is).any(|grant| of_country(&grant) && grant.holds_at(context.now)) {
-        let what = format!("{is} holds no role for {country}: give them one first, with `rondo person grant`");
-        return Err(Rejection::Malformed { what });
-    }
-    Ok(())
-}
-
 fn well_formed(file: &ReceivedFile) -> Result<(), Rejection> {
     let name = &file.name;
     if name.is_empty() || name.len() > 200 || name.chars().any(|c| c.is_control() || c == '/' || c == '\\') {
@@ -196,12 +166,6 @@ fn decide_course(
     context: &Context<'_>,
 ) -> Result<Vec<E>, Rejection> {
     let event = match command {
-        C::ReplaceContact { was, is, reason } => {
-            context.require_role(COORDINATORS, "replace a contact")?;
-            require_text(reason)?;
-            are_contacts(state, country, (was, is), context)?;
-            E::ContactReplaced { was: was.clone(), is: is.clone(), reason: reason.clone() }
-        }
         C::Acknowledge => {
             context.require_role(SENDERS, "acknowledge the round")?;
             if state.acknowledged {
@@ -344,7 +308,7 @@ fn owed(state: &Participation, country: &Country, tables: &[TableNo]) -> Result<
     }
 }
 
-fn not_possible(state: &Participation, country: &Country, act: &str) -> Rejection {
+pub(super) fn not_possible(state: &Participation, country: &Country, act: &str) -> Rejection {
     Rejection::NotPossible {
         what: format!("the participation of {country}"),
         state: state.state().as_str().to_owned(),
@@ -352,6 +316,6 @@ fn not_possible(state: &Participation, country: &Country, act: &str) -> Rejectio
     }
 }
 
-fn require_text(text: &str) -> Result<(), Rejection> {
+pub(super) fn require_text(text: &str) -> Result<(), Rejection> {
     if text_is_well_formed(text) { Ok(()) } else { Err(Rejection::ReasonRequired { figures: Vec::new() }) }
 }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::figure::Extent;
 use crate::finding::Finding;
 use crate::table::TableNo;
-use crate::{FileHash, InstitutionId, NoticeId, PersonId, QueryId, Reason, ReleaseId, Source, SubmissionId, Year};
+use crate::{
+    FileHash, InstitutionId, NoticeId, PersonId, QueryId, Reason, ReleaseId, Role, Source, SubmissionId, Year,
+};
 
 /// How a file reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +152,20 @@ pub enum ParticipationEvent {
         /// Who is.
         is: PersonId,
         /// Why.
+        reason: String,
+        /// In which roles; a record of before, which does not say it, stands for every role of the country.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<Role>,
+    },
+    /// A contact whose mail came back is reached again.
+    ContactReached {
+        /// The contact.
+        person: PersonId,
+        /// The mail that they answered, or that their server has; none, where a coordinator says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<NoticeId>,
+        /// Why a coordinator says so.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         reason: String,
     },
     /// The country said that it takes part.

@@ -13,7 +13,7 @@ pub use command::ParticipationCommand;
 pub use decide::decide;
 pub use event::{Answer, Channel, CheckedTable, Declaration, ParticipationEvent, ReceivedFile, TableFindings};
 pub use parts::{
-    OwedTable, ParticipationState, Query, QueryState, ReceivedSubmission, SubmissionState, TableState, Turn,
+    OwedTable, ParticipationState, Query, QueryState, Reached, ReceivedSubmission, SubmissionState, TableState, Turn,
 };
 pub use state::Participation;
 

@@ -68,6 +68,17 @@ pub enum Turn {
     Nobody,
 }
 
+/// That a contact whose mail came back is reached again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Since when.
+    pub at: Timestamp,
+    /// Who says so: a coordinator, or a service that saw an answer of theirs or a report of their server.
+    pub by: PersonId,
+    /// Why a coordinator says so.
+    pub reason: String,
+}
+
 /// Where a submission stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Answer, CheckedTable, ParticipationEvent};
 use super::parts::{
-    OwedTable, ParticipationState, Query, QueryState, ReceivedSubmission, SubmissionState, TableState, Turn,
+    OwedTable, ParticipationState, Query, QueryState, Reached, ReceivedSubmission, SubmissionState, TableState, Turn,
 };
 use crate::event::Stamp;
 use crate::figure::Extent;
 use crate::finding::Finding;
 use crate::table::TableNo;
-use crate::{NoticeId, PersonId, QueryId, ReleaseId, SubmissionId};
+use crate::{NoticeId, PersonId, QueryId, ReleaseId, Role, SubmissionId};
 
 /// A participation as it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +22,11 @@ pub struct Participation {
     pub expected: bool,
     /// People invited.
     pub invited: BTreeSet<PersonId>,
-    /// Contacts whose mail came back and who have not been replaced.
-    pub bounced: BTreeSet<PersonId>,
+    /// Contacts whose mail came back, who have neither been replaced nor been reached since, and where in the log that stands.
+    pub bounced: BTreeMap<PersonId, u64>,
+    /// Contacts whose mail came back once, and who are reached again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reached: BTreeMap<PersonId, Reached>,
     /// Mails of which it is known that they came back from a contact's address, and after which attempt; a record that does not
     /// say it stands for all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -35,11 +38,12 @@ pub struct Participation {
     /// Mails that somebody complained about.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub complained: BTreeSet<NoticeId>,
-    /// Whoever was a contact and is none any more; they are not written to, whatever role they still hold.
-    pub replaced: BTreeSet<PersonId>,
-    /// Where in the log whoever came in another's place became a contact; mail from before says nothing about them.
+    /// Whoever was a contact in a role and is none any more; in that role they are not written to, though they may hold it still.
+    pub replaced: BTreeMap<PersonId, BTreeSet<Role>>,
+    /// Where in the log whoever came back into a place, or is reached again, became the contact who is spoken of; mail that left
+    /// before says nothing about them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub since: BTreeMap<PersonId, u64>,
+    pub since: BTreeMap<PersonId, BTreeMap<Role, u64>>,
     /// Whether the country acknowledged.
     pub acknowledged: bool,
     /// What it chose, by question.
@@ -182,6 +186,7 @@ impl Participation {
             | E::ContactBounced { .. }
             | E::MailUndelivered { .. }
             | E::MailComplained { .. }
+            | E::ContactReached { .. }
             | E::ContactReplaced { .. } => self.hear_of_mail(event, stamp),
             E::RoundAcknowledged {} => self.acknowledged = true,
             E::ChoiceMade { question, choice, .. } => {

@@ -46,7 +46,7 @@ fn reason(guard: &str, guarded: Guarded<'_>) -> Option<String> {
         "not-acknowledged" if !part.acknowledged && part.submissions.is_empty() => return None,
         "not-acknowledged" => "the country has answered".to_owned(),
         "contact-reachable" if part.bounced.is_empty() => return None,
-        "contact-reachable" => "mail to the contact came back; a new focal point has to be found".to_owned(),
+        "contact-reachable" => "mail to the contact came back; nobody is reached there yet".to_owned(),
         "contact-unreachable" if !part.bounced.is_empty() => return None,
         "contact-unreachable" => "every contact can be reached".to_owned(),
         "has-failures" if part.tables.values().any(|table| !table.findings.is_empty()) => return None,

@@ -153,7 +153,7 @@ impl Simulation {
             }
             Change::Find(was) => {
                 let desk = desk(&self.ledger, person(Role::RegionalCoordinator, None)?);
-                if !desk.participation(round, country).await?.bounced.contains(&was) {
+                if !desk.participation(round, country).await?.bounced.contains_key(&was) {
                     return Ok(());
                 }
                 self.found += 1;
