@@ -78,10 +78,10 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
 
 /// Whether the recipient of a mail that came back is known to be reached since then, though that was recorded before it was acted on.
 fn is_reached_since(world: &World, key: &RunKey, lost: &Notice) -> bool {
-    let (Some(brief), Some(failed)) = (&lost.brief, lost.failed_at) else { return false };
+    let (Some(brief), Some(failed)) = (&lost.brief, lost.failed_at()) else { return false };
     let theirs = |notice: &Notice| {
         let of = |other: &NoticeBrief| other.person == brief.person && other.country == brief.country;
-        notice.brief.as_ref().is_some_and(of) && notice.reached_at.is_some_and(|reached| reached > failed)
+        notice.brief.as_ref().is_some_and(of) && notice.reached_at().is_some_and(|reached| reached > failed)
     };
     world.notices(&key.0).into_iter().any(|(_, notice)| theirs(notice))
 }

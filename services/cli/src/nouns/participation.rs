@@ -102,6 +102,9 @@ async fn replaced(
         told.push_str(&format!(
             " {was} gets no more mail as {role}, but can act in that role until `rondo person end {was} {role} --country {country} --reason …`."
         ));
+        if !network.network().holders(role, Some(country), desk.now()).contains(&is) {
+            told.push_str(&format!(" {is} is no {role} yet: `rondo person grant {is} {role} --country {country}`."));
+        }
     }
     for role in kept {
         told.push_str(&format!(" As {role}, {was} is written to as before."));

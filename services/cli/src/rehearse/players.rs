@@ -55,6 +55,8 @@ pub(super) struct Players {
     file: File,
     /// Whether they play the services too that a rehearsal has no need of.
     plays_services: bool,
+    /// After how many working days a country answers a question, where it is not the next one.
+    explains_after: BTreeMap<Country, i32>,
     /// When the round begins.
     launch: Option<Timestamp>,
     /// Whose tables are accepted and wait to be confirmed.
@@ -81,6 +83,7 @@ impl Players {
             years: Vec::new(),
             file: |country, _, _, quality| format!("the file of {country}, {quality:?}").into_bytes(),
             plays_services: true,
+            explains_after: BTreeMap::new(),
             launch: None,
             accepted: BTreeSet::new(),
             finalising: false,
@@ -95,6 +98,13 @@ impl Players {
     #[cfg(test)]
     pub(super) fn beside_services(mut self, file: File) -> Self {
         (self.file, self.plays_services) = (file, false);
+        self
+    }
+
+    /// Lets questions wait for some countries.
+    #[cfg(test)]
+    pub(super) fn explaining(mut self, after: BTreeMap<Country, i32>) -> Self {
+        self.explains_after = after;
         self
     }
 
@@ -180,9 +190,10 @@ impl Players {
 
     /// A working day after an instant, in the morning of a country, and the rehearsal's home where none is named.
     fn soon(&mut self, ready: &Ready, country: Option<&Country>, from: Timestamp, act: Act) -> Result<(), Failure> {
+        let slow = if let Act::Explain(country, _) = &act { self.explains_after.get(country) } else { None };
         let calendar = ready.calendar(country.unwrap_or(&ready.definition.home)).map_err(|e| Failure::of(&e))?;
         let day = calendar.zone.to_datetime(from).date();
-        let later = Offset { count: 1, unit: Unit::WorkingDays };
+        let later = Offset { count: slow.copied().unwrap_or(1), unit: Unit::WorkingDays };
         let moment = calendar.moment_from(("it", day), later, MORNING, Roll::Following).map_err(|e| Failure::of(&e))?;
         self.coming.insert((moment.at, act));
         Ok(())
@@ -225,8 +236,7 @@ impl Players {
                 }
             }
             (Event::Participation(P::QueryOpened { query, .. }), Some(country)) => {
-                let act = Act::Explain(country.clone(), query.clone());
-                self.soon(ready, Some(&country), record.recorded_at, act)?;
+                self.soon(ready, Some(&country), record.recorded_at, Act::Explain(country.clone(), query.clone()))?;
             }
             (Event::Participation(P::QueryAnswered { query, .. }), Some(country)) => {
                 self.soon(ready, None, record.recorded_at, Act::Settle(country, query.clone()))?;

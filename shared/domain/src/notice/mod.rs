@@ -12,6 +12,8 @@ pub use refusal::{About, Hindrance, LONGEST_REPLY, Refusal};
 pub use standing::NoticeStanding;
 pub use waits_for::WaitsFor;
 
+use std::num::NonZeroU64;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -211,13 +213,10 @@ pub struct Notice {
     /// Where in the log the last of them stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempted_at: Option<u64>,
-    /// Where in the log it stands last that its recipient answered it from the address that is known of them, or that their server
-    /// has it.
+    /// Where in the log it stands what became of it last: that it came back or was refused for good, that their server has it, or that
+    /// its recipient answered it from the address that is known of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reached_at: Option<u64>,
-    /// Where in the log it stands last that it came back, or was refused, for good.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed_at: Option<u64>,
+    pub heard_at: Option<NonZeroU64>,
     /// Its Message-ID, once an attempt began.
     pub message_id: Option<String>,
     /// When the server took it.
@@ -236,7 +235,7 @@ pub struct Notice {
     pub delay: Option<String>,
     /// Of which kind a complaint about it was, if there was one (RFC 5965).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub complaint: Option<String>,
+    pub complaint: Option<Box<str>>,
 }
 
 /// What an automatic answer said.
@@ -269,10 +268,36 @@ impl Notice {
         delay.into_iter().chain(self.absence.map(Absence::told)).chain(complaint).collect()
     }
 
+    /// Where it stands that its recipient answered it from the address that is known of them, or that their server has it.
+    pub fn reached_at(&self) -> Option<u64> {
+        let is_there = matches!(self.state, NoticeState::Delivered | NoticeState::Answered);
+        self.heard_at.filter(|_| is_there).map(NonZeroU64::get)
+    }
+
+    /// Where it stands that it came back, or was refused, for good.
+    pub fn failed_at(&self) -> Option<u64> {
+        let has_failed = matches!(self.state, NoticeState::Bounced { .. } | NoticeState::Refused { .. });
+        self.heard_at.filter(|_| has_failed).map(NonZeroU64::get)
+    }
+
+    fn hear(&mut self, event: &NoticeEvent, stamp: &Stamp<'_>) {
+        use NoticeEvent as E;
+        self.heard_at = match event {
+            // What a coordinator heard by telephone, or from another address, says nothing of the one that is known.
+            E::NoticeAnswered {} if stamp.actor.role != Role::Service => None,
+            E::NoticeRefused { .. }
+            | E::NoticeBounced { hard: true, .. }
+            | E::NoticeDelivered {}
+            | E::NoticeAnswered {} => NonZeroU64::new(stamp.position),
+            _ => return,
+        };
+    }
+
     /// The state after an event.
     pub fn evolve(&mut self, event: &NoticeEvent, stamp: &Stamp<'_>) {
         use NoticeEvent as E;
         self.version += 1;
+        self.hear(event, stamp);
         let delay = self.delay.take();
         self.state = match event {
             E::NoticeAutoAnswered { until } => {
@@ -280,7 +305,7 @@ impl Notice {
                 return;
             }
             E::NoticeComplained { kind } => {
-                (self.complaint, self.delay) = (Some(kind.clone()), delay);
+                (self.complaint, self.delay) = (Some(kind.as_str().into()), delay);
                 return;
             }
             E::NoticeDue { brief } => {
@@ -311,10 +336,7 @@ impl Notice {
                 self.refusal = Some(refusal.clone());
                 NoticeState::Deferred { until: *until }
             }
-            E::NoticeRefused { refusal, .. } => {
-                self.failed_at = Some(stamp.position);
-                NoticeState::Refused { refusal: refusal.clone() }
-            }
+            E::NoticeRefused { refusal, .. } => NoticeState::Refused { refusal: refusal.clone() },
             E::NoticeUnknown { resend: true, .. } => NoticeState::Deferred { until: stamp.at },
             E::NoticeUnknown { .. } => NoticeState::Unknown,
             // Whoever says that it is delayed has it, and tries on: it has left. Of what is known to have come to its end, that
@@ -325,23 +347,12 @@ impl Notice {
                 }
                 return;
             }
-            E::NoticeBounced { hard: true, reason } => {
-                self.failed_at = Some(stamp.position);
-                NoticeState::Bounced { reason: reason.clone() }
-            }
+            E::NoticeBounced { hard: true, reason } => NoticeState::Bounced { reason: reason.clone() },
             E::NoticeUndelivered { obstacle, reason } => {
                 NoticeState::Undelivered { obstacle: *obstacle, reason: reason.clone() }
             }
-            E::NoticeDelivered {} => {
-                self.reached_at = Some(stamp.position);
-                NoticeState::Delivered
-            }
-            E::NoticeAnswered {} => {
-                // What a coordinator heard by telephone, or from another address, says nothing of the one that is known.
-                let is_from_there = stamp.actor.role == Role::Service;
-                self.reached_at = if is_from_there { Some(stamp.position) } else { self.reached_at };
-                NoticeState::Answered
-            }
+            E::NoticeDelivered {} => NoticeState::Delivered,
+            E::NoticeAnswered {} => NoticeState::Answered,
             E::NoticeReleased { .. } => {
                 (self.raised_at, self.leaves_from) = (Some(stamp.at), Some(stamp.at));
                 self.at_once = true;

@@ -161,7 +161,7 @@ impl Participation {
     pub fn is_reached_by(&self, person: &PersonId, notice: &Notice) -> bool {
         let is_theirs = notice.brief.as_ref().is_some_and(|brief| brief.person == *person);
         let came_back = self.bounced.get(person);
-        is_theirs && came_back.is_some_and(|at| notice.reached_at.is_some_and(|reached| reached > *at))
+        is_theirs && came_back.is_some_and(|at| notice.reached_at().is_some_and(|reached| reached > *at))
     }
 
     /// The contacts after an event about them.

@@ -1,5 +1,6 @@
-//! People of countries who change in a simulated round: who comes in another's place and goes again, whose role ends, who is named in
-//! the register late, and who is found in the place of a contact whose mail came back, as the task for that asks.
+//! People of countries who change in a simulated round: who comes in another's place and goes again, whose role ends, who holds two
+//! roles, who is named in the register late, and whose address is put right or who is found in the place of a contact whose mail came
+//! back, as the task for that asks.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +15,7 @@ use super::*;
 pub(super) enum Change {
     /// One comes in another's place.
     Replace { was: PersonId, is: PersonId },
-    /// Another is found in the place of one whose mail came back.
+    /// One whose mail came back is reached again, or another is found in their place.
     Find(PersonId),
     /// Somebody is named in the register.
     Name(PersonId),
@@ -81,6 +82,21 @@ impl Simulation {
                     self.change(at, country, Change::End(late));
                 }
             }
+            if self.chance.u8(0..5) == 0 {
+                // The focal point is the national coordinator as well, and nobody else is.
+                self.grant_as(country, &person(Role::FocalPoint, Some(country))?, Role::NationalCoordinator).await?;
+                self.end(country, &person(Role::NationalCoordinator, Some(country))?, Role::NationalCoordinator)
+                    .await?;
+            }
+            if self.chance.u8(0..4) == 0 {
+                // A second focal point from the beginning, who takes over from the other at times.
+                let second = named(country, "second");
+                self.comes(country, &second).await?;
+                if self.chance.bool() {
+                    let (at, was) = (day(&mut self.chance), person(Role::FocalPoint, Some(country))?);
+                    self.change(at, country, Change::Replace { was, is: second });
+                }
+            }
             if self.chance.u8(0..6) == 0 {
                 let (was, is) = (person(Role::FocalPoint, Some(country))?, named(country, "other"));
                 let mut at = day(&mut self.chance);
@@ -109,19 +125,43 @@ impl Simulation {
     }
 
     async fn grant(&self, country: &Country, who: &PersonId) -> Result<(), Failure> {
-        let operator = desk(&self.ledger, "operator".parse()?);
-        let grant = Grant::of(Role::FocalPoint, Some(country.clone()));
-        let command = NetworkCommand::GrantRole { person: who.clone(), grant };
-        operator.submit(&["grant", who.as_str()], Wish::Network { command }).await.map(|_| ())
+        self.grant_as(country, who, Role::FocalPoint).await
     }
 
-    /// Whoever comes new has the role, and is in the register at once or some time later.
+    async fn grant_as(&self, country: &Country, who: &PersonId, role: Role) -> Result<(), Failure> {
+        let operator = desk(&self.ledger, "operator".parse()?);
+        let command = NetworkCommand::GrantRole { person: who.clone(), grant: Grant::of(role, Some(country.clone())) };
+        operator.submit(&["grant", who.as_str(), role.as_str()], Wish::Network { command }).await.map(|_| ())
+    }
+
+    async fn end(&self, country: &Country, who: &PersonId, role: Role) -> Result<(), Failure> {
+        let operator = desk(&self.ledger, "operator".parse()?);
+        let (person, grant) = (who.clone(), Grant::of(role, Some(country.clone())));
+        let command = NetworkCommand::EndRole { person, grant, reason: "has left".to_owned() };
+        allowed(operator.submit(&["end", who.as_str(), role.as_str()], Wish::Network { command }).await)
+    }
+
+    /// The roles that somebody of a country holds.
+    async fn roles(&self, country: &Country, who: &PersonId) -> Result<Vec<Role>, Failure> {
+        let world = desk(&self.ledger, "operator".parse()?).world(&["network"]).await?;
+        let grants = world.network().grants.get(who).into_iter().flatten();
+        Ok(grants.filter(|grant| grant.country.as_ref() == Some(country)).map(|grant| grant.role).collect())
+    }
+
+    /// Whoever comes new is a focal point, and is in the register at once or some time later.
     async fn comes(&mut self, country: &Country, who: &PersonId) -> Result<(), Failure> {
+        self.comes_as(country, who, &[Role::FocalPoint]).await
+    }
+
+    /// The same, in other roles.
+    async fn comes_as(&mut self, country: &Country, who: &PersonId, roles: &[Role]) -> Result<(), Failure> {
         self.services.trouble.is_reached(&address(who));
         if self.known.has(who) {
             return Ok(());
         }
-        self.grant(country, who).await?;
+        for role in roles {
+            self.grant_as(country, who, *role).await?;
+        }
         let later = self.chance.u8(0..3) == 0;
         let at = self.clock.now() + SignedDuration::from_hours(if later { self.chance.i64(1..100) } else { 0 });
         if later {
@@ -141,36 +181,83 @@ impl Simulation {
     pub(super) async fn contact(&mut self, round: &RoundId, country: &Country, change: Change) -> Result<(), Failure> {
         match change {
             Change::Name(who) => self.known.name(&who),
-            Change::End(who) => {
-                let operator = desk(&self.ledger, "operator".parse()?);
-                let grant = Grant::of(Role::FocalPoint, Some(country.clone()));
-                let command = NetworkCommand::EndRole { person: who.clone(), grant, reason: "has left".to_owned() };
-                allowed(operator.submit(&["end", who.as_str()], Wish::Network { command }).await)?;
-            }
+            Change::End(who) => self.end(country, &who, Role::FocalPoint).await?,
             Change::Replace { was, is } => {
                 self.comes(country, &is).await?;
                 allowed(self.replace(round, country, (&was, &is)).await)?;
             }
-            Change::Find(was) => {
-                let desk = desk(&self.ledger, person(Role::RegionalCoordinator, None)?);
-                if !desk.participation(round, country).await?.bounced.contains_key(&was) {
-                    return Ok(());
+            Change::Find(was) => self.find(round, country, was).await?,
+        }
+        Ok(())
+    }
+
+    /// What the task asks that a contact's mail opens which came back; it has to be possible.
+    async fn find(&mut self, round: &RoundId, country: &Country, was: PersonId) -> Result<(), Failure> {
+        let desk = desk(&self.ledger, person(Role::RegionalCoordinator, None)?);
+        let part = desk.participation(round, country).await?;
+        if !part.bounced.contains_key(&was) {
+            return Ok(());
+        }
+        let found = match self.chance.u8(0..6) {
+            0 => {
+                self.services.trouble.is_reached(&address(&was));
+                let command =
+                    ParticipationCommand::Reach { person: was.clone(), reason: "the address was put right".to_owned() };
+                let occasion = format!("{was} at {}", self.clock.now());
+                Desk { occasion, ..desk }.country_command(round, country, command).await
+            }
+            1 => {
+                // The right address is tried with what came back; whoever does not answer is looked for once more.
+                self.services.trouble.is_mended(&address(&was));
+                self.send_again(round, &was).await?;
+                let at = self.clock.now() + SignedDuration::from_hours(24 * 14);
+                self.change(at, country, Change::Find(was));
+                return Ok(());
+            }
+            _ => {
+                let second = named(country, "second");
+                let stands = self.known.has(&second)
+                    && self.roles(country, &was).await?.contains(&Role::FocalPoint)
+                    && second != was
+                    && !part.is_replaced(&second, Role::FocalPoint)
+                    && !part.bounced.contains_key(&second)
+                    && self.chance.bool();
+                self.found += usize::from(!stands);
+                let is = if stands { second } else { named(country, &format!("found-{}", self.found)) };
+                let mut roles = self.roles(country, &was).await?;
+                if roles.is_empty() || (roles.contains(&Role::FocalPoint) && self.chance.bool()) {
+                    // Whoever is found in the place of a focal point leaves them what they are beside it.
+                    roles = vec![Role::FocalPoint];
                 }
-                self.found += 1;
-                let is = named(country, &format!("found-{}", self.found));
-                self.comes(country, &is).await?;
-                // What the task says is done, and has to be possible.
-                if let Err(refused) = self.replace(round, country, (&was, &is)).await {
-                    self.services.trouble.broke(format!("{was} cannot be replaced: {}", refused.sentence));
-                }
+                self.comes_as(country, &is, &roles).await?;
+                let found = self.replace(round, country, (&was, &is)).await;
                 if self.chance.u8(0..3) == 0 {
                     // The address works again.
                     let at = self.clock.now() + SignedDuration::from_hours(self.chance.i64(1..300));
-                    self.change(at, country, Change::Replace { was: is, is: was });
+                    self.change(at, country, Change::Replace { was: is, is: was.clone() });
                 }
+                found
             }
+        };
+        if let Err(refused) = found {
+            self.services.trouble.broke(format!("nothing can be done about {was}: {}", refused.sentence));
         }
         Ok(())
+    }
+
+    /// Sends again what came back from somebody.
+    async fn send_again(&self, round: &RoundId, who: &PersonId) -> Result<(), Failure> {
+        let occasion = format!("{who} again at {}", self.clock.now());
+        let desk = Desk { occasion, ..desk(&self.ledger, person(Role::RegionalCoordinator, None)?) };
+        let world = desk.world(&["notice/"]).await?;
+        let lost = world.notices(round).into_iter().find(|(_, notice)| {
+            let is_lost = matches!(notice.state, NoticeState::Bounced { .. } | NoticeState::Refused { .. });
+            is_lost && notice.brief.as_ref().is_some_and(|brief| brief.person == *who)
+        });
+        let Some((notice, _)) = lost else { return Ok(()) };
+        let reason = "the address was put right".to_owned();
+        let command = rondo_domain::notice::NoticeCommand::SendAgain { reason };
+        desk.submit(&["again"], Wish::Notice { round: round.clone(), notice, command }).await.map(|_| ())
     }
 
     async fn replace(

@@ -47,6 +47,8 @@ struct Happened {
     coming_in: BTreeMap<(Timestamp, String), Vec<u8>>,
     /// Addresses at which nobody is reached any more.
     gone: BTreeSet<String>,
+    /// Addresses that were put right, and from which the next mail is answered, or said to have arrived.
+    mended: BTreeSet<String>,
     /// How often something came in.
     heard: usize,
 }
@@ -113,11 +115,23 @@ impl Trouble {
         locked(&self.happened).gone.remove(address);
     }
 
+    /// An address was put right, and the next mail to it is heard of.
+    pub(super) fn is_mended(&self, address: &str) {
+        self.is_reached(address);
+        locked(&self.happened).mended.insert(address.to_owned());
+    }
+
     /// Draws what becomes of a mail that the server took; whether it lies in a mailbox then.
     fn arrives(&self, letter: &Letter, now: Timestamp) -> bool {
         let (mut chance, mut happened) = (locked(&self.chance), locked(&self.happened));
         let to = returned::recipient(letter);
-        let fate = if happened.gone.contains(&to) { Some(Fate::Gone) } else { Fate::drawn(&mut chance) };
+        let fate = if happened.mended.remove(&to) {
+            Some(if chance.bool() { Fate::Answer } else { Fate::Delivered })
+        } else if happened.gone.contains(&to) {
+            Some(Fate::Gone)
+        } else {
+            Fate::drawn(&mut chance)
+        };
         let Some(fate) = fate else { return true };
         if fate == Fate::Gone {
             happened.gone.insert(to);

@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod promises;
 mod returned;
+mod rounds;
 mod services;
 
 use super::*;
@@ -22,9 +23,6 @@ use rondo_eventlog::{Accepted, Head, files as stored};
 use rondo_reminder::ReturnPath;
 use rondo_testkit::between::between;
 use services::{Services, Which};
-
-/// Rounds that are played; the long form of the tests plays a thousand.
-const ROUNDS: u64 = 50;
 
 /// What a coordinator does to the round.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -330,57 +328,13 @@ async fn play(seed: u64) -> Result<Played, Failure> {
     let round = desk.plan(&bundle, year).await?;
     simulation.meddle(first, last, &countries);
     simulation.people_change(first, last.duration_since(first).as_hours() / 24, &countries).await?;
-    let mut players = Players::new(round.clone(), answers, &simulation.ready).beside_services(files::of);
+    // Some countries let a question wait for longer than it takes to be reminded of it.
+    let slow = countries.iter().filter(|_| simulation.chance.bool()).map(|country| (country.clone(), 12)).collect();
+    let mut players =
+        Players::new(round.clone(), answers, &simulation.ready).beside_services(files::of).explaining(slow);
     simulation.play(&round, &mut players, last + AFTER).await?;
     let agreed = simulation.services.agree(&simulation.ledger, simulation.clock.now()).await;
     let head = simulation.ledger.head().await?;
     let Simulation { ready, records, services, unlisted, .. } = simulation;
     Ok(Played { seed, round, ready, records, trouble: services.trouble, head, unlisted, agreed })
-}
-
-fn run_one(seed: u64) -> Played {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(play(seed)).unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.sentence))
-}
-
-/// Plays a seed, and says which promises were not kept; of one that was asked for, every record.
-#[allow(clippy::disallowed_methods, reason = "a seed that is asked for is told by the environment")]
-fn judged(seed: u64) -> Vec<String> {
-    let played = run_one(seed);
-    let (records, mails) = (played.records.len(), played.trouble.mails().len());
-    let (crashes, heard) = (played.trouble.crashes(), played.trouble.heard());
-    println!("seed {seed}: {records} records, {crashes} crashes, {mails} mails offered, {heard} came in");
-    if std::env::var_os("RONDO_SEED").is_some() {
-        played.records.iter().for_each(|record| println!("{}", String::from_utf8_lossy(&record.bytes)));
-    }
-    promises::broken(&played)
-}
-
-/// The seeds to play: one that is asked for by `RONDO_SEED`, or as many as this form of the tests plays.
-#[allow(clippy::disallowed_methods, reason = "the length and the seed are told by the environment")]
-fn seeds() -> Vec<u64> {
-    if let Some(seed) = std::env::var("RONDO_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        return vec![seed];
-    }
-    let rounds = if std::env::var_os("RONDO_FULL").is_some() { 1_000 } else { ROUNDS };
-    (0..rounds).collect()
-}
-
-#[test]
-fn rounds_under_every_trouble_keep_what_was_promised() {
-    let seeds = seeds();
-    let half = seeds.len().div_ceil(2);
-    let broken: Vec<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> = seeds
-            .chunks(half)
-            .map(|some| scope.spawn(move || some.iter().flat_map(|seed| judged(*seed)).collect::<Vec<_>>()))
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    });
-    assert!(broken.is_empty(), "{} promises broken; RONDO_SEED plays one again:\n{}", broken.len(), broken.join("\n"));
-}
-
-#[test]
-fn the_same_seed_plays_the_same_round() {
-    assert_eq!(run_one(7).head, run_one(7).head);
 }

@@ -4,11 +4,10 @@
 mod contacts;
 mod days;
 mod mail;
+mod missed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::calendar::{CalendarChange, DayChange, Moment};
 use rondo_domain::event::Event;
@@ -17,8 +16,7 @@ use rondo_domain::notice::NoticeEvent;
 use rondo_domain::participation::ParticipationEvent;
 use rondo_domain::round::{MailScope, RoundEvent};
 use rondo_domain::run::{Occurrence, Outcome, RunEvent};
-use rondo_domain::workflow::Trigger;
-use rondo_domain::{Country, FileHash, NoticeId, StepId, SubmissionId};
+use rondo_domain::{Country, FileHash, NoticeId, SubmissionId};
 
 use self::contacts::Contacts;
 use self::days::{Days, Excursion};
@@ -53,6 +51,13 @@ struct Story {
     /// When each country's deadline was last moved, and to when.
     extended: BTreeMap<Country, Span>,
     countries: BTreeSet<Country>,
+    /// When tables of a country were accepted, and when that was undone.
+    accepted: BTreeMap<Country, Vec<(Timestamp, bool)>>,
+    /// When each country confirmed.
+    confirmed: BTreeMap<Country, Timestamp>,
+    /// When each question of a country was open.
+    questions: BTreeMap<Country, Vec<Span>>,
+    launched: Option<Timestamp>,
     closed: Option<Timestamp>,
     published: bool,
     /// The version that the round began with.
@@ -78,7 +83,9 @@ impl Story {
                 }
                 Event::Participation(ParticipationEvent::SubmissionChecked { submission, figures, .. }) => {
                     story.figures.entry(submission.clone()).or_default().0 = Some(*figures);
+                    story.accepted.entry(country.unwrap()).or_default().push((at, false));
                 }
+                Event::Participation(event) => story.part(at, country, event),
                 Event::Figures(FiguresEvent::FiguresRecorded { submission: Some(submission), cells, .. }) => {
                     story.figures.entry(submission.clone()).or_default().1 += cells.len();
                 }
@@ -126,8 +133,28 @@ impl Story {
                     }
                 }
             }
+            RoundEvent::RoundLaunched {} => self.launched = Some(at),
             RoundEvent::RoundClosed {} => self.closed = Some(at),
             RoundEvent::RoundPublished { .. } => self.published = true,
+            _ => {}
+        }
+    }
+
+    fn part(&mut self, at: Timestamp, country: Option<Country>, event: &ParticipationEvent) {
+        use ParticipationEvent as P;
+        let Some(country) = country else { return };
+        match event {
+            P::TablesAccepted { .. } => self.accepted.entry(country).or_default().push((at, true)),
+            P::CountryConfirmed {} => drop(self.confirmed.insert(country, at)),
+            P::QueryOpened { .. } => {
+                self.accepted.entry(country.clone()).or_default().push((at, false));
+                self.questions.entry(country).or_default().push((at, Timestamp::MAX));
+            }
+            // All of a country's questions are answered together.
+            P::QueryAnswered { .. } => {
+                let open = self.questions.get_mut(&country).into_iter().flatten();
+                open.for_each(|span| span.1 = span.1.min(at));
+            }
             _ => {}
         }
     }
@@ -168,13 +195,18 @@ impl Story {
     }
 }
 
-/// Every promise that a played round does not keep.
-pub(super) fn broken(played: &Played) -> Vec<String> {
-    let story = Story::of(played);
+/// How often each promise was judged, where nothing excused what was not done.
+pub(super) type Judged = BTreeMap<&'static str, usize>;
+
+/// Every promise that a played round does not keep, and how often each was judged.
+pub(super) fn broken(played: &Played) -> (Vec<String>, Judged) {
+    let (story, mut judged) = (Story::of(played), Judged::new());
     let mut broken = played.trouble.refused();
     broken.extend(story.endings());
     broken.extend(story.arrivals(played));
-    broken.extend(story.missed(played));
+    broken.extend(story.missed(played, &mut judged));
+    broken.extend(story.unheard(played, &mut judged));
+    broken.extend(story.unreached(played, &mut judged));
     broken.extend(story.unrecorded());
     broken.extend(story.astray());
     if !story.published {
@@ -186,7 +218,7 @@ pub(super) fn broken(played: &Played) -> Vec<String> {
     if played.head.size != played.records.len() as u64 {
         broken.push("a scheduler that began anew after the end did something again".to_owned());
     }
-    broken.into_iter().map(|what| format!("seed {}: {what}", played.seed)).collect()
+    (broken.into_iter().map(|what| format!("seed {}: {what}", played.seed)).collect(), judged)
 }
 
 impl Story {
@@ -202,6 +234,7 @@ impl Story {
                     | E::NoticeUnknown { .. }
                     | E::NoticeBounced { .. }
                     | E::NoticeUndelivered { .. }
+                    | E::NoticeDelivered {}
                     | E::NoticeAnswered {}
             )
         };
@@ -300,82 +333,5 @@ impl Story {
         };
         let proclaimed = self.excursions.iter().find(proclaimed);
         proclaimed.map(|one| format!("{:?} was proclaimed off in {whose}", one.date)).or_else(|| days.off(whose, at))
-    }
-
-    /// Mails that should have been written, by the workflow and the dates alone.
-    fn missed(&self, played: &Played) -> Vec<String> {
-        let mut broken = Vec::new();
-        for step in &played.ready.definition.steps {
-            let Trigger::Milestone { milestone, .. } = &step.trigger else { continue };
-            if !step.id.as_str().starts_with("remind-")
-                && !step.id.as_str().starts_with("overdue-")
-                && step.id.as_str() != "invite"
-            {
-                continue;
-            }
-            for country in &self.countries {
-                let of = |(whose, occurrence): &(Option<Country>, Occurrence)| {
-                    whose.as_ref() == Some(country)
-                        && occurrence.step == step.id
-                        && occurrence.cause() == milestone.as_str()
-                };
-                let planned: Vec<&Step> = self.steps.iter().filter(|(key, _)| of(key)).map(|(_, step)| step).collect();
-                if planned.is_empty() {
-                    broken.push(format!("{} was never planned for {country}", step.id));
-                }
-                broken.extend(planned.iter().filter_map(|planned| self.unwritten(played, &step.id, country, planned)));
-                if let Some((said, until)) = self.extended.get(country).filter(|(said, until)| said < until)
-                    && step.id.as_str().starts_with("overdue-")
-                    && !planned.iter().any(|planned| planned.due.at > *until)
-                {
-                    broken.push(format!(
-                        "{} does not follow the deadline of {country} moved on {said} to {until}",
-                        step.id
-                    ));
-                }
-            }
-        }
-        broken
-    }
-
-    /// That a mail was not written although it was due and nothing stood in its way, if so.
-    fn unwritten(&self, played: &Played, step: &StepId, country: &Country, planned: &Step) -> Option<String> {
-        let due = planned.due.at;
-        let until = due + IN_TIME;
-        if self.hindered(played, country, (due, until)) {
-            return None;
-        }
-        // Another version of the workflow may want it on a day that has passed: what its mail may take began then.
-        if planned.planned.last().is_some_and(|(told, _)| *told > due) {
-            return None;
-        }
-        let about = |mail: &&Mail| mail.brief.step == *step && mail.brief.country.as_ref() == Some(country);
-        let of: Vec<&Mail> = self.mails.values().filter(about).collect();
-        if of.iter().any(|mail| mail.brief.due_at == due && mail.tried(until)) {
-            return None;
-        }
-        let said: Vec<_> = of.iter().map(|mail| mail.events.last()).collect();
-        Some(format!("{step} due {due} was not written to {country}: {:?} {said:?}", planned.completed))
-    }
-
-    /// Whether something stood in the way of a country's mail in that time.
-    fn hindered(&self, played: &Played, country: &Country, span: Span) -> bool {
-        let meets = |other: &Span| other.0 < span.1 && span.0 < other.1;
-        let answered = self.sent.get(country).is_some_and(|sent| sent.iter().any(meets));
-        let unlisted = played.unlisted.iter().any(|(of, span)| of == country && meets(span));
-        let unreachable = unlisted || self.contacts.hinder(country, span);
-        let over = self.closed.is_none_or(|closed| closed < span.1);
-        let about = |scope: &MailScope| match scope {
-            MailScope::Country(of) => of == country,
-            _ => true,
-        };
-        let held = self.mail_paused.iter().any(|(scope, span)| about(scope) && meets(span));
-        let paused = held || self.paused.iter().any(meets);
-        // A day off more may bring a mail past its time.
-        let near =
-            |day: Date| (-1..=5).contains(&day.since(TimeZone::UTC.to_datetime(span.0).date()).unwrap().get_days());
-        let off = |one: &Excursion| one.country.as_ref() == Some(country) && one.date.is_some_and(near);
-        let off = self.excursions.iter().any(off);
-        answered || unreachable || over || paused || off || played.trouble.down().iter().any(meets)
     }
 }

@@ -12,6 +12,7 @@ pub(super) enum Fate {
     Gone,
     Full,
     Delayed,
+    Delivered,
     Away,
     Complaint,
     Answer,
@@ -23,7 +24,8 @@ impl Fate {
         Some(match chance.u32(0..1000) {
             0..20 => Self::Gone,
             20..30 => Self::Full,
-            30..40 => Self::Delayed,
+            30..36 => Self::Delayed,
+            36..40 => Self::Delivered,
             40..60 => Self::Away,
             60..68 => Self::Complaint,
             68..100 => Self::Answer,
@@ -63,6 +65,7 @@ pub(super) fn written(fate: Fate, letter: &Letter) -> Vec<u8> {
         Fate::Gone => delivery("failed", "5.1.1"),
         Fate::Full => delivery("failed", "5.2.2"),
         Fate::Delayed => delivery("delayed", "4.4.7"),
+        Fate::Delivered => delivery("delivered", "2.0.0"),
         Fate::Away => format!(
             "Return-Path: <>\nFrom: {to}\nTo: <{back}>\nSubject: Automatic reply: a mail\nAuto-Submitted: auto-replied\nIn-Reply-To: {message}\n\nI am not in the office today.\n"
         ),

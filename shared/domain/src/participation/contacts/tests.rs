@@ -213,7 +213,7 @@ fn a_coordinator_says_that_a_contact_is_reached_again_and_mail_of_before_is_no_n
     assert!(played.part.is_of_contact(&one, Role::FocalPoint, Some(played.size)));
     assert!(matches!(played.reach("one"), Err(Rejection::NotPossible { .. })), "it is known");
     let (notice, attempt) = ("lao-invite-2".parse().unwrap(), Some(1));
-    played.happens(&E::ContactBounced { person: one.clone(), notice, attempt });
+    played.happens(&E::ContactBounced { person: one, notice, attempt });
     assert!(played.part.reached.is_empty(), "they are not reached any more");
     played.reach("one").unwrap();
     played.replace("one", "two").unwrap();

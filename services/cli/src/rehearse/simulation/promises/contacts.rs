@@ -1,88 +1,126 @@
-//! Who is a contact of a country at each place of the log: nobody else is written to, and each of them is invited once.
+//! Who is a contact of a country in which role at each place of the log, and who of them is reached: nobody else is written to, each
+//! is invited once, and of mail that comes back somebody hears.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rondo_domain::network::NetworkEvent;
-use rondo_domain::notice::NoticeBrief;
+use rondo_domain::notice::{NoticeBrief, NoticeEvent};
 use rondo_domain::participation::ParticipationEvent;
-use rondo_domain::{Country, Event, NoticeId, PersonId};
+use rondo_domain::run::RunEvent;
+use rondo_domain::{Country, Event, NoticeId, PersonId, Role};
 use rondo_eventlog::Record;
 
-use super::{Span, Story};
+use super::{IN_TIME, Judged, Mail, Played, Span, Story};
 
 /// Somebody of a country.
 type Contact = (Country, PersonId);
 
+/// From where to where in the log something was so.
+type Places = (u64, u64);
+
 /// The contacts of all countries, as the records tell of them.
 #[derive(Default)]
 pub(super) struct Contacts {
-    /// From where on to where somebody was none, because another had their place.
-    replaced: BTreeMap<Contact, Vec<(u64, u64)>>,
-    /// From where on a focal point's role had ended.
-    ended: BTreeMap<Contact, u64>,
+    /// From where on to where somebody was none in a role, because another had their place.
+    replaced: BTreeMap<(Contact, Role), Vec<Places>>,
+    /// From where on a role of somebody had ended.
+    ended: BTreeMap<(Contact, Role), u64>,
     /// How often somebody came in another's place.
     comings: BTreeMap<Contact, usize>,
-    /// Whose mail came back and who has not been replaced.
-    bounced: BTreeMap<Country, BTreeSet<PersonId>>,
-    /// When somebody of a country could not be reached.
-    unreachable: Vec<(Country, Span)>,
+    /// Where and when it was told that nobody is reached at somebody's address, until where and when.
+    unreached: BTreeMap<Contact, Vec<(Places, Span)>>,
+    /// Where somebody was reached again, and what left before where is no news of them since.
+    reached: BTreeMap<Contact, Vec<Places>>,
     /// When somebody of a country was replaced, or their role ended.
     changed: Vec<(Country, Timestamp)>,
+    /// When a contact was asked for.
+    asked: Vec<(Country, Timestamp)>,
 }
 
 impl Contacts {
     pub(super) fn take(&mut self, record: &Record) {
+        use ParticipationEvent as P;
         let at = record.recorded_at;
         match (&record.event, record.stream.country()) {
-            (Event::Participation(ParticipationEvent::ContactBounced { person, .. }), Some(country)) => {
-                if self.bounced.entry(country.clone()).or_default().is_empty() {
-                    self.unreachable.push((country.clone(), (at, Timestamp::MAX)));
-                }
-                self.bounced.entry(country).or_default().insert(person.clone());
+            (Event::Participation(P::ContactBounced { person, .. }), Some(country)) => {
+                let span = ((record.position, u64::MAX), (at, Timestamp::MAX));
+                self.unreached.entry((country, person.clone())).or_default().push(span);
             }
-            (Event::Participation(ParticipationEvent::ContactReplaced { was, is, .. }), Some(country)) => {
+            (Event::Participation(P::ContactReached { person, notice, .. }), Some(country)) => {
+                let contact = (country, person.clone());
+                let told = self.unreached.get(&contact).and_then(|spans| spans.last()).map(|(places, _)| places.0);
+                let before = told.filter(|_| notice.is_some()).unwrap_or(record.position);
+                self.reached.entry(contact.clone()).or_default().push((before, record.position));
+                self.is_over(&contact, record);
+            }
+            (Event::Participation(P::ContactReplaced { was, is, roles, .. }), Some(country)) => {
                 self.changed.push((country.clone(), at));
                 let of = |person: &PersonId| (country.clone(), person.clone());
-                self.replaced.entry(of(was)).or_default().push((record.position, u64::MAX));
-                let back = self.replaced.entry(of(is)).or_default();
-                back.iter_mut().for_each(|span| span.1 = span.1.min(record.position));
-                *self.comings.entry(of(is)).or_default() += 1;
-                let bounced = self.bounced.entry(country.clone()).or_default();
-                bounced.remove(was);
-                if bounced.is_empty() {
-                    let theirs = self.unreachable.iter_mut().filter(|(of, _)| *of == country);
-                    theirs.for_each(|(_, span)| span.1 = span.1.min(at));
+                for role in roles {
+                    self.replaced.entry((of(was), *role)).or_default().push((record.position, u64::MAX));
+                    let back = self.replaced.entry((of(is), *role)).or_default();
+                    back.iter_mut().for_each(|span| span.1 = span.1.min(record.position));
                 }
+                *self.comings.entry(of(is)).or_default() += 1;
+                self.is_over(&of(was), record);
             }
             (Event::Network(NetworkEvent::RoleEnded { person, grant, .. }), _) => {
                 let Some(country) = &grant.country else { return };
                 self.changed.push((country.clone(), at));
-                self.ended.insert((country.clone(), person.clone()), record.position);
+                self.ended.insert(((country.clone(), person.clone()), grant.role), record.position);
+            }
+            (Event::Run(RunEvent::TaskOpened { occurrence, .. }), Some(country))
+                if occurrence.step.as_str() == "find-contact" =>
+            {
+                self.asked.push((country, at));
             }
             _ => {}
         }
     }
 
-    /// Why somebody is no contact any more when the log has so many records, if so.
+    /// Nobody asks any more whether somebody is reached.
+    fn is_over(&mut self, contact: &Contact, record: &Record) {
+        for (places, span) in self.unreached.get_mut(contact).into_iter().flatten() {
+            (places.1, span.1) = (places.1.min(record.position), span.1.min(record.recorded_at));
+        }
+    }
+
+    /// Why somebody is no contact any more, or is not reached, when the log has so many records, if so.
     pub(super) fn left(&self, brief: &NoticeBrief, size: u64) -> Option<String> {
         let country = brief.country.as_ref().filter(|_| brief.role.is_of_country())?;
         let contact = (country.clone(), brief.person.clone());
-        let meets = |span: &&(u64, u64)| span.0 < size && size <= span.1;
-        if self.replaced.get(&contact).into_iter().flatten().any(|span| meets(&span)) {
-            return Some(format!("another had the place of {}", brief.person));
+        let meets = |span: &Places| span.0 < size && size <= span.1;
+        if self.unreached.get(&contact).into_iter().flatten().any(|(places, _)| meets(places)) {
+            return Some(format!("mail to {} had come back", brief.person));
         }
-        self.ended
-            .get(&contact)
-            .filter(|ended| **ended < size)
-            .map(|_| format!("the role of {} had ended", brief.person))
+        let place = (contact, brief.role);
+        if self.replaced.get(&place).into_iter().flatten().any(meets) {
+            return Some(format!("another had the place of {} as {}", brief.person, brief.role));
+        }
+        let has_ended = self.ended.get(&place).is_some_and(|ended| *ended < size);
+        has_ended.then(|| format!("the role {} of {} had ended", brief.role, brief.person))
     }
 
     /// Whether a country's contacts changed or could not be reached in that time.
     pub(super) fn hinder(&self, country: &Country, span: Span) -> bool {
         let meets = |other: &Span| other.0 < span.1 && span.0 < other.1;
-        self.unreachable.iter().any(|(of, other)| of == country && meets(other))
-            || self.changed.iter().any(|(of, at)| of == country && span.0 <= *at && *at <= span.1)
+        let of_country = self.unreached.iter().filter(|((of, _), _)| of == country);
+        of_country.flat_map(|(_, spans)| spans).any(|(_, other)| meets(other)) || self.changes(country, span)
+    }
+
+    /// Whether a country's contacts changed in that time.
+    fn changes(&self, country: &Country, span: Span) -> bool {
+        self.changed.iter().any(|(of, at)| of == country && span.0 <= *at && *at <= span.1)
+    }
+
+    /// Whether what becomes of a mail is told of somebody: they have their place, and got into it, or were said to be reached again,
+    /// before it left.
+    fn speaks_of(&self, contact: &Contact, mail: &Mail, (left, failed): Places) -> bool {
+        let place = (contact.clone(), mail.brief.role);
+        let gone = self.replaced.get(&place).into_iter().flatten().any(|span| span.0 < failed && left < span.1);
+        let mut reached = self.reached.get(contact).into_iter().flatten();
+        !gone && !reached.any(|(before, place)| left < *before && *place < failed)
     }
 }
 
@@ -95,7 +133,7 @@ impl Story {
                 continue;
             };
             *invited.entry((country.clone(), mail.brief.person.clone())).or_default() +=
-                usize::from(arrived.contains(id));
+                usize::from(arrived.contains(id) && !mail.was_asked_for());
         }
         let often = |(contact, times): (&Contact, &usize)| {
             let comings = 1 + self.contacts.comings.get(contact).copied().unwrap_or(0);
@@ -104,5 +142,107 @@ impl Story {
                 .then(|| format!("{person} of {country} was invited {times} times, and came {comings} times"))
         };
         invited.iter().filter_map(often).collect()
+    }
+
+    /// Mail of contacts that came back for good and of which nobody was told, or for which nobody was asked to do something.
+    pub(super) fn unheard(&self, played: &Played, judged: &mut Judged) -> Vec<String> {
+        let mut broken = Vec::new();
+        for (id, mail) in &self.mails {
+            let Some(country) = mail.brief.country.clone().filter(|_| Role::NATIONAL.contains(&mail.brief.role)) else {
+                continue;
+            };
+            let contact = (country, mail.brief.person.clone());
+            for (failed, at) in mail.came_back() {
+                let left = mail.messages.iter().rfind(|(place, _)| *place < failed).map_or(0, |(place, _)| *place);
+                if !self.contacts.speaks_of(&contact, mail, (left, failed)) {
+                    continue;
+                }
+                let mut told = self.contacts.unreached.get(&contact).into_iter().flatten();
+                // That of another mail is enough, as long as it counts.
+                let is_told = told.any(|(places, span)| span.0 <= at + IN_TIME && failed < places.1);
+                if !is_told && self.unsettled(played, &contact, at) {
+                    continue;
+                }
+                *judged.entry("mail that came back is told").or_default() += 1;
+                if !is_told {
+                    broken.push(format!("{id} came back at {at}, and nobody was told of it"));
+                }
+            }
+        }
+        for ((country, person), spans) in &self.contacts.unreached {
+            for (_, (from, until)) in spans {
+                let by = *from + IN_TIME;
+                let asked = |(of, at): &(Country, Timestamp)| of == country && *from <= *at && *at <= by;
+                let is_asked = self.contacts.asked.iter().any(asked);
+                if !is_asked && (*until <= by || self.stood_still(played, (*from, by))) {
+                    continue;
+                }
+                *judged.entry("a task asks for a contact").or_default() += 1;
+                if !is_asked {
+                    broken.push(format!("mail to {person} of {country} came back at {from}, and nobody was asked"));
+                }
+            }
+        }
+        broken
+    }
+
+    /// Whether it cannot be said that what came back at that instant has to be told: the contact changed, was heard of or was
+    /// unreachable by then, or whoever tells of it stood still.
+    fn unsettled(&self, played: &Played, contact: &Contact, at: Timestamp) -> bool {
+        let span = (at, at + IN_TIME);
+        let is_theirs = |mail: &&Mail| mail.brief.person == contact.1;
+        let heard = |mail: &Mail| mail.heard().any(|(_, heard)| span.0 <= heard && heard <= span.1);
+        let is_heard = self.mails.values().filter(is_theirs).any(heard);
+        let before = self.launched.is_none_or(|launched| at < launched);
+        before || is_heard || self.contacts.changes(&contact.0, span) || self.stood_still(played, span)
+    }
+
+    /// Contacts who were heard of after their mail had come back, and count as unreachable all the same.
+    pub(super) fn unreached(&self, played: &Played, judged: &mut Judged) -> Vec<String> {
+        let mut broken = Vec::new();
+        for (id, mail) in &self.mails {
+            let Some(country) = mail.brief.country.clone() else { continue };
+            let contact = (country, mail.brief.person.clone());
+            for (place, at) in mail.heard() {
+                let spans = self.contacts.unreached.get(&contact).into_iter().flatten();
+                let mut then = spans.filter(|(places, _)| places.0 < place && place < places.1);
+                let Some((_, (_, until))) = then.next().filter(|_| !self.stood_still(played, (at, at + IN_TIME)))
+                else {
+                    continue;
+                };
+                *judged.entry("a contact who is heard of is reached").or_default() += 1;
+                if *until > at + IN_TIME {
+                    broken.push(format!("{id} was heard of at {at}, and {} is still unreachable", contact.1));
+                }
+            }
+        }
+        broken
+    }
+}
+
+impl Mail {
+    /// Where and when it came back, or was refused, because nobody is reached at its recipient's address.
+    fn came_back(&self) -> impl Iterator<Item = (u64, Timestamp)> {
+        let is_lost = |event: &NoticeEvent| match event {
+            NoticeEvent::NoticeBounced { hard, .. } => *hard,
+            NoticeEvent::NoticeRefused { refusal, .. } => refusal.about == rondo_domain::notice::About::Recipient,
+            _ => false,
+        };
+        self.told().filter(move |(_, _, event)| is_lost(event)).map(|(place, at, _)| (place, at))
+    }
+
+    /// Where and when its recipient answered it, or their server said that it has it.
+    fn heard(&self) -> impl Iterator<Item = (u64, Timestamp)> {
+        let is_heard =
+            |event: &NoticeEvent| matches!(event, NoticeEvent::NoticeAnswered {} | NoticeEvent::NoticeDelivered {});
+        self.told().filter(move |(_, _, event)| is_heard(event)).map(|(place, at, _)| (place, at))
+    }
+
+    fn was_asked_for(&self) -> bool {
+        self.events.iter().any(|(_, event)| matches!(event, NoticeEvent::NoticeReleased { .. }))
+    }
+
+    fn told(&self) -> impl Iterator<Item = (u64, Timestamp, &NoticeEvent)> {
+        self.places.iter().zip(&self.events).map(|(place, (at, event))| (*place, *at, event))
     }
 }
