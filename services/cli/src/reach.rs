@@ -206,6 +206,13 @@ impl Reached {
 
 /// The token in a file: alone, or as the server at this address announced itself.
 fn token_of(path: &Path, url: &Address) -> Result<Secret, Failure> {
+    // A server takes its announcement away when it ends, and whoever names that file has misused nothing.
+    if path.file_name().is_some_and(|name| name == ANNOUNCEMENT) && !path.exists() {
+        return Err(Failure::unreachable(format!(
+            "the server is stopped: {} is not there, and a server leaves it while it runs. Nothing was recorded. Start the server at {url}, with six services the gateway (systemctl start rondo@gateway), and give the command again",
+            path.display()
+        )));
+    }
     let told = read_secret(path)?;
     match serde_json::from_str::<Announcement>(told.reveal()) {
         Err(_) => Ok(told),

@@ -67,6 +67,11 @@ fn a_ledger_that_is_away_or_stands_still_is_told_by_every_verb_and_by_health() {
     round.signal("gateway", "-TERM");
     assert!(round.ended("gateway", 30).success() && !data.join("server.json").exists());
     refused(&data, &["person", "grant", "ghost", "validator"], 75, "the gateway is stopped");
+    // The lines of the run book for root name its token, which goes with it.
+    let token = data.join("server.json").display().to_string();
+    let by_root =
+        ["--server", "http://127.0.0.1:9", "--token-file", &token, "person", "erase", "bo", "--reason", "asked"];
+    refused(round.data("reminder"), &by_root, 75, "the server is stopped");
     refused(&data, &["up", "--listen", "127.0.0.1:0"], 6, "of six services, and no log was made in it");
     assert!(!data.join("log.json").exists());
 }
