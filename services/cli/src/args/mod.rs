@@ -43,7 +43,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_enum, default_value_t)]
     pub(crate) output: Form,
     /// The person who acts.
-    #[arg(long = "as", global = true, value_name = "PERSON", default_value = "operator")]
+    #[arg(id = "as", long = "as", global = true, value_name = "PERSON", default_value = "operator")]
     pub(crate) person: PersonId,
     /// The role in which the person acts; without it, the first one held.
     #[arg(long, global = true, value_name = "ROLE", value_parser = role)]
@@ -338,5 +338,14 @@ mod tests {
         let text = ["rondo", "person", "grant", "x", "auditor", "--as", "operator", "--role", "administrator"];
         let cli = Cli::try_parse_from(text).unwrap();
         assert_eq!((cli.person.as_str(), cli.role), ("operator", Some(Role::Administrator)));
+        let cli = Cli::command();
+        let global: Vec<_> =
+            cli.get_arguments().filter(|arg| arg.is_global_set()).map(|arg| arg.get_id().clone()).collect();
+        let mut verbs: Vec<_> = cli.get_subcommands().collect();
+        while let Some(verb) = verbs.pop() {
+            let hidden: Vec<_> = verb.get_arguments().filter(|arg| global.contains(arg.get_id())).collect();
+            assert!(hidden.is_empty(), "{} hides {hidden:?}", verb.get_name());
+            verbs.extend(verb.get_subcommands());
+        }
     }
 }
