@@ -207,7 +207,8 @@ impl Reached {
 /// The token in a file: alone, or as the server at this address announced itself.
 fn token_of(path: &Path, url: &Address) -> Result<Secret, Failure> {
     // A server takes its announcement away when it ends, and whoever names that file has misused nothing.
-    if path.file_name().is_some_and(|name| name == ANNOUNCEMENT) && !path.exists() {
+    let is_gone = path.try_exists().is_ok_and(|there| !there);
+    if is_gone && path.file_name().is_some_and(|name| name == ANNOUNCEMENT) {
         return Err(Failure::unreachable(format!(
             "the server is stopped: {} is not there, and a server leaves it while it runs. Nothing was recorded. Start the server at {url}, with six services the gateway (systemctl start rondo@gateway), and give the command again",
             path.display()
@@ -264,6 +265,18 @@ pub(crate) fn announcement(data: &Path) -> Result<Option<Announcement>, Failure>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_is_stopped_where_its_announcement_is_gone_and_not_where_it_cannot_be_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let no_folder = folder.path().join("no-folder");
+        std::fs::write(&no_folder, "").unwrap();
+        let told = |path: &Path| token_of(path, &Address::new("http://127.0.0.1:1")).unwrap_err().sentence;
+        assert!(told(&folder.path().join(ANNOUNCEMENT)).starts_with("the server is stopped"));
+        for other in [no_folder.join(ANNOUNCEMENT), folder.path().join("token")] {
+            assert!(told(&other).starts_with("cannot read"), "{}", told(&other));
+        }
+    }
 
     #[test]
     fn the_token_goes_to_the_announced_place_alone() {

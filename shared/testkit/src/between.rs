@@ -17,6 +17,22 @@ pub trait OnTheWay: Send + Sync {
     /// Those of the ledger, or ones of its own making.
     async fn submit(&self, ledger: &dyn Ledger, command: Command) -> Result<Accepted, SubmitError>;
 
+    /// Answers whoever reads records in their order.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    async fn read(&self, ledger: &dyn Ledger, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        ledger.read(from, limit).await
+    }
+
+    /// Answers whoever fetches a part of a file.
+    ///
+    /// # Errors
+    /// Those of the ledger, or ones of its own making.
+    async fn fetch_part(&self, ledger: &dyn Ledger, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+        ledger.fetch_part(hash, offset).await
+    }
+
     /// Answers whoever asks for a checkpoint: with the ledger's own, where it signs any.
     ///
     /// # Errors
@@ -32,6 +48,14 @@ impl<W: OnTheWay> OnTheWay for Arc<W> {
         self.as_ref().submit(ledger, command).await
     }
 
+    async fn read(&self, ledger: &dyn Ledger, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        self.as_ref().read(ledger, from, limit).await
+    }
+
+    async fn fetch_part(&self, ledger: &dyn Ledger, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+        self.as_ref().fetch_part(ledger, hash, offset).await
+    }
+
     async fn checkpoint(&self, ledger: &dyn Ledger) -> Result<String, Fault> {
         self.as_ref().checkpoint(ledger).await
     }
@@ -43,7 +67,7 @@ struct Between<W> {
     way: W,
 }
 
-/// This ledger, whose commands meet something on their way, and which is read as it is.
+/// This ledger, whose commands and readers may meet something on their way.
 pub fn between<W: OnTheWay + 'static>(ledger: &Arc<dyn Ledger>, way: W) -> Arc<dyn Ledger> {
     Arc::new(Between { ledger: Arc::clone(ledger), way })
 }
@@ -55,7 +79,7 @@ impl<W: OnTheWay> Ledger for Between<W> {
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.ledger.read(from, limit).await
+        self.way.read(&*self.ledger, from, limit).await
     }
 
     async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
@@ -87,6 +111,6 @@ impl<W: OnTheWay> Ledger for Between<W> {
     }
 
     async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
-        self.ledger.fetch_part(hash, offset).await
+        self.way.fetch_part(&*self.ledger, hash, offset).await
     }
 }

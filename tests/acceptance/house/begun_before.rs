@@ -10,16 +10,16 @@ use rondo_domain::participation::{ParticipationCommand, ParticipationEvent, Subm
 use rondo_domain::release::ReleaseEvent;
 use rondo_domain::{Command, FileHash, StreamId, Wish};
 use rondo_eventlog::files::FilePart;
-use rondo_eventlog::merkle::{Checkpoint, Hash, Tile};
-use rondo_eventlog::{Accepted, Fault, Head, Ledger, Record, SubmitError, ledger};
+use rondo_eventlog::merkle::Checkpoint;
+use rondo_eventlog::{Accepted, Fault, Ledger, Record, SubmitError, ledger};
 use rondo_publisher::Publisher;
+use rondo_testkit::between::{OnTheWay, between};
 use rondo_validator::Validator;
 
 use crate::fixture::{House, because, lao_2023, round};
 
-/// A port to the log as it was before a record, for who reads it in its order, until it is told to show the rest.
+/// Shows the log as it was before a record, to who reads it in its order, until it is told to show the rest.
 struct AsItWas {
-    inner: Arc<dyn Ledger>,
     until: AtomicU64,
     sent: AtomicU64,
     /// Whether a file can be read.
@@ -29,10 +29,12 @@ struct AsItWas {
 }
 
 impl AsItWas {
-    fn before(house: &House, until: u64, changes: fn(&mut Wish)) -> Arc<Self> {
-        let inner = Arc::clone(&house.ledger);
+    /// This way, and the house's ledger seen by it.
+    fn before(house: &House, until: u64, changes: fn(&mut Wish)) -> (Arc<Self>, Arc<dyn Ledger>) {
         let (until, sent, has_files) = (AtomicU64::new(until), AtomicU64::new(0), AtomicBool::new(true));
-        Arc::new(Self { inner, until, sent, has_files, changes })
+        let way = Arc::new(Self { until, sent, has_files, changes });
+        let port = between(&house.ledger, Arc::clone(&way));
+        (way, port)
     }
 
     fn shows_all(&self) {
@@ -41,50 +43,22 @@ impl AsItWas {
 }
 
 #[async_trait::async_trait]
-impl Ledger for AsItWas {
-    async fn submit(&self, mut command: Command) -> Result<Accepted, SubmitError> {
+impl OnTheWay for AsItWas {
+    async fn submit(&self, ledger: &dyn Ledger, mut command: Command) -> Result<Accepted, SubmitError> {
         (self.changes)(&mut command.wish);
         self.sent.fetch_add(1, Ordering::SeqCst);
-        self.inner.submit(command).await
+        ledger.submit(command).await
     }
 
-    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
-        let mut records = self.inner.read(from, limit).await?;
+    async fn read(&self, ledger: &dyn Ledger, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+        let mut records = ledger.read(from, limit).await?;
         records.retain(|record| record.position < self.until.load(Ordering::SeqCst));
         Ok(records)
     }
 
-    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.inner.read_streams(prefix, after, limit).await
-    }
-
-    async fn head(&self) -> Result<Head, Fault> {
-        self.inner.head().await
-    }
-
-    async fn wait(&self, size: u64) -> Result<Head, Fault> {
-        self.inner.wait(size).await
-    }
-
-    async fn checkpoint(&self) -> Result<String, Fault> {
-        self.inner.checkpoint().await
-    }
-
-    async fn key(&self) -> Result<String, Fault> {
-        self.inner.key().await
-    }
-
-    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-        self.inner.tile(tile).await
-    }
-
-    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
-        self.inner.store_part(part).await
-    }
-
-    async fn fetch_part(&self, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
+    async fn fetch_part(&self, ledger: &dyn Ledger, hash: &FileHash, offset: u64) -> Result<FilePart, Fault> {
         if self.has_files.load(Ordering::SeqCst) {
-            self.inner.fetch_part(hash, offset).await
+            ledger.fetch_part(hash, offset).await
         } else {
             Err(Fault::Corrupt(format!("the file {hash} cannot be read")))
         }
@@ -114,19 +88,19 @@ async fn a_check_that_the_run_before_had_under_way_counts_as_it_was_recorded() {
     let (checked, count) = found(&house, is_checked).await;
     assert_eq!(count, 1);
     // Begun again, it comes to another end of the same check, which the log had from the run before meanwhile.
-    let port = AsItWas::before(&house, checked, |wish| {
+    let (way, port) = AsItWas::before(&house, checked, |wish| {
         if let Wish::Participation { command: ParticipationCommand::CompleteCheck { figures, .. }, .. } = wish {
             *figures += 1;
         }
     });
-    let mut validator = Validator::new(Arc::<AsItWas>::clone(&port));
+    let mut validator = Validator::new(Arc::clone(&port));
     assert!(validator.turn().await.unwrap().is_none(), "it is at work");
-    let sent = port.sent.load(Ordering::SeqCst);
+    let sent = way.sent.load(Ordering::SeqCst);
     assert!(validator.turn().await.unwrap().is_some(), "what the log said is not asked for again and again");
-    port.shows_all();
+    way.shows_all();
     let idle = validator.turn().await.unwrap().expect("what it reads next shows it");
     assert_eq!(idle.position, house.ledger.head().await.unwrap().size);
-    assert_eq!(port.sent.load(Ordering::SeqCst), sent, "and nothing more is sent");
+    assert_eq!(way.sent.load(Ordering::SeqCst), sent, "and nothing more is sent");
     assert_eq!(found(&house, is_checked).await, (checked, 1), "the file was checked once");
     assert_eq!(house.submission("one").await.state, SubmissionState::Checked, "and is not refused for it");
     house.close().await;
@@ -147,8 +121,8 @@ impl House {
 }
 
 /// What a publisher that begins again says, once it has to end.
-async fn fault_of(port: &Arc<AsItWas>, folder: &Path) -> String {
-    let mut publisher = Publisher::new(Arc::<AsItWas>::clone(port), folder.to_owned());
+async fn fault_of(port: &Arc<dyn Ledger>, folder: &Path) -> String {
+    let mut publisher = Publisher::new(Arc::clone(port), folder.to_owned());
     publisher.turn().await.expect_err("it ends").to_string()
 }
 
@@ -160,9 +134,9 @@ async fn a_release_that_was_under_way_is_told_as_it_lies_there_or_a_person_is() 
     let (published, _) = found(&house, is_out).await;
     let manifest = house.data().join("releases").join(format!("{}.1", round())).join("manifest.json");
     let lies = FileHash::of(&std::fs::read(&manifest).unwrap()).to_string();
-    let port = AsItWas::before(&house, published, |_| ());
+    let (way, port) = AsItWas::before(&house, published, |_| ());
     let elsewhere = house.folder.path().join("elsewhere");
-    let sent = || port.sent.load(Ordering::SeqCst);
+    let sent = || way.sent.load(Ordering::SeqCst);
 
     // Where nothing can be written, nothing is told to be out.
     std::fs::write(&elsewhere, "no folder").unwrap();
@@ -171,11 +145,11 @@ async fn a_release_that_was_under_way_is_told_as_it_lies_there_or_a_person_is() 
     assert_eq!(sent(), 0);
     // Where the round's workflow cannot be read, its release waits, and does not end the others.
     std::fs::remove_file(&elsewhere).unwrap();
-    port.has_files.store(false, Ordering::SeqCst);
-    let mut publisher = Publisher::new(Arc::<AsItWas>::clone(&port), elsewhere.clone());
+    way.has_files.store(false, Ordering::SeqCst);
+    let mut publisher = Publisher::new(Arc::clone(&port), elsewhere.clone());
     assert!(publisher.turn().await.unwrap().is_none() && publisher.turn().await.unwrap().is_some());
     assert!(sent() == 0 && !elsewhere.exists());
-    port.has_files.store(true, Ordering::SeqCst);
+    way.has_files.store(true, Ordering::SeqCst);
 
     // The log has grown and is signed since.
     house.signed_beyond(published).await;
@@ -186,9 +160,9 @@ async fn a_release_that_was_under_way_is_told_as_it_lies_there_or_a_person_is() 
     assert!(written != lies && told.contains(&lies) && told.contains(&written), "{told}");
     assert!(told.contains("put that folder back"), "{told}");
     // With the folder of then the same is told once more, and it goes on.
-    let mut publisher = Publisher::new(Arc::<AsItWas>::clone(&port), house.data().join("releases"));
+    let mut publisher = Publisher::new(Arc::clone(&port), house.data().join("releases"));
     assert!(publisher.turn().await.unwrap().is_none());
-    port.shows_all();
+    way.shows_all();
     let idle = publisher.turn().await.unwrap().expect("it is out");
     assert_eq!(idle.position, house.ledger.head().await.unwrap().size);
     assert_eq!(found(&house, is_out).await, (published, 1), "it went out once");

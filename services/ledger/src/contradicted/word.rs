@@ -192,6 +192,7 @@ fn write(data: &Path, words: Vec<Word>) -> Result<(), OpenError> {
 /// Refuses to sign where a role's word stands; gives those of witnesses, who have to be asked. What the log extends, since the newest
 /// journal is back, is taken away.
 pub(crate) fn at_start(data: &Path, have: u64, notes: &mut Vec<String>) -> Result<Vec<Word>, OpenError> {
+    let _alone = alone(data)?;
     let kept = words(data)?;
     let mut left = Vec::new();
     for word in &kept {
@@ -245,11 +246,14 @@ mod tests {
             let speaker = scope.spawn(|| keep_word(data, word(1)));
             let taker = scope.spawn(|| withdraw(data, &role(0)));
             std::thread::sleep(std::time::Duration::from_millis(100));
-            assert!(!speaker.is_finished() && !taker.is_finished());
+            let start = scope.spawn(|| at_start(data, 0, &mut Vec::new()).map(|_| ()));
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            assert!(!speaker.is_finished() && !taker.is_finished() && !start.is_finished());
             write(data, vec![word(0), word(2)]).unwrap();
             rustix::fs::flock(&other, rustix::fs::FlockOperation::Unlock).unwrap();
             speaker.join().unwrap().unwrap();
             assert!(taker.join().unwrap().unwrap());
+            assert!(matches!(start.join().unwrap(), Err(OpenError::Disputed { .. })), "somebody's word always stands");
         });
         let left: Vec<u64> = words(data).unwrap().iter().map(|word| word.size).collect();
         assert!(left.contains(&1) && left.contains(&2) && left.len() == 2, "{left:?}");

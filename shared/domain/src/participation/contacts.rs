@@ -181,13 +181,13 @@ impl Participation {
             E::MailComplained { notice, .. } => {
                 self.complained.insert(notice.clone());
             }
-            E::ContactReached { person, notice, reason } => {
+            E::ContactReached { person, reason, .. } => {
                 let came_back = self.bounced.remove(person);
                 let reached = Reached { at: stamp.at, by: stamp.actor.id.clone(), reason: reason.clone() };
                 self.reached.insert(person.clone(), reached);
-                // Of several mails that came back one was told, and the others are no news after it. By a coordinator's word all that
-                // left until then went to an address of before.
-                let since = came_back.filter(|_| notice.is_some()).unwrap_or(stamp.position);
+                // Of several mails that came back one was told, and the others are no news after it. What left since then may have
+                // gone to the right address already, and is heard of.
+                let since = came_back.unwrap_or(stamp.position);
                 self.since.entry(person.clone()).or_default().extend(COUNTRY.iter().map(|role| (*role, since)));
             }
             E::ContactReplaced { was, is, roles, .. } => self.replace((was, is), roles, stamp.position),

@@ -47,10 +47,10 @@ impl Contacts {
                 let span = ((record.position, u64::MAX), (at, Timestamp::MAX));
                 self.unreached.entry((country, person.clone())).or_default().push(span);
             }
-            (Event::Participation(P::ContactReached { person, notice, .. }), Some(country)) => {
+            (Event::Participation(P::ContactReached { person, .. }), Some(country)) => {
                 let contact = (country, person.clone());
                 let told = self.unreached.get(&contact).and_then(|spans| spans.last()).map(|(places, _)| places.0);
-                let before = told.filter(|_| notice.is_some()).unwrap_or(record.position);
+                let before = told.unwrap_or(record.position);
                 self.reached.entry(contact.clone()).or_default().push((before, record.position));
                 self.is_over(&contact, record);
             }
