@@ -1,8 +1,9 @@
 //! Cron on the local wall clock: every wall-clock occurrence becomes an instant by our own rules for gap and fold.
 //!
 //! Five fields (minute, hour, day of month, month, day of week by name). Where both a day of the month and one of the week are
-//! said, both have to hold. `L` is the last day of the month. A time in the gap of a clock change runs right after it; a time in
-//! the fold runs once, the first time. A schedule without a next occurrence is refused when read.
+//! said, both have to hold. `L` is the last day of the month. A time in the gap of a clock change comes as much later as clocks are put
+//! forward, and a time in the fold once, the first time: as with milestones (RFC 5545, section 3.3.5). A schedule without a next
+//! occurrence is refused when read.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -132,18 +133,9 @@ fn chrono_utc(seconds: i64) -> Option<chrono::DateTime<chrono::Utc>> {
     chrono::DateTime::from_timestamp(seconds, 0)
 }
 
-/// The instant of a wall-clock time in a zone: in a gap right after it, in a fold the first time.
+/// The instant of a wall-clock time in a zone: in a gap by the offset before it, in a fold the first time.
 pub fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    use jiff::tz::AmbiguousOffset as A;
-    let ambiguous = zone.to_ambiguous_timestamp(local);
-    match ambiguous.offset() {
-        A::Unambiguous { .. } | A::Fold { .. } => ambiguous.earlier().ok(),
-        // Read with the offset after the change, a time in the gap lies before the change; the change is what follows it.
-        A::Gap { after, .. } => {
-            let before = after.to_timestamp(local).ok()?;
-            zone.following(before).next().map(|change| change.timestamp())
-        }
-    }
+    zone.to_ambiguous_timestamp(local).compatible().ok()
 }
 
 /// Which of the months that an expression names it leaves out because they have no such day, in words; nothing where it leaves
@@ -282,10 +274,10 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_runs_right_after_and_a_fold_once() {
+    fn a_time_in_a_gap_comes_as_much_later_and_one_in_a_fold_once() {
         let zone = TimeZone::get("Europe/Zurich").unwrap();
         let gap = instant(datetime(2025, 3, 30, 2, 30, 0, 0), &zone).unwrap();
-        assert_eq!(gap.to_string(), "2025-03-30T01:00:00Z");
+        assert_eq!(gap.to_string(), "2025-03-30T01:30:00Z");
         let fold = instant(datetime(2025, 10, 26, 2, 30, 0, 0), &zone).unwrap();
         assert_eq!(fold.to_string(), "2025-10-26T00:30:00Z");
     }
