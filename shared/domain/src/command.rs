@@ -23,7 +23,7 @@ pub struct Command {
     pub id: CommandId,
     /// Who wishes it.
     pub actor: PersonId,
-    /// In which role; the first one held, if absent.
+    /// In which role; the first one held that permits it, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// The service that passes it on for a person.
@@ -41,7 +41,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command of somebody who speaks for themselves, in the first role they hold.
+    /// A command of somebody who speaks for themselves, in the first role they hold that permits it.
     pub const fn of(id: CommandId, actor: PersonId, wish: Wish) -> Self {
         Self { id, actor, role: None, via: None, on_behalf_of: None, cause: None, wish }
     }
@@ -231,6 +231,7 @@ impl Context<'_> {
             actor: self.actor.id.to_string(),
             role: self.actor.role.to_string(),
             act: act.to_owned(),
+            held: Vec::new(),
         }
     }
 
@@ -286,4 +287,89 @@ impl Context<'_> {
 /// `actor.unknown`.
 pub fn actor_of(command: &Command, network: &Network, now: Timestamp) -> Result<Actor, Rejection> {
     network.actor(&command.actor, command.role, command.wish.country(), now)
+}
+
+/// Decides a command of this actor: in the role that it names, or else in the first one held that permits it. Gives in which that was.
+///
+/// # Errors
+/// The rejection; where no role permits it, that of the first one, with the other roles held.
+pub fn decide_as<T>(
+    actor: Actor,
+    command: &Command,
+    (network, now): (&Network, Timestamp),
+    decide: impl Fn(&Actor) -> Result<T, Rejection>,
+) -> Result<(Actor, T), Rejection> {
+    let refused = match decide(&actor) {
+        Err(Rejection::NotAllowed { actor, role, act, .. }) => (actor, role, act),
+        decided => return decided.map(|decided| (actor, decided)),
+    };
+    let mut held = network.roles(&actor.id, command.wish.country(), now);
+    held.retain(|role| *role != actor.role);
+    for role in held.iter().filter(|_| command.role.is_none()) {
+        let other = network.actor(&actor.id, Some(*role), command.wish.country(), now)?;
+        match decide(&other) {
+            Err(Rejection::NotAllowed { .. }) => {}
+            decided => return decided.map(|decided| (other, decided)),
+        }
+    }
+    let (actor, role, act) = refused;
+    Err(Rejection::NotAllowed { actor, role, act, held })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Stamp;
+    use crate::network::{Grant, NetworkEvent};
+
+    #[test]
+    fn a_command_that_names_no_role_is_decided_in_the_first_one_held_that_permits_it() {
+        let (who, now): (PersonId, _) = ("one".parse().unwrap(), Timestamp::UNIX_EPOCH);
+        let mut network = Network::default();
+        let scheduler = network.actor(&"scheduler".parse().unwrap(), None, None, now).unwrap();
+        let (lao, tha) = ("LAO".parse::<Country>().unwrap(), "THA".parse::<Country>().unwrap());
+        let held = [
+            (Role::FocalPoint, &lao),
+            (Role::Alternate, &lao),
+            (Role::NationalCoordinator, &lao),
+            (Role::HeadOfAgency, &tha),
+        ];
+        for (role, country) in held {
+            let event =
+                NetworkEvent::RoleGranted { person: who.clone(), grant: Grant::of(role, Some(country.clone())) };
+            network.evolve(&event, &Stamp { at: now, actor: &scheduler, position: 0 });
+        }
+        let decided = |named: Option<Role>, permitted: &[Role], refusal: Option<&Rejection>| {
+            let round = "ilms-asean-2025".parse().unwrap();
+            let wish = Wish::Participation {
+                round,
+                country: lao.clone(),
+                command: participation::ParticipationCommand::Confirm,
+            };
+            let command = Command { role: named, ..Command::of(CommandId::of(&["confirm"]), who.clone(), wish) };
+            let actor = actor_of(&command, &network, now)?;
+            decide_as(actor, &command, (&network, now), |actor| {
+                Context { actor, now, surroundings: &[] }.require_role(permitted, "confirm")?;
+                refusal.map_or(Ok(()), |refusal| Err(refusal.clone()))
+            })
+            .map(|(actor, ())| (actor.role, actor.country.unwrap()))
+        };
+        let (alternate, coordinator) = (Role::Alternate, Role::NationalCoordinator);
+        assert_eq!(
+            decided(None, &[coordinator, alternate], None),
+            Ok((alternate, lao.clone())),
+            "in the order of the grants"
+        );
+        assert_eq!(decided(None, &[coordinator], None), Ok((coordinator, lao.clone())));
+        // What is wrong besides is told of who may do it.
+        let closed = Rejection::RoundClosed { round: "r".to_owned(), state: "closed".to_owned() };
+        assert_eq!(decided(None, &[coordinator], Some(&closed)), Err(closed.clone()));
+        // A role that is named is the one, and in no role of another country anything is done here.
+        for (named, permitted) in [(Some(Role::FocalPoint), coordinator), (None, Role::HeadOfAgency)] {
+            let told = decided(named, &[permitted], None).unwrap_err().to_string();
+            let says = "one in the role focal-point may not confirm; they hold alternate, national-coordinator too, and `--role` names a role";
+            assert_eq!(told, says);
+        }
+        assert!(matches!(decided(Some(Role::Validator), &[], None), Err(Rejection::UnknownActor { .. })));
+    }
 }

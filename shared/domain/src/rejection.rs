@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Role;
 use crate::figure::FigureValue;
 
 /// Two values that meet in one figure: what the sender saw, what is there, and what was proposed.
@@ -49,7 +50,7 @@ pub enum Rejection {
     },
     /// The actor's role does not permit the act.
     #[serde(rename = "actor.not-allowed")]
-    #[error("{actor} in the role {role} may not {act}")]
+    #[error("{actor} in the role {role} may not {act}{}", others(.held))]
     NotAllowed {
         /// The id.
         actor: String,
@@ -57,6 +58,9 @@ pub enum Rejection {
         role: String,
         /// The act in words.
         act: String,
+        /// Which other roles they hold.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        held: Vec<Role>,
     },
     /// A country reached for another's data.
     #[serde(rename = "actor.other-country")]
@@ -251,6 +255,16 @@ impl Rejection {
             Self::IdUsedOtherwise { .. } => "command.id-used-otherwise",
             Self::Malformed { .. } => "command.malformed",
         }
+    }
+}
+
+/// The other roles in which somebody can act, and how one is named.
+fn others(held: &[Role]) -> String {
+    let names: Vec<&str> = held.iter().map(|role| role.as_str()).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; they hold {} too, and `--role` names a role", names.join(", "))
     }
 }
 

@@ -2,7 +2,7 @@
 //! answered before, find the actor, the file and the surroundings, decide, encode. It does all of it or nothing.
 
 use bytes::Bytes;
-use rondo_domain::command::{Context, actor_of};
+use rondo_domain::command::{Context, actor_of, decide_as};
 use rondo_domain::event::{Aggregate, Event, Stamp};
 use rondo_domain::{Actor, FileHash, Rejection, StreamId, Wish};
 
@@ -130,8 +130,9 @@ pub fn decide<S: Stands>(
         Ok((other, &standing.state))
     };
     let around = surroundings.into_iter().map(state).collect::<Result<Vec<(StreamId, &Aggregate)>, Fault>>()?;
-    let context = Context { actor: &actor, now, surroundings: &around };
-    let events = command.wish.decide(&standing.state, &context)?;
+    let (actor, events) = decide_as(actor, command, (people, now), |actor| {
+        command.wish.decide(&standing.state, &Context { actor, now, surroundings: &around })
+    })?;
     let accepted = Accepted { first: next, count: events.len() as u64, repeated: false };
     if events.is_empty() {
         return Ok(Decided { accepted, growth: None });

@@ -45,7 +45,7 @@ pub(crate) struct Cli {
     /// The person who acts.
     #[arg(id = "as", long = "as", global = true, value_name = "PERSON", default_value = "operator")]
     pub(crate) person: PersonId,
-    /// The role in which the person acts; without it, the first one held.
+    /// The role in which the person acts; without it, the first one held that permits what is done.
     #[arg(long, global = true, value_name = "ROLE", value_parser = role)]
     pub(crate) role: Option<Role>,
     /// Send the same command again, of which nobody knows whether it was recorded: what was printed then. It acts once, and an id stands

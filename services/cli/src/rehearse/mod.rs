@@ -295,6 +295,17 @@ mod tests {
         let mut stage = Stage { bundle, earlier: Vec::new(), ready, year: 2026, begin, end, live: None };
         // Nobody reads what countries send, until three days before the deadline.
         let mut before = Rehearsal::open(&stage, &config).await.unwrap();
+        // In one country one person holds both roles, that of a focal point first.
+        let lao: Country = "LAO".parse().unwrap();
+        let grant = Grant::of(Role::NationalCoordinator, Some(lao.clone()));
+        let [both, other] = [Role::FocalPoint, Role::NationalCoordinator].map(|role| person(role, Some(&lao)).unwrap());
+        let operator = desk(&before.ledger, "operator".parse().unwrap());
+        for command in [
+            NetworkCommand::GrantRole { person: both, grant: grant.clone() },
+            NetworkCommand::EndRole { person: other, grant, reason: "has left".to_owned() },
+        ] {
+            operator.submit(&[&format!("{command:?}")], Wish::Network { command }).await.unwrap();
+        }
         let round = before.desk(Role::RegionalCoordinator).unwrap().plan(&stage.bundle, 2026).await.unwrap();
         let answers = Answers::read(None).unwrap();
         let mut players =
@@ -308,5 +319,7 @@ mod tests {
         let refused: Vec<&Told> = told.iter().filter(|one| one.kind == "refused").collect();
         assert!(refused.is_empty(), "{refused:?}");
         assert!(told.iter().any(|one| one.what == "the release is out"), "{told:?}");
+        let confirms = |one: &&Told| one.country.as_ref() == Some(&lao) && one.what == "it confirms its tables";
+        assert_eq!(told.iter().filter(confirms).count(), 1, "{told:?}");
     }
 }

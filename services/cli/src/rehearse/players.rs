@@ -17,12 +17,13 @@ use rondo_domain::round::{Participant, RoundEvent, RoundState};
 use rondo_domain::run::{Decision, Occurrence, RunCommand, RunEvent, Settlement, Task, TaskAnswer};
 use rondo_domain::table::TableNo;
 use rondo_domain::world::World;
-use rondo_domain::{Country, PersonId, QueryId, ReleaseId, Role, RoundId, SubmissionId, Wish, Year};
+use rondo_domain::{Country, QueryId, ReleaseId, Role, RoundId, SubmissionId, Wish, Year};
 use rondo_eventlog::{Ledger, Record, files};
 use rondo_scheduler::definitions::Ready;
 
 use super::answers::{Answer, Answers, Quality};
-use super::{desk, person, services};
+use super::{desk, services};
+use crate::desk::Desk;
 use crate::failure::Failure;
 
 /// When in the day people do what they have to do.
@@ -64,8 +65,8 @@ pub(super) struct Players {
     /// Whether countries are asked to confirm.
     finalising: bool,
     coming: BTreeSet<(Timestamp, Act)>,
-    /// Who holds which role in the log that is gone on with; where none is, people are made up.
-    network: Option<Network>,
+    /// Who holds which role.
+    network: Network,
     /// How many records were looked at.
     seen: usize,
     /// What was refused: when, of whom, and why.
@@ -88,7 +89,7 @@ impl Players {
             accepted: BTreeSet::new(),
             finalising: false,
             coming: BTreeSet::new(),
-            network: None,
+            network: Network::default(),
             seen: 0,
             refused: Vec::new(),
         }
@@ -111,7 +112,7 @@ impl Players {
     /// Goes on in a log as it stands: with the people it has, and with what each of them has to do now.
     pub(super) fn go_on(&mut self, world: &World, ready: &Ready, now: Timestamp, seen: usize) -> Result<(), Failure> {
         self.seen = seen;
-        self.network = Some(world.network().clone());
+        self.network = world.network().clone();
         let Some(standing) = world.round(&self.round) else { return Ok(()) };
         self.years.clone_from(&standing.reference_years);
         self.tables = standing.participants.iter().map(|(of, part)| (of.clone(), part.tables.clone())).collect();
@@ -206,6 +207,7 @@ impl Players {
             return Ok(true);
         }
         match (&record.event, country) {
+            (Event::Network(event), _) => self.network.evolve(event, &record.stamp()),
             (Event::Round(RoundEvent::RoundConfigured { plan, .. }), _) => {
                 self.years.clone_from(&plan.reference_years);
                 let launch = plan.milestones.iter().find(|(id, _)| id.as_str() == "launch");
@@ -292,22 +294,16 @@ impl Players {
         let whose = country.filter(|_| role.is_of_country());
         let mut refused = Failure::not_found(format!("nobody holds the role {role}"));
         // Of several who hold a role, some may be kept from it by what they did before.
-        for who in self.candidates(role, whose.as_ref(), now)? {
+        for who in self.network.holders(role, whose.as_ref(), now) {
+            // Whoever holds others as well acts in this one.
+            let desk = Desk { role: Some(role), ..desk(ledger, who.clone()) };
             // The same may be done again later, and is another act then.
-            match desk(ledger, who).submit(&[&format!("{act:?}"), &now.to_string()], wish.clone()).await {
+            match desk.submit(&[&format!("{act:?}"), &now.to_string()], wish.clone()).await {
                 Ok(_) => return Ok(()),
                 Err(failure) => refused = failure,
             }
         }
         Err(refused)
-    }
-
-    /// Who may do what falls to a role: whoever holds it in a log that goes on, or the person made up for it.
-    fn candidates(&self, role: Role, country: Option<&Country>, now: Timestamp) -> Result<Vec<PersonId>, Failure> {
-        match &self.network {
-            Some(network) => Ok(network.holders(role, country, now).into_iter().cloned().collect()),
-            None => Ok(vec![person(role, country)?]),
-        }
     }
 
     /// What an act wishes, in which role, and of which country.

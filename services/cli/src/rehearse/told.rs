@@ -26,7 +26,7 @@ use crate::printed::{Printed, Section, words};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Told {
     at: Timestamp,
-    country: Option<Country>,
+    pub(super) country: Option<Country>,
     pub(super) kind: &'static str,
     pub(super) what: String,
     why: String,

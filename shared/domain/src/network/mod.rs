@@ -231,6 +231,19 @@ impl Network {
             .ok_or_else(|| Rejection::UnknownActor { actor: id.to_string() })
     }
 
+    /// The roles that somebody holds now and in which they can act on what is of this country, or of none, each once in the order in which
+    /// they were given.
+    pub fn roles(&self, id: &PersonId, country: Option<&Country>, now: Timestamp) -> Vec<Role> {
+        let here = |grant: &Grant| grant.country.is_none() || country.is_none() || grant.country.as_ref() == country;
+        let mut roles = Vec::new();
+        for grant in self.grants.get(id).into_iter().flatten().filter(|grant| grant.holds_at(now) && here(grant)) {
+            if !roles.contains(&grant.role) {
+                roles.push(grant.role);
+            }
+        }
+        roles
+    }
+
     /// The people who hold a role now, for a country where one is given, in the order of their ids.
     pub fn holders(&self, role: Role, country: Option<&Country>, now: Timestamp) -> Vec<&PersonId> {
         let fits = |grant: &Grant| grant.role == role && (!role.is_of_country() || grant.country.as_ref() == country);
