@@ -110,7 +110,7 @@ impl Part {
             "CountryInvited" => self.invited = true,
             "ContactBounced" => self.bounced.extend([text("person")]),
             "ContactReached" => drop(self.bounced.remove(&text("person"))),
-            "ContactReplaced" => drop(self.bounced.remove(&text("was"))),
+            "ContactReplaced" if data["keeps"].is_null() => drop(self.bounced.remove(&text("was"))),
             "SubmissionReceived" => self.unread.extend([text("submission")]),
             "SubmissionRejected" => drop(self.unread.remove(&text("submission"))),
             "SubmissionChecked" => {

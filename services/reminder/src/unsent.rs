@@ -1,7 +1,8 @@
 //! Why a due notice is not sent now: it is no longer true, it comes too late, or nobody is at work.
 
 use jiff::{SignedDuration, Timestamp};
-use rondo_domain::calendar::{Calendar, Calendars};
+use rondo_domain::MilestoneId;
+use rondo_domain::calendar::{Calendar, Calendars, Offset};
 use rondo_domain::notice::{Notice, NoticeBrief, NoticeCommand, NoticeState, WaitsFor};
 use rondo_domain::participation::Participation;
 use rondo_domain::round::{Round, RoundState};
@@ -67,7 +68,11 @@ pub(crate) fn instead(
     if let Some(reason) = not_theirs(world, participation, brief, now) {
         return suppress(reason);
     }
-    if let Some(reason) = unmet(brief.guards.iter().map(String::as_str), Guarded { round, participation }) {
+    // A task is for others than the contacts of whom its guards may ask.
+    let recipient = [&brief.person];
+    let recipients = brief.task.is_none().then_some(&recipient[..]);
+    let guarded = Guarded { round, participation, recipients };
+    if let Some(reason) = unmet(brief.guards.iter().map(String::as_str), guarded) {
         return suppress(reason);
     }
     if let Some(task) = &brief.task
@@ -76,7 +81,8 @@ pub(crate) fn instead(
     {
         return suppress("its task is settled".to_owned());
     }
-    if let Some(reason) = moved(world, texts, one).or_else(|| told_anew(world, texts, one)) {
+    let untrue = moved(world, texts, one).or_else(|| told_anew(world, texts, one));
+    if let Some(reason) = untrue.or_else(|| too_early(world, texts, one, now)) {
         return suppress(reason);
     }
     if !people.person.contains_key(&brief.person) {
@@ -94,7 +100,7 @@ pub(crate) fn instead(
     if matches!(hours, Some((_, _, WaitsFor::Calendar))) {
         return hours.map(postpone);
     }
-    if let Some(reason) = too_late(world, texts, one, now) {
+    if let Some(reason) = too_late(world, texts, one, now).or_else(|| is_over(world, texts, one, now)) {
         return suppress(reason);
     }
     let asks_for_tables = brief.guards.iter().any(|guard| guard == OWES_TABLES);
@@ -149,7 +155,7 @@ fn too_late(world: &World, texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Op
         return None;
     }
     if !is_late(late - one.held_up) {
-        return overtaken(world, &step.trigger, one, now);
+        return overtaken(world, one);
     }
     let waited = match (&one.notice.state, &one.notice.refusal) {
         (NoticeState::Postponed { reason, .. }, _) => format!(" ({reason})"),
@@ -159,9 +165,8 @@ fn too_late(world: &World, texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Op
     Some(format!("it could not leave within {limit} hours{waited}, and would come too late"))
 }
 
-/// Why a mail that was held up is of no use any more, if it is not: a later one says what holds now, or the day before which it was
-/// to come is over.
-fn overtaken(world: &World, trigger: &Trigger, one: &Ready<'_>, now: Timestamp) -> Option<String> {
+/// Why a mail that was held up is of no use any more, if it is not: a later one says what holds now.
+fn overtaken(world: &World, one: &Ready<'_>) -> Option<String> {
     let brief = one.brief;
     let asks = |brief: &NoticeBrief| brief.guards.iter().any(|guard| guard == OWES_TABLES);
     let is_newer = |other: &NoticeBrief| {
@@ -175,17 +180,39 @@ fn overtaken(world: &World, trigger: &Trigger, one: &Ready<'_>, now: Timestamp) 
         !matches!(notice.state, NoticeState::Suppressed { .. } | NoticeState::Refused { .. })
             && notice.brief.as_ref().is_some_and(is_newer)
     };
-    if world.notices(&one.key.0).into_iter().any(|(_, notice)| counts(notice)) {
-        return Some("it was held up, and a later mail says what holds now".to_owned());
-    }
-    let Trigger::Milestone { milestone, .. } = trigger else { return None };
+    let is_told = world.notices(&one.key.0).into_iter().any(|(_, notice)| counts(notice));
+    is_told.then(|| "it was held up, and a later mail says what holds now".to_owned())
+}
+
+/// The milestone on which the step of a mail hangs, by how much, and when it is: of a country's deadline the one that is in force.
+/// Nothing of a mail that tells of a task, which says nothing of days.
+fn anchor<'t>(world: &World, texts: &'t Texts, one: &Ready<'_>) -> Option<(&'t MilestoneId, Offset, Timestamp)> {
+    let step = texts.definition.step(&one.brief.step).filter(|_| one.brief.task.is_none())?;
+    let Trigger::Milestone { milestone, offset, .. } = &step.trigger else { return None };
     let round = world.round(&one.key.0)?;
-    let own = brief.country.as_ref().filter(|_| milestone.as_str() == "deadline");
-    let day = match own {
+    let own = one.brief.country.as_ref().filter(|_| milestone.as_str() == "deadline");
+    let at = match own {
         Some(country) => round.participants.get(country).map(|participant| participant.deadline.at),
         None => round.milestones.get(milestone).map(|moment| moment.at),
     }?;
-    (brief.due_at <= day && day < now).then(|| format!("it was held up until the {milestone} was over"))
+    Some((milestone, *offset, at))
+}
+
+/// That what a mail was to come before is over, if so; of what was to come at that very instant, that it was held up for longer than
+/// its step allows.
+fn is_over(world: &World, texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<String> {
+    let (milestone, _, at) = anchor(world, texts, one)?;
+    let limit = texts.definition.step(&one.brief.step).and_then(|step| step.time_limit_hours);
+    let is_late = limit.is_some_and(|hours| now.duration_since(one.brief.due_at).as_hours() >= i64::from(hours));
+    let comes_before = one.brief.due_at < at || (one.brief.due_at == at && is_late);
+    let waited = if one.held_up.is_zero() { "waited" } else { "was held up" };
+    (comes_before && at < now).then(|| format!("it {waited} until the {milestone} was over"))
+}
+
+/// That a mail says what is so after a day that is still to come, because the day was moved since the mail was raised, if so.
+fn too_early(world: &World, texts: &Texts, one: &Ready<'_>, now: Timestamp) -> Option<String> {
+    let (milestone, offset, at) = anchor(world, texts, one)?;
+    (offset.count > 0 && now < at).then(|| format!("the {milestone} was moved, and is still to come"))
 }
 
 /// Until when nobody is at work where the recipient is, and why; nothing when people are, or the workflow does not ask.
@@ -243,4 +270,101 @@ fn told_anew(world: &World, texts: &Texts, one: &Ready<'_>) -> Option<String> {
     let run = world.run(&one.key.0, one.brief.country.as_ref()).filter(|_| event == "deadline-extended")?;
     let newer = run.of_step(&one.brief.step).any(|(_, due, _)| due.at > one.brief.due_at);
     newer.then(|| "the deadline was moved once more, and a newer mail tells of it".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use jiff::civil::date;
+    use rondo_domain::calendar::{Moment, Roll};
+    use rondo_domain::event::{Event, Stamp};
+    use rondo_domain::network::Network;
+    use rondo_domain::notice::NoticeEvent;
+    use rondo_domain::round::{Participant, Pin, RoundEvent, RoundPlan};
+    use rondo_domain::workflow::Bundle;
+    use rondo_domain::{Country, FileHash, NoticeId, Role, RoundId, StreamId};
+
+    use super::*;
+
+    fn files(folder: &Path, below: &str, all: &mut BTreeMap<String, String>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = format!("{below}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                files(&entry.path(), &format!("{name}/"), all);
+            } else {
+                all.insert(name, std::fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+
+    /// The ILMS round in Lao PDR with the deadline on this day, and a mail of a step that was raised at that instant.
+    fn raised(texts: &Texts, day: jiff::civil::Date, step: &str, due_at: Timestamp) -> World {
+        let (round, country): (RoundId, Country) = ("ilms-asean-2025".parse().unwrap(), "LAO".parse().unwrap());
+        let calendar = texts.calendars.get(&country).unwrap();
+        let deadline = calendar.moment(day, Moment::END_OF_DAY, Roll::None, "deadline".to_owned()).unwrap();
+        let pin = Pin { workflow: "ilms-asean".parse().unwrap(), bundle: FileHash::of(b"") };
+        let participants = vec![Participant { country: country.clone(), deadline, tables: Vec::new() }];
+        let plan = RoundPlan { milestones: BTreeMap::new(), participants, reference_years: Vec::new() };
+        let brief = NoticeBrief {
+            kind: "reminder".to_owned(),
+            country: Some(country),
+            person: "lao-one".parse().unwrap(),
+            role: Role::FocalPoint,
+            step: step.parse().unwrap(),
+            due_at,
+            reason: "a test".to_owned(),
+            task: None,
+            guards: Vec::new(),
+        };
+        let notice: NoticeId = "lao-one".parse().unwrap();
+        let mut world = World::of(&World::WITHOUT_FIGURES);
+        let actor = Network::default().actor(&"reminder".parse().unwrap(), None, None, due_at).unwrap();
+        for (stream, event) in [
+            (StreamId::round(&round), Event::Round(RoundEvent::RoundConfigured { pin, plan })),
+            (StreamId::notice(&round, &notice), Event::Notice(NoticeEvent::NoticeDue { brief })),
+        ] {
+            world.apply(&stream, &event, &Stamp { at: due_at, actor: &actor, position: 0 });
+        }
+        world
+    }
+
+    #[test]
+    fn what_is_due_after_a_deadline_leaves_after_it_and_what_is_due_before_it_before() {
+        let mut all = BTreeMap::new();
+        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/ilms-asean"), "", &mut all);
+        all.retain(|name, _| !name.starts_with("demo/"));
+        let texts = Texts::read(Bundle::new(all).unwrap()).unwrap();
+        // On 7 November, a week after the first deadline: what was moved since the mail was raised, and what is said of it.
+        for (day, step, due, told) in [
+            (date(2025, 10, 31), "overdue-1", "2025-11-07T02:00:00Z", None),
+            (
+                date(2025, 11, 20),
+                "overdue-1",
+                "2025-11-07T02:00:00Z",
+                Some("the deadline was moved, and is still to come"),
+            ),
+            (date(2025, 11, 20), "remind-before-2", "2025-11-07T02:00:00Z", None),
+            (
+                date(2025, 10, 31),
+                "remind-before-2",
+                "2025-10-28T02:00:00Z",
+                Some("it waited until the deadline was over"),
+            ),
+            // Mail of the round's beginning, and mail that hangs on an event.
+            (date(2025, 10, 31), "invite", "2025-09-15T04:00:00Z", None),
+            (date(2025, 11, 20), "extension-granted", "2025-11-07T02:00:00Z", None),
+        ] {
+            let due = due.parse().unwrap();
+            let world = raised(&texts, day, step, due);
+            let key = ("ilms-asean-2025".parse().unwrap(), "lao-one".parse().unwrap());
+            let notice = world.notice(&key.0, &key.1).unwrap();
+            let brief = notice.brief.as_ref().unwrap();
+            let one = Ready { key: &key, notice, brief, held_up: SignedDuration::ZERO };
+            let now = "2025-11-07T02:02:00Z".parse().unwrap();
+            let said = too_early(&world, &texts, &one, now).or_else(|| is_over(&world, &texts, &one, now));
+            assert_eq!(said.as_deref(), told, "{step} by a deadline on {day}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use rondo_domain::participation::{ParticipationCommand, SubmissionState, TableSt
 use rondo_domain::release::{ReleaseCommand, ReleaseState};
 use rondo_domain::round::{RoundCommand, RoundState};
 use rondo_domain::run::{Occurrence, Outcome, RunCommand, Stage};
-use rondo_domain::workflow::{Action, Definition, Guarded, Needed, Step, needed, unmet};
+use rondo_domain::workflow::{Action, Definition, Guarded, Needed, Step, needed, recipients, unmet};
 use rondo_domain::world::World;
 use rondo_domain::{Command, CommandId, Country, NoticeId, PersonId, ReleaseId, Role, RoundId, Wish};
 
@@ -41,7 +41,7 @@ pub(crate) fn act(
         let reason = "the step is not in the pinned definition".to_owned();
         return vec![complete(key, occurrence, Outcome::Skipped { reason })];
     };
-    if let Some(reason) = prevented(world, step, key, occurrence) {
+    if let Some(reason) = prevented(world, step, key, occurrence, now) {
         return vec![complete(key, occurrence, Outcome::Skipped { reason })];
     }
     let run = world.run(&key.0, key.1.as_ref());
@@ -155,7 +155,7 @@ pub(crate) fn of_country(key: &RunKey, cause: &[&str], wished: ParticipationComm
 }
 
 /// Why a fired step is not carried out, if it is not: a guard, or that it comes too late.
-fn prevented(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) -> Option<String> {
+fn prevented(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence, now: Timestamp) -> Option<String> {
     let (due, stage) = world.run(&key.0, key.1.as_ref())?.occurrence(occurrence)?;
     if let (Stage::Fired { at }, Some(limit)) = (stage, step.time_limit_hours) {
         let late = at.duration_since(due.at).as_hours();
@@ -168,7 +168,8 @@ fn prevented(world: &World, step: &Step, key: &RunKey, occurrence: &Occurrence) 
         return Some("the round was cancelled".to_owned());
     }
     let participation = key.1.as_ref().and_then(|country| world.participation(&key.0, country));
-    let guarded = Guarded { round, participation };
+    let recipients = recipients(world, step, (&key.0, key.1.as_ref()), now);
+    let guarded = Guarded { round, participation, recipients: recipients.as_deref() };
     unmet(step.guards.iter().map(String::as_str), guarded)
 }
 

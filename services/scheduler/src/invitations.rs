@@ -92,7 +92,13 @@ mod tests {
             (StreamId::notice(&round, &"lao-one".parse().unwrap()), StreamId::participation(&round, &country));
         let replaced = |was: &str, is: &str| {
             let (was, is, reason) = (was.parse().unwrap(), is.parse().unwrap(), "they changed places".to_owned());
-            Event::Participation(ParticipationEvent::ContactReplaced { was, is, reason, roles: Vec::new() })
+            Event::Participation(ParticipationEvent::ContactReplaced {
+                was,
+                is,
+                reason,
+                roles: Vec::new(),
+                keeps: Vec::new(),
+            })
         };
         let brief = NoticeBrief {
             kind: INVITATION.to_owned(),

@@ -169,6 +169,7 @@ mod tests {
             is: is.parse().unwrap(),
             reason: "they changed places".to_owned(),
             roles: Vec::new(),
+            keeps: Vec::new(),
         }
     }
 
@@ -332,7 +333,7 @@ mod tests {
         played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
         let (was, is, reason) = ("lao-one".parse().unwrap(), "lao-two".parse().unwrap(), "they moved up".to_owned());
         let roles = vec![Role::NationalCoordinator];
-        played.of_part(ParticipationEvent::ContactReplaced { was, is, reason, roles });
+        played.of_part(ParticipationEvent::ContactReplaced { was, is, reason, roles, keeps: Vec::new() });
         played.of_mail(attempt(1));
         played.comes_back();
         assert_eq!(played.follows().len(), 1, "they were written to as a focal point");

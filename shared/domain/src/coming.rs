@@ -3,7 +3,7 @@
 use crate::calendar::Moment;
 use crate::round::RoundState;
 use crate::run::Occurrence;
-use crate::workflow::{Definition, Guarded, Needed, needed, unmet};
+use crate::workflow::{Definition, Guarded, Needed, needed, recipients, unmet};
 use crate::world::World;
 use crate::{Country, RoundId};
 
@@ -20,6 +20,14 @@ pub struct Coming {
     pub why: String,
 }
 
+impl Coming {
+    /// Why it comes, as the workflow has it, and how its date was reckoned where that moved it off the day that this names.
+    pub fn explained(&self) -> String {
+        let why = &self.why;
+        if self.due.reckoned.moved.is_empty() { why.clone() } else { format!("{why} ({})", self.due.explanation()) }
+    }
+}
+
 /// The coming steps of a round, the earliest first. A step whose guards do not hold now, or that needs another which was not
 /// carried out, is left out: as things stand it will not be carried out either.
 pub fn coming(world: &World, id: &RoundId, definition: Option<&Definition>) -> Vec<Coming> {
@@ -32,10 +40,12 @@ pub fn coming(world: &World, id: &RoundId, definition: Option<&Definition>) -> V
         for (occurrence, due) in run.planned() {
             let step = definition.and_then(|definition| definition.step(&occurrence.step));
             let guards = step.into_iter().flat_map(|step| step.guards.iter().map(String::as_str));
-            let guarded = || has_begun && unmet(guards, Guarded { round, participation }).is_some();
+            let key = (id, country.as_ref());
+            let recipients = step.and_then(|step| recipients(world, step, key, due.at));
+            let guarded = Guarded { round, participation, recipients: recipients.as_deref() };
+            let guarded = || has_begun && unmet(guards, guarded).is_some();
             let failed = || {
                 step.zip(definition).is_some_and(|(step, definition)| {
-                    let key = (id, country.as_ref());
                     matches!(needed(world, definition, step, key, occurrence), Needed::Failed(_))
                 })
             };

@@ -2,12 +2,13 @@
 
 use rondo_domain::network::{Grant, NetworkCommand};
 use rondo_domain::notice::{Notice, NoticeCommand, NoticeState};
-use rondo_domain::participation::ParticipationCommand;
+use rondo_domain::participation::{ParticipationCommand, ParticipationEvent};
 use rondo_domain::round::{MailScope, RoundCommand};
-use rondo_domain::{NoticeId, Role, Wish};
+use rondo_domain::{Event, NoticeId, Role, Wish};
 use rondo_runtime::config::MailSection;
+use rondo_tests::{refused, rondo};
 
-use crate::fixture::{House, lao, person, round};
+use crate::fixture::{House, ROUND, lao, person, round};
 
 impl House {
     /// Gives somebody the role of a focal point of Lao PDR, whether or not the register has them.
@@ -175,4 +176,68 @@ async fn mail_that_waits_for_a_contact_who_is_not_reached_is_given_up_when_it_is
         assert!(said.contains(reason), "{said}");
         house.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_reached_keeps_nobody_else_from_being_reminded() {
+    let house = one_comes_back_while_another_waits().await;
+    house.grant_as("lao-one", Role::NationalCoordinator).await;
+    house.replace("lao-one", "lao-two").await;
+    house.rest().await;
+    assert!(house.asks_for_contact().await, "as national coordinator they are a contact still, and not reached");
+    // The reminders that are for focal points alone, and the last ones, which are for national coordinators too.
+    house.move_to("2025-12-02T05:00:00Z").await;
+    for (kind, count) in [("reminder-before", 2), ("reminder-on-day", 1), ("reminder-after", 3)] {
+        let (one, two) = (house.mails(kind, "lao-one").await, house.mails(kind, "lao-two").await);
+        assert!(one.is_empty(), "{kind}: {one:#?}");
+        let sent = two.iter().filter(|(_, notice)| notice.state == NoticeState::Sent).count();
+        assert_eq!((two.len(), sent), (count, count), "{kind}: {two:#?}");
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_says_by_the_command_line_that_a_contact_is_reached() {
+    let house = House::with_mail(MailSection::default()).await;
+    house.move_to("2025-09-15T05:00:00Z").await;
+    house.comes_in("lao-one", NoticeCommand::RecordBounce { hard: true, reason: "no such mailbox".to_owned() }).await;
+    house.grant_as("lao-one", Role::NationalCoordinator).await;
+    let (data, _folder) = house.leave().await;
+    let why = ["--person", "lao-one", "--reason", "the address was put right"];
+    let reached = [&["participation", "reached", ROUND, "LAO"], &why[..]].concat();
+    // The contact is no coordinator, in whichever of their roles.
+    let is_refused = |who: &str, told: &str| refused(&data, &[&reached[..], &["--as", who]].concat(), 6, told);
+    is_refused(
+        "lao-one",
+        "may not say that a contact is reached; they hold national-coordinator too, and `--role` names",
+    );
+    // A replacement in one role leaves them what they are in the other, and not reached.
+    let replace =
+        ["participation", "replace", ROUND, "LAO", "--was", "lao-one", "--is", "lao-two", "--reason", "has left"];
+    let told = rondo(&data, &[&replace[..], &["--as", "coordinator"]].concat());
+    assert!(
+        told.contains("As national-coordinator, lao-one is written to as before. Mail to lao-one came back"),
+        "{told}"
+    );
+    // Whoever acts is named before the verb or behind it.
+    let told = rondo(&data, &[&["--as", "coordinator"], &reached[..]].concat());
+    assert!(told.contains("Mail to lao-one leaves again"), "{told}");
+    let said = rondo_tests::records(&data).pop().unwrap();
+    let Event::Participation(ParticipationEvent::ContactReached { person: reached_again, reason, .. }) = &said.event
+    else {
+        panic!("{said:?}")
+    };
+    assert_eq!((said.actor.id.as_str(), said.actor.role), ("coordinator", Role::RegionalCoordinator));
+    assert_eq!((reached_again.as_str(), reason.as_str()), ("lao-one", "the address was put right"));
+    is_refused("coordinator", "no mail to them came back");
+    // Of the roles held, the one counts that permits what is done: a focal point confirms nothing.
+    let confirm = ["participation", "confirm", ROUND, "LAO", "--as"];
+    refused(&data, &[&confirm[..], &["lao-one"]].concat(), 6, "before every table in it is accepted");
+    refused(&data, &[&confirm[..], &["lao-two"]].concat(), 6, "may not confirm");
+    refused(
+        &data,
+        &[&confirm[..], &["lao-one", "--role", "focal-point"]].concat(),
+        6,
+        "they hold national-coordinator too",
+    );
 }

@@ -106,8 +106,15 @@ async fn replaced(
             told.push_str(&format!(" {is} is no {role} yet: `rondo person grant {is} {role} --country {country}`."));
         }
     }
-    for role in kept {
+    for role in &kept {
         told.push_str(&format!(" As {role}, {was} is written to as before."));
+    }
+    let is_lost = |person: &PersonId| part.bounced.contains_key(person);
+    let still = (!kept.is_empty()).then_some(was);
+    for person in still.into_iter().chain([is]).filter(|person| is_lost(person)) {
+        told.push_str(&format!(
+            " Mail to {person} came back, and nobody is reached at their address: put it right with `rondo person add` and say so with `rondo participation reached`, or replace them as well."
+        ));
     }
     said(form, &told)
 }
@@ -190,7 +197,7 @@ async fn explained(
         .take(NEXT)
         .map(|next| {
             let when = next.due.local.strftime("%a %-d %b %Y %H:%M");
-            format!("{when} ({}): {}, {}", next.due.reckoned.zone, next.occurrence.step, next.why)
+            format!("{when} ({}): {}, {}", next.due.reckoned.zone, next.occurrence.step, next.explained())
         })
         .collect();
     say("Next: ", &next);

@@ -71,7 +71,9 @@ pub(super) fn changed(
             context.require_role(COORDINATORS, "replace a contact")?;
             require_text(reason)?;
             let roles = place(state, country, (was, is), context)?;
-            E::ContactReplaced { was: was.clone(), is: is.clone(), reason: reason.clone(), roles }
+            let keeps = held(country, was, context).into_iter();
+            let keeps = keeps.filter(|role| !roles.contains(role) && !state.is_replaced(was, *role)).collect();
+            E::ContactReplaced { was: was.clone(), is: is.clone(), reason: reason.clone(), roles, keeps }
         }
         C::Reach { person, reason } => {
             context.require_role(COORDINATORS, "say that a contact is reached")?;
@@ -86,6 +88,13 @@ pub(super) fn changed(
         _ => return Err(Rejection::Malformed { what: "this command is not about a contact".to_owned() }),
     };
     Ok(vec![event])
+}
+
+/// The roles for a country that somebody holds now.
+fn held(country: &Country, person: &PersonId, context: &Context<'_>) -> BTreeSet<Role> {
+    let grants = context.network().and_then(|network| network.grants.get(person)).into_iter().flatten();
+    let of_country = grants.filter(|grant| COUNTRY.contains(&grant.role) && grant.country.as_ref() == Some(country));
+    of_country.filter(|grant| grant.holds_at(context.now)).map(|grant| grant.role).collect()
 }
 
 /// The roles in which one person can come in another's place: the one is a contact of the country in them, and the other holds a
@@ -104,14 +113,16 @@ fn place(
     let network = context.network();
     let grants = |person: &PersonId| network.and_then(|network| network.grants.get(person)).into_iter().flatten();
     let of_country = |grant: &&Grant| COUNTRY.contains(&grant.role) && grant.country.as_ref() == Some(country);
-    let holds = |person: &PersonId| -> BTreeSet<Role> {
-        grants(person).filter(of_country).filter(|grant| grant.holds_at(context.now)).map(|grant| grant.role).collect()
+    // Where they have the place in some of the roles no more, it is the others of which is spoken.
+    let standing = |roles: BTreeSet<Role>| {
+        let stands = roles.iter().copied().filter(|role| !state.is_replaced(was, *role)).collect::<BTreeSet<_>>();
+        if stands.is_empty() { roles } else { stands }
     };
-    let (of_was, of_is) = (holds(was), holds(is));
+    let (of_was, of_is) = (standing(held(country, was, context)), held(country, is, context));
     let is_invited = state.invited.contains(was);
     let is_contact = is_invited || state.bounced.contains_key(was);
     // Whoever was invited was a contact as one who is, though that role may have ended meanwhile.
-    let stood_in = of_was.iter().copied().chain(is_invited.then_some(INVITED)).collect::<BTreeSet<_>>();
+    let stood_in = standing(of_was.iter().copied().chain(is_invited.then_some(INVITED)).collect());
     let shared = &stood_in & &of_is;
     let roles = [&shared, &of_was, &of_is].into_iter().find(|roles| !roles.is_empty()).cloned().unwrap_or_default();
     // Records of before may say of somebody who was replaced already that their mail came back: the task that asks for another
@@ -190,15 +201,19 @@ impl Participation {
                 let since = came_back.unwrap_or(stamp.position);
                 self.since.entry(person.clone()).or_default().extend(COUNTRY.iter().map(|role| (*role, since)));
             }
-            E::ContactReplaced { was, is, roles, .. } => self.replace((was, is), roles, stamp.position),
+            E::ContactReplaced { was, is, roles, keeps, .. } => {
+                if keeps.is_empty() {
+                    self.bounced.remove(was);
+                    self.reached.remove(was);
+                }
+                self.replace((was, is), roles, stamp.position);
+            }
             _ => {}
         }
     }
 
     fn replace(&mut self, (was, is): (&PersonId, &PersonId), roles: &[Role], position: u64) {
         let roles = if roles.is_empty() { &Role::OF_COUNTRY[..] } else { roles };
-        self.bounced.remove(was);
-        self.reached.remove(was);
         if roles.contains(&INVITED) {
             self.invited.remove(was);
         }

@@ -156,6 +156,10 @@ pub enum ParticipationEvent {
         /// In which roles; a record of before, which does not say it, stands for every role of the country.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         roles: Vec<Role>,
+        /// In which other roles of the country the old contact is still written to, at an address of which it stays known whether
+        /// somebody is reached there; none in a record of before, which says that nobody asks any more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        keeps: Vec<Role>,
     },
     /// A contact whose mail came back is reached again.
     ContactReached {

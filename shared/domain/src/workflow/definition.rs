@@ -282,7 +282,10 @@ impl Definition {
 pub const GUARDS: &[(&str, &str)] = &[
     ("owes-tables", "the country still owes a table and its part is not closed"),
     ("not-acknowledged", "the country has neither acknowledged nor sent anything"),
-    ("contact-reachable", "the contact's mail did not come back"),
+    (
+        "contact-reachable",
+        "somebody to whom the mail goes is reached; of a step without mail, mail to no contact came back",
+    ),
     ("contact-unreachable", "mail to a contact came back and nobody has taken the place yet"),
     ("has-failures", "a failed rule of the country's tables was not asked about yet"),
     ("has-open-query", "a query waits for the country's answer"),

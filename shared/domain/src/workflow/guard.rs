@@ -1,7 +1,12 @@
 //! Guards: whether the state still asks for what a step would do. Asked when the step fires and again before a mail leaves.
 
+use jiff::Timestamp;
+
+use super::{Action, Step};
 use crate::participation::{Participation, QueryState, SubmissionState};
 use crate::round::Round;
+use crate::world::World;
+use crate::{Country, PersonId, RoundId};
 
 /// The guard of what is asked of a country that has not sent all its tables.
 pub const OWES_TABLES: &str = "owes-tables";
@@ -13,6 +18,25 @@ pub struct Guarded<'a> {
     pub round: &'a Round,
     /// The country's part, for a country's step.
     pub participation: Option<&'a Participation>,
+    /// To whom a mail goes, of whom it is asked whether they are reached: somebody of them has to be. Without it every contact of the
+    /// country has to be.
+    pub recipients: Option<&'a [&'a PersonId]>,
+}
+
+/// To whom the mail of a step would go at an instant: whoever holds one of its roles then, and in whose place nobody has come in that
+/// role. Nothing for a step whose action is no mail.
+pub fn recipients<'w>(
+    world: &'w World,
+    step: &Step,
+    (round, country): (&RoundId, Option<&Country>),
+    at: Timestamp,
+) -> Option<Vec<&'w PersonId>> {
+    let Action::Mail { to, .. } = &step.action else { return None };
+    let part = country.and_then(|country| world.participation(round, country));
+    let of = |role| world.network().holders(role, country, at).into_iter().map(move |person| (person, role));
+    let all = to.iter().flat_map(|role| of(*role));
+    let stands = |(person, role): &(&PersonId, _)| !part.is_some_and(|part| part.is_replaced(person, *role));
+    Some(all.filter(stands).map(|(person, _)| person).collect())
 }
 
 /// The first of these guards that does not hold, as a sentence; nothing when all hold.
@@ -45,7 +69,7 @@ fn reason(guard: &str, guarded: Guarded<'_>) -> Option<String> {
         OWES_TABLES => "every owed table is in".to_owned(),
         "not-acknowledged" if !part.acknowledged && part.submissions.is_empty() => return None,
         "not-acknowledged" => "the country has answered".to_owned(),
-        "contact-reachable" if part.bounced.is_empty() => return None,
+        "contact-reachable" if is_reached(part, guarded.recipients) => return None,
         "contact-reachable" => "mail to the contact came back; nobody is reached there yet".to_owned(),
         "contact-unreachable" if !part.bounced.is_empty() => return None,
         "contact-unreachable" => "every contact can be reached".to_owned(),
@@ -62,4 +86,10 @@ fn reason(guard: &str, guarded: Guarded<'_>) -> Option<String> {
         other => format!("the guard `{other}` is unknown to this program"),
     };
     Some(sentence)
+}
+
+/// Whether somebody of these is reached, or there is nobody of whom that is asked; of no one in particular, whether everybody is.
+fn is_reached(part: &Participation, recipients: Option<&[&PersonId]>) -> bool {
+    let is_lost = |person: &&PersonId| part.bounced.contains_key(*person);
+    recipients.map_or(part.bounced.is_empty(), |all| all.is_empty() || !all.iter().all(is_lost))
 }

@@ -14,5 +14,5 @@ pub use definition::{
 };
 pub use document::{Problem, line_of_key, nearest, parse_toml};
 pub use file::read_definition;
-pub use guard::{Guarded, OWES_TABLES, unmet};
+pub use guard::{Guarded, OWES_TABLES, recipients, unmet};
 pub use needs::{Needed, needed, occurrence_of};

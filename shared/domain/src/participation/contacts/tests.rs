@@ -94,7 +94,7 @@ fn bounced(person: &str) -> E {
 
 fn replaced(was: &str, is: &str) -> E {
     let (was, is, reason) = (was.parse().unwrap(), is.parse().unwrap(), "they left".to_owned());
-    E::ContactReplaced { was, is, reason, roles: Vec::new() }
+    E::ContactReplaced { was, is, reason, roles: Vec::new(), keeps: Vec::new() }
 }
 
 #[test]
@@ -191,6 +191,38 @@ fn whoever_is_replaced_in_one_role_stays_what_they_are_in_every_other() {
         assert_eq!(played.part.invited.contains(&one), invited_as_one && !place.contains(&F), "{of_was:?}");
         played.replace("two", "one").unwrap();
     }
+}
+
+#[test]
+fn that_nobody_is_reached_is_known_as_long_as_they_are_a_contact_in_any_role() {
+    use Role::{FocalPoint as F, NationalCoordinator as N};
+    let one: PersonId = "one".parse().unwrap();
+    let mut played = Played::with(&[], &[invited("one"), bounced("one")]);
+    [("one", F), ("one", N), ("two", F), ("three", F), ("four", N)]
+        .into_iter()
+        .for_each(|(who, role)| played.grant(who, role));
+    played.replace("one", "two").unwrap();
+    assert_eq!(
+        (gone(&played.part, "one"), played.part.bounced.contains_key(&one)),
+        (vec![F], true),
+        "as N nobody is reached"
+    );
+    // Who comes next comes in the role that is left, whatever they hold.
+    let mut other = Played { network: played.network.clone(), part: played.part.clone(), size: played.size };
+    other.replace("one", "three").unwrap();
+    assert_eq!((gone(&other.part, "one"), other.part.bounced.is_empty()), (vec![N, F], true));
+    played.replace("one", "four").unwrap();
+    assert_eq!(
+        (gone(&played.part, "one"), played.part.bounced.is_empty()),
+        (vec![N, F], true),
+        "they are none any more"
+    );
+    // That they are reached is said of the address, and so of every role.
+    let mut reached = Played::with(&[], &[invited("one"), bounced("one")]);
+    [("one", F), ("one", N), ("two", F)].into_iter().for_each(|(who, role)| reached.grant(who, role));
+    reached.reach("one").unwrap();
+    reached.replace("one", "two").unwrap();
+    assert!(reached.part.reached.contains_key(&one) && reached.part.bounced.is_empty());
 }
 
 #[test]
