@@ -143,9 +143,9 @@ fn sentences_of(texts: &Texts, file: &str, sentences: &Sentences) -> Result<(), 
     Ok(())
 }
 
-/// Fills a text in, whose first line stands there in a file, with all that may be true at once, with one of each and with as little
-/// as may be; gives what came out.
-fn can_be_filled_in(file: &str, line: usize, text: &str, variables: &[&str]) -> Result<[String; 3], Problem> {
+/// Fills a text in, whose first line stands there in a file, with all that may be true at once, before the deadline and after it, with
+/// one of each on its day, and with as little as may be; gives what came out.
+fn can_be_filled_in(file: &str, line: usize, text: &str, variables: &[&str]) -> Result<[String; 4], Problem> {
     let placed = |problem: Problem| Problem { line: problem.line + line - 1, ..problem };
     bounds::hold(file, text).and_then(|()| known_variables(file, text, variables)).map_err(placed)?;
     let filled = |facts: Facts| {
@@ -154,7 +154,7 @@ fn can_be_filled_in(file: &str, line: usize, text: &str, variables: &[&str]) -> 
             placed(Problem::on_line(file, at, format!("the text cannot be filled in: {what}")))
         })
     };
-    Ok([filled(Facts::full())?, filled(Facts::one())?, filled(Facts::bare())?])
+    Ok([filled(Facts::full())?, filled(Facts::late())?, filled(Facts::one())?, filled(Facts::bare())?])
 }
 
 /// Tries a template: it can be read, and speaks of nothing that a mail does not know.

@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) round: String,
     country: String,
     deadline: String,
+    /// Days until the deadline's, less than none after it; nothing where there is no deadline.
+    days_left: Option<i32>,
     missing: String,
     missing_count: usize,
     owed: String,
@@ -86,6 +88,7 @@ impl Facts {
             round: round.map(|round| round.title.clone()).unwrap_or_default(),
             country: country.map(|country| named(texts, country)).unwrap_or_default(),
             deadline: participant.map(|participant| in_words(&participant.deadline)).unwrap_or_default(),
+            days_left: participant.map(|participant| participant.deadline.days_left(now)),
             missing_count: missing.len(),
             missing: tables(&missing),
             owed: participant.map(|participant| tables(&participant.tables)).unwrap_or_default(),
@@ -130,6 +133,7 @@ impl Facts {
         Self {
             country: filled(),
             deadline: filled(),
+            days_left: Some(2),
             missing: filled(),
             missing_count: 2,
             owed: filled(),
@@ -149,7 +153,12 @@ impl Facts {
 
     /// One of each thing of which there are usually several, to try a text with.
     pub(crate) fn one() -> Self {
-        Self { missing_count: 1, standing: vec!["something".to_owned()], count: 1, ..Self::full() }
+        Self { days_left: Some(0), missing_count: 1, standing: vec!["something".to_owned()], count: 1, ..Self::full() }
+    }
+
+    /// All that may be true at once after the deadline, to try a text with.
+    pub(crate) fn late() -> Self {
+        Self { days_left: Some(-2), ..Self::full() }
     }
 
     /// As little as may be true, to try a text with. What is copied names to whom it goes, in either case.
@@ -160,6 +169,7 @@ impl Facts {
             round: filled(),
             country: String::new(),
             deadline: String::new(),
+            days_left: None,
             missing: String::new(),
             missing_count: 0,
             owed: String::new(),

@@ -11,11 +11,12 @@ use serde::Deserialize;
 use crate::bounds;
 
 /// What a text may speak of.
-pub(crate) const VARIABLES: [&str; 19] = [
+pub(crate) const VARIABLES: [&str; 20] = [
     "name",
     "round",
     "country",
     "deadline",
+    "days_left",
     "missing",
     "missing_count",
     "owed",

@@ -5,6 +5,7 @@ mod begun_before;
 mod clocks;
 mod contacts;
 mod copies;
+mod deadlines;
 mod fixture;
 mod hostile_files;
 mod installation;

@@ -27,11 +27,10 @@ pub(super) fn steps(world: &World, id: &RoundId, texts: &Texts) -> (Vec<NextStep
 
 /// A coming step in words.
 pub(super) fn step(next: &Coming, texts: &Texts) -> NextStep {
-    let (due, why) = (&next.due, next.why.clone());
     NextStep {
-        when: words::moment(due),
+        when: words::moment(&next.due),
         country: next.country.as_ref().map(|country| words::country(texts, country)).unwrap_or_default(),
         step: next.occurrence.step.to_string(),
-        why: if due.reckoned.moved.is_empty() { why } else { format!("{why} ({})", due.explanation()) },
+        why: next.explained(),
     }
 }

@@ -1,8 +1,9 @@
 //! Moments reckoned by a calendar, each with the explanation of how it came to be.
 
 use internment::ArcIntern;
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Calendar, CalendarError, Offset};
@@ -88,6 +89,18 @@ impl Moment {
     /// A moment that was reckoned so.
     pub fn new(at: Timestamp, local: DateTime, reckoning: Reckoning) -> Self {
         Self { at, local, reckoned: ArcIntern::new(reckoning) }
+    }
+
+    /// How many days are left at an instant until the day of this moment, by the clock of where it was reckoned: 0 on the day itself,
+    /// less after it. Of a zone that is not in the time-zone database here, its offset at this moment holds.
+    pub fn days_left(&self, now: Timestamp) -> i32 {
+        let ahead =
+            TimeZone::UTC.to_timestamp(self.local).map_or(SignedDuration::ZERO, |local| local.duration_since(self.at));
+        let today = match TimeZone::get(&self.reckoned.zone) {
+            Ok(zone) => zone.to_datetime(now),
+            Err(_) => TimeZone::UTC.to_datetime(now.checked_add(ahead).unwrap_or(now)),
+        };
+        self.local.date().duration_since(today.date()).as_hours().div_euclid(24) as i32
     }
 
     /// How it was reckoned, in a sentence.
@@ -201,6 +214,27 @@ mod tests {
         let again: Moment = serde_json::from_str(text).unwrap();
         assert!(std::ptr::eq(&*moment.reckoned, &*again.reckoned));
         assert!(format!("{moment:?}").contains("a day off"), "the hash of the state shows what is meant: {moment:?}");
+    }
+
+    #[test]
+    fn days_are_left_by_the_clock_of_where_a_moment_was_reckoned() {
+        let moment =
+            philippines().moment(date(2025, 11, 3), Moment::END_OF_DAY, Roll::None, "deadline".to_owned()).unwrap();
+        let left = |at: &str| moment.days_left(at.parse().unwrap());
+        // In Manila a day begins at 16:00 UTC.
+        assert_eq!(
+            (left("2025-10-31T01:00:00Z"), left("2025-11-02T15:59:00Z"), left("2025-11-02T16:00:00Z")),
+            (3, 1, 0)
+        );
+        assert_eq!(
+            (left("2025-11-03T15:59:59Z"), left("2025-11-03T16:00:00Z"), left("2025-11-10T16:00:00Z")),
+            (0, -1, -8)
+        );
+        let mut elsewhere = (*moment.reckoned).clone();
+        elsewhere.zone = "Nowhere/Here".to_owned();
+        let elsewhere = Moment::new(moment.at, moment.local, elsewhere);
+        assert_eq!(elsewhere.days_left("2025-11-02T15:59:00Z".parse().unwrap()), 1, "its offset is known all the same");
+        assert_eq!(elsewhere.days_left("2025-11-02T16:00:00Z".parse().unwrap()), 0);
     }
 
     #[test]
