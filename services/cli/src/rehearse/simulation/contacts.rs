@@ -17,6 +17,8 @@ pub(super) enum Change {
     Replace { was: PersonId, is: PersonId },
     /// One whose mail came back is reached again, or another is found in their place.
     Find(PersonId),
+    /// A coordinator says that somebody is reached again to whom a mail was sent again.
+    Say(PersonId),
     /// Somebody is named in the register.
     Name(PersonId),
     /// A focal point leaves.
@@ -58,7 +60,7 @@ pub(super) fn bounced(record: &Record) -> Option<(Timestamp, Country, PersonId)>
     Some((record.recorded_at, record.stream.country()?, person.clone()))
 }
 
-fn address(who: &PersonId) -> String {
+pub(super) fn address(who: &PersonId) -> String {
     format!("{who}@example.org")
 }
 
@@ -155,7 +157,7 @@ impl Simulation {
 
     /// The same, in other roles.
     async fn comes_as(&mut self, country: &Country, who: &PersonId, roles: &[Role]) -> Result<(), Failure> {
-        self.services.trouble.is_reached(&address(who));
+        self.services.trouble.is_reached(&address(who), self.clock.now());
         if self.known.has(who) {
             return Ok(());
         }
@@ -187,6 +189,13 @@ impl Simulation {
                 allowed(self.replace(round, country, (&was, &is)).await)?;
             }
             Change::Find(was) => self.find(round, country, was).await?,
+            Change::Say(who) => {
+                let desk = desk(&self.ledger, person(Role::RegionalCoordinator, None)?);
+                let reason = format!("by telephone: it works now, at {}", self.clock.now());
+                let occasion = format!("{who} at {}", self.clock.now());
+                let command = ParticipationCommand::Reach { person: who, reason };
+                allowed(Desk { occasion, ..desk }.country_command(round, country, command).await)?;
+            }
         }
         Ok(())
     }
@@ -198,9 +207,10 @@ impl Simulation {
         if !part.bounced.contains_key(&was) {
             return Ok(());
         }
-        let found = match self.chance.u8(0..6) {
+        let now = self.clock.now();
+        let found = match self.chance.u8(0..8) {
             0 => {
-                self.services.trouble.is_reached(&address(&was));
+                self.services.trouble.is_reached(&address(&was), now);
                 let command =
                     ParticipationCommand::Reach { person: was.clone(), reason: "the address was put right".to_owned() };
                 let occasion = format!("{was} at {}", self.clock.now());
@@ -208,10 +218,18 @@ impl Simulation {
             }
             1 => {
                 // The right address is tried with what came back; whoever does not answer is looked for once more.
-                self.services.trouble.is_mended(&address(&was));
+                self.services.trouble.is_mended(&address(&was), now);
                 self.send_again(round, &was).await?;
-                let at = self.clock.now() + SignedDuration::from_hours(24 * 14);
-                self.change(at, country, Change::Find(was));
+                self.change(now + SignedDuration::from_hours(24 * 14), country, Change::Find(was));
+                return Ok(());
+            }
+            2 => {
+                // The right address is wrong as well; before that is heard of, it is said that they are reached at it.
+                self.services.trouble.is_righted(&address(&was), now);
+                self.send_again(round, &was).await?;
+                let said = now + SignedDuration::from_mins(self.chance.i64(5..60 * 24));
+                self.change(said, country, Change::Say(was.clone()));
+                self.change(now + SignedDuration::from_hours(24 * 14), country, Change::Find(was));
                 return Ok(());
             }
             _ => {
@@ -219,12 +237,17 @@ impl Simulation {
                 let stands = self.known.has(&second)
                     && self.roles(country, &was).await?.contains(&Role::FocalPoint)
                     && second != was
+                    && !part.is_replaced(&was, Role::FocalPoint)
                     && !part.is_replaced(&second, Role::FocalPoint)
                     && !part.bounced.contains_key(&second)
                     && self.chance.bool();
                 self.found += usize::from(!stands);
                 let is = if stands { second } else { named(country, &format!("found-{}", self.found)) };
+                // What another has of them already stays that one's.
                 let mut roles = self.roles(country, &was).await?;
+                if roles.iter().any(|role| !part.is_replaced(&was, *role)) {
+                    roles.retain(|role| !part.is_replaced(&was, *role));
+                }
                 if roles.is_empty() || (roles.contains(&Role::FocalPoint) && self.chance.bool()) {
                     // Whoever is found in the place of a focal point leaves them what they are beside it.
                     roles = vec![Role::FocalPoint];
@@ -233,8 +256,12 @@ impl Simulation {
                 let found = self.replace(round, country, (&was, &is)).await;
                 if self.chance.u8(0..3) == 0 {
                     // The address works again.
-                    let at = self.clock.now() + SignedDuration::from_hours(self.chance.i64(1..300));
+                    let at = now + SignedDuration::from_hours(self.chance.i64(1..300));
                     self.change(at, country, Change::Replace { was: is, is: was.clone() });
+                }
+                if found.is_ok() && desk.participation(round, country).await?.bounced.contains_key(&was) {
+                    // In another role they are a contact still, and not reached.
+                    self.change(now + SignedDuration::from_hours(24), country, Change::Find(was.clone()));
                 }
                 found
             }

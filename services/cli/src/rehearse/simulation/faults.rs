@@ -31,6 +31,8 @@ pub(super) struct Offered {
     pub(super) name: String,
     /// Whether it lies in somebody's mailbox.
     pub(super) arrived: bool,
+    /// Its subject and its plain text, as its recipient reads them.
+    pub(super) text: String,
 }
 
 #[derive(Default)]
@@ -49,6 +51,8 @@ struct Happened {
     gone: BTreeSet<String>,
     /// Addresses that were put right, and from which the next mail is answered, or said to have arrived.
     mended: BTreeSet<String>,
+    /// When which address was put right, or was thought to be.
+    righted: Vec<(String, Timestamp)>,
     /// How often something came in.
     heard: usize,
 }
@@ -111,14 +115,25 @@ impl Trouble {
     }
 
     /// Somebody is reached at an address again.
-    pub(super) fn is_reached(&self, address: &str) {
+    pub(super) fn is_reached(&self, address: &str, now: Timestamp) {
         locked(&self.happened).gone.remove(address);
+        self.is_righted(address, now);
     }
 
     /// An address was put right, and the next mail to it is heard of.
-    pub(super) fn is_mended(&self, address: &str) {
-        self.is_reached(address);
+    pub(super) fn is_mended(&self, address: &str, now: Timestamp) {
+        self.is_reached(address, now);
         locked(&self.happened).mended.insert(address.to_owned());
+    }
+
+    /// Somebody has another address in the register, which may be as wrong as the one before.
+    pub(super) fn is_righted(&self, address: &str, now: Timestamp) {
+        locked(&self.happened).righted.push((address.to_owned(), now));
+    }
+
+    /// When which address was put right, or was thought to be.
+    pub(super) fn righted(&self) -> Vec<(String, Timestamp)> {
+        locked(&self.happened).righted.clone()
     }
 
     /// Draws what becomes of a mail that the server took; whether it lies in a mailbox then.
@@ -260,7 +275,8 @@ impl Transport for MoodyServer {
         if letter.is_test {
             return outcome;
         }
-        let offered = Offered { at: self.clock.now(), size, name: letter.name.clone(), arrived };
+        let (name, text) = (letter.name.clone(), returned::text(letter));
+        let offered = Offered { at: self.clock.now(), size, name, arrived, text };
         locked(&self.trouble.happened).mails.push(offered);
         outcome
     }

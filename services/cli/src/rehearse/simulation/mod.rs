@@ -16,7 +16,7 @@ use faults::{MoodyServer, Trouble};
 use jiff::civil::Date;
 use rondo_domain::calendar::{CalendarChange, DayChange, Unit};
 use rondo_domain::notice::NoticeState;
-use rondo_domain::round::{MailScope, Pin, RoundCommand};
+use rondo_domain::round::{MailScope, Participant, Pin, RoundCommand};
 use rondo_domain::workflow::Bundle;
 use rondo_domain::{NoticeId, RoundId};
 use rondo_eventlog::{Accepted, Head, files as stored};
@@ -28,6 +28,8 @@ use services::{Services, Which};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Meddling {
     Extend(Country, i32),
+    /// To the end of a day so many days after the deadline, whichever day that is.
+    ExtendTo(Country, i32),
     Pause,
     Resume,
     PauseMail(Option<Country>),
@@ -70,6 +72,8 @@ struct Played {
     trouble: Trouble,
     head: Head,
     unlisted: Vec<(Country, (Timestamp, Timestamp))>,
+    /// What people would do and were refused.
+    refused: Vec<String>,
     /// Whether a scheduler that went on from a savepoint agreed with one that read the whole log.
     agreed: bool,
 }
@@ -151,6 +155,32 @@ impl Simulation {
         proclaimed.into_iter().for_each(|(country, at)| self.proclaim(country, at));
     }
 
+    /// Draws what happens about the day of a deadline: that it is proclaimed off, or that the deadline is moved while a reminder that
+    /// hangs on it is gathered with others.
+    fn around_deadlines(&mut self, parts: &[Participant]) {
+        for Participant { country, deadline, .. } in parts {
+            let (chance, hours) = (&mut self.chance, SignedDuration::from_hours);
+            match chance.u8(0..6) {
+                0 => {
+                    let (at, date) = (deadline.at - hours(chance.i64(24..240)), deadline.local.date());
+                    self.coming.insert((at, Meddling::Proclaim(country.clone(), date)));
+                    if chance.u8(0..3) == 0 {
+                        let at = at + hours(chance.i64(1..240));
+                        self.coming.insert((at, Meddling::TakeBack(country.clone(), date)));
+                    }
+                }
+                1 => {
+                    let Some(calendar) = self.ready.calendars.get(country) else { continue };
+                    let later = chance.choice([-14, 0, 0, 7, 13, 21]).unwrap_or_default();
+                    let day = deadline.local.date().saturating_add(jiff::Span::new().days(later));
+                    let Ok(at) = calendar.zone.to_timestamp(day.at(9, 1, 0, 0)) else { continue };
+                    self.coming.insert((at, Meddling::ExtendTo(country.clone(), chance.i32(1..30))));
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// A day some time ahead is proclaimed off, which is taken back; sometimes both happen again. A day of rest may be one of them.
     fn proclaim(&mut self, country: &Country, mut at: Timestamp) {
         let Some(calendar) = self.ready.calendars.get(country) else { return };
@@ -213,11 +243,17 @@ impl Simulation {
             Meddling::Resume => RoundCommand::Resume { reason },
             Meddling::PauseMail(of) => RoundCommand::PauseMail { scope: scope(of), reason },
             Meddling::ResumeMail(of) => RoundCommand::ResumeMail { scope: scope(of), reason },
-            Meddling::Extend(country, days) => {
+            Meddling::Extend(ref country, days) | Meddling::ExtendTo(ref country, days) => {
                 let now = desk.round(round).await?;
-                let Some(part) = now.participants.get(&country) else { return Ok(()) };
-                let offset = Offset { count: days, unit: Unit::WorkingDays };
-                let until = self.ready.extended(&country, &part.deadline, offset).map_err(|e| Failure::of(&e))?;
+                let Some(part) = now.participants.get(country) else { return Ok(()) };
+                let deadline = &part.deadline;
+                let until = if matches!(meddling, Meddling::ExtendTo(..)) {
+                    let day = deadline.local.date().saturating_add(jiff::Span::new().days(days));
+                    self.ready.set_deadline(country, day, None)
+                } else {
+                    self.ready.extended(country, deadline, Offset { count: days, unit: Unit::WorkingDays })
+                };
+                let (country, until) = (country.clone(), until.map_err(|e| Failure::of(&e))?);
                 RoundCommand::Extend { country, until, reason }
             }
         };
@@ -327,6 +363,7 @@ async fn play(seed: u64) -> Result<Played, Failure> {
     let desk = desk(&simulation.ledger, person(Role::RegionalCoordinator, None)?);
     let round = desk.plan(&bundle, year).await?;
     simulation.meddle(first, last, &countries);
+    simulation.around_deadlines(&plan.participants);
     simulation.people_change(first, last.duration_since(first).as_hours() / 24, &countries).await?;
     // Some countries let a question wait for longer than it takes to be reminded of it.
     let slow = countries.iter().filter(|_| simulation.chance.bool()).map(|country| (country.clone(), 12)).collect();
@@ -336,5 +373,6 @@ async fn play(seed: u64) -> Result<Played, Failure> {
     let agreed = simulation.services.agree(&simulation.ledger, simulation.clock.now()).await;
     let head = simulation.ledger.head().await?;
     let Simulation { ready, records, services, unlisted, .. } = simulation;
-    Ok(Played { seed, round, ready, records, trouble: services.trouble, head, unlisted, agreed })
+    let refused = players.refused.into_iter().map(|(_, _, why)| why).collect();
+    Ok(Played { seed, round, ready, records, trouble: services.trouble, head, unlisted, refused, agreed })
 }

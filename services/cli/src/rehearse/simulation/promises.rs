@@ -5,6 +5,7 @@ mod contacts;
 mod days;
 mod mail;
 mod missed;
+mod spoken;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,7 @@ use rondo_domain::{Country, FileHash, NoticeId, SubmissionId};
 use self::contacts::Contacts;
 use self::days::{Days, Excursion};
 use self::mail::Mail;
+use self::spoken::Deadlines;
 use super::Played;
 
 type Span = (Timestamp, Timestamp);
@@ -48,6 +50,7 @@ struct Story {
     paused: Vec<Span>,
     mail_paused: Vec<(MailScope, Span)>,
     contacts: Contacts,
+    deadlines: Deadlines,
     /// When each country's deadline was last moved, and to when.
     extended: BTreeMap<Country, Span>,
     countries: BTreeSet<Country>,
@@ -72,7 +75,10 @@ impl Story {
             let (at, country) = (record.recorded_at, record.stream.country());
             story.contacts.take(record);
             match &record.event {
-                Event::Round(event) => story.round(at, event),
+                Event::Round(event) => {
+                    story.deadlines.take((record.position, at), event);
+                    story.round(at, event);
+                }
                 Event::Participation(ParticipationEvent::SubmissionReceived { .. }) => {
                     let spans = country.map(|country| story.sent.entry(country).or_default());
                     spans.into_iter().for_each(|spans| spans.push((at, Timestamp::MAX)));
@@ -203,12 +209,14 @@ pub(super) fn broken(played: &Played) -> (Vec<String>, Judged) {
     let (story, mut judged) = (Story::of(played), Judged::new());
     let mut broken = played.trouble.refused();
     broken.extend(story.endings());
-    broken.extend(story.arrivals(played));
+    broken.extend(story.arrivals(played, &mut judged));
+    broken.extend(story.another_day(&mut judged));
     broken.extend(story.missed(played, &mut judged));
     broken.extend(story.unheard(played, &mut judged));
     broken.extend(story.unreached(played, &mut judged));
     broken.extend(story.unrecorded());
     broken.extend(story.astray());
+    broken.extend(story.kept_from(played, &mut judged));
     if !story.published {
         broken.push("the round was not published".to_owned());
     }
@@ -263,13 +271,15 @@ impl Story {
     }
 
     /// What lay in a mailbox and should not have.
-    fn arrivals(&self, played: &Played) -> Vec<String> {
+    fn arrivals(&self, played: &Played, judged: &mut Judged) -> Vec<String> {
         let days = Days::read();
         let mut broken = Vec::new();
         let mut times: BTreeMap<&NoticeId, usize> = BTreeMap::new();
         for offered in played.trouble.mails().iter().filter(|offered| offered.arrived) {
             let lead = offered.name.strip_prefix(&format!("{}.", played.round)).unwrap();
             let lead = &self.mails[&lead.parse::<NoticeId>().unwrap()];
+            let untrue = self.misspoken(lead, &offered.text, (offered.at, offered.size), (&days, judged));
+            broken.extend(untrue.into_iter().map(|why| format!("{} at {}: {why}", offered.name, offered.at)));
             let message = lead.under_way(offered.size);
             let together = self.mails.iter().filter(|(_, mail)| mail.under_way(offered.size) == message);
             for (id, mail) in together {

@@ -45,6 +45,16 @@ pub(super) fn recipient(letter: &Letter) -> String {
     letter.message.envelope().to()[0].to_string()
 }
 
+/// A letter's subject and its plain text, which is English here.
+pub(super) fn text(letter: &Letter) -> String {
+    let subject = letter.message.headers().get_raw("Subject").unwrap().to_owned();
+    let whole = String::from_utf8(letter.message.formatted()).unwrap();
+    let plain = whole.split("Content-Type: text/plain").nth(1).unwrap();
+    let plain = plain.split("Content-Type: text/html").next().unwrap();
+    // Lines that are folded in quoted-printable (RFC 2045, section 6.7) are one.
+    format!("{subject}\n{}", plain.replace("=\r\n", "").replace("\r\n", "\n"))
+}
+
 /// What is written about a letter.
 pub(super) fn written(fate: Fate, letter: &Letter) -> Vec<u8> {
     let to = recipient(letter);

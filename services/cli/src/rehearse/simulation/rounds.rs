@@ -4,7 +4,7 @@ use super::promises::{self, Judged};
 use super::{Played, play};
 
 /// How often each promise is judged at least in the rounds of the usual form: one that is never reached holds nothing.
-const AT_LEAST: [(&str, usize); 9] = [
+const AT_LEAST: [(&str, usize); 15] = [
     ("invited", 120),
     ("reminded before the deadline", 300),
     ("reminded after the deadline", 150),
@@ -13,7 +13,13 @@ const AT_LEAST: [(&str, usize); 9] = [
     ("asked to confirm", 130),
     ("mail that came back is told", 100),
     ("a task asks for a contact", 100),
-    ("a contact who is heard of is reached", 7),
+    ("a contact who is heard of is reached", 5),
+    ("confirmed by who holds two roles", 40),
+    ("a mail says today on the day itself", 350),
+    ("a mail says when the deadline is", 1_800),
+    ("a mail says that the deadline is over", 1_900),
+    ("a mail of the day leaves before it", 30),
+    ("a reminder of the day falls on it", 200),
 ];
 
 /// Rounds that are played; the long form of the tests plays a thousand.

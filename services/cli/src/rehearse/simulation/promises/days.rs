@@ -26,6 +26,14 @@ impl Story {
         self.excursions.iter_mut().filter(same).for_each(|one| one.span.1 = one.span.1.min(at));
     }
 
+    /// Whether a day is off in a country, as it is known at an instant.
+    pub(super) fn is_off(&self, country: &Country, date: Date, at: Timestamp, days: &Days) -> bool {
+        let proclaimed = |one: &Excursion| {
+            one.country.as_ref() == Some(country) && one.date == Some(date) && one.span.0 <= at && at < one.span.1
+        };
+        days.rests(country.as_str(), date) || self.excursions.iter().any(proclaimed)
+    }
+
     /// Steps that did not come back to where they stood before changes that were taken back.
     pub(super) fn astray(&self) -> Vec<String> {
         let mut broken = Vec::new();
@@ -84,11 +92,16 @@ impl Days {
     /// Why nobody of a country is at work at an instant.
     pub(super) fn off(&self, country: &str, at: Timestamp) -> Option<String> {
         let local = self.zones[country].to_datetime(at);
-        let rest = if country == "BRN" { Weekday::Friday } else { Weekday::Saturday };
         let hour = (local.hour(), local.minute());
-        let day = (country.to_owned(), local.date());
-        let rests = local.weekday() == rest || local.weekday() == Weekday::Sunday || self.holidays.contains(&day);
-        let off = (rests && !self.worked.contains(&day)) || !((8, 30)..(17, 0)).contains(&hour);
+        let off = self.rests(country, local.date()) || !((8, 30)..(17, 0)).contains(&hour);
         off.then(|| format!("nobody works in {country} at {local}"))
+    }
+
+    /// Whether a day is off in a country.
+    fn rests(&self, country: &str, date: Date) -> bool {
+        let rest = if country == "BRN" { Weekday::Friday } else { Weekday::Saturday };
+        let day = (country.to_owned(), date);
+        let rests = date.weekday() == rest || date.weekday() == Weekday::Sunday || self.holidays.contains(&day);
+        rests && !self.worked.contains(&day)
     }
 }

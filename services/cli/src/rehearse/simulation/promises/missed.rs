@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rondo_domain::round::MailScope;
 use rondo_domain::run::Occurrence;
-use rondo_domain::workflow::Trigger;
+use rondo_domain::workflow::{Action, Trigger};
 use rondo_domain::{Country, StepId};
 
 use super::days::Excursion;
@@ -119,7 +119,11 @@ impl Story {
     fn hindered(&self, played: &Played, step: &StepId, country: &Country, span: Span) -> bool {
         let meets = |other: &Span| other.0 < span.1 && span.0 < other.1;
         let unlisted = played.unlisted.iter().any(|(of, span)| of == country && meets(span));
-        let unreachable = unlisted || self.contacts.hinder(country, span);
+        let step_to = played.ready.definition.step(step).and_then(|step| match &step.action {
+            Action::Mail { to, .. } => Some(&to[..]),
+            _ => None,
+        });
+        let unreachable = unlisted || self.contacts.hinder(country, step_to.unwrap_or_default(), span);
         let about = |scope: &MailScope| match scope {
             MailScope::Country(of) => of == country,
             _ => true,
@@ -129,7 +133,8 @@ impl Story {
         let near =
             |day: Date| (-1..=5).contains(&day.since(TimeZone::UTC.to_datetime(span.0).date()).unwrap().get_days());
         let off = |one: &Excursion| one.country.as_ref() == Some(country) && one.date.is_some_and(near);
-        let off = self.excursions.iter().any(off);
+        // What waits when its deadline is moved comes again, or is not true any more.
+        let off = self.excursions.iter().any(off) || self.deadlines.moved(country, span);
         self.asks_nothing(step, country, span) || unreachable || held || off || self.stood_still(played, span)
     }
 }
