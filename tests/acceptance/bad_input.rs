@@ -165,7 +165,7 @@ fn texts_that_would_fail_when_they_are_filled_in_or_never_be_sent() {
     broken(text, "{{ owed }}", "{{ owed|upper }}", &["mail/invitation.en.txt:4:", "does not know `|`"]);
     broken(text, "{{ owed }}", "{% set a = 1 %}", &["mail/invitation.en.txt:4:", "does not know `set`"]);
     broken(text, "{{ owed }}", "{{ owed * 9 }}", &["mail/invitation.en.txt:4:", "does not know `*`"]);
-    let subject = "Subject: {{ round }} · {% if country %}{{ country }} · {% endif %}Invitation: please send your tables by {{ deadline }}";
+    let subject = "Subject: {{ round }} · {% if country %}{{ country }} · {% endif %}Invitation: {% if days_left < 0 %}your tables were due on{% else %}please send your tables by{% endif %} {{ deadline }}";
     broken(text, subject, "Subject: {% if task %}x{% endif %}", &["mail/invitation.en.txt:1:", "may come out empty"]);
     broken(text, "\n", "\r\n", &["mail/invitation.en.txt:1:", "as on Windows"]);
     broken(
