@@ -188,6 +188,12 @@ fn reported(shape: &Shape, fields: Vec<Fields>, words: &str) -> Report {
 }
 
 impl Report {
+    /// Every address that it names, in lower case.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let fields = self.fields.iter().flat_map(|fields| fields.addresses.iter().cloned());
+        fields.chain(self.named.iter().cloned()).chain(address::all(&self.words)).collect()
+    }
+
     /// What it says about somebody, by their address.
     pub(crate) fn about(&self, address: &str) -> Verdict {
         let address = address.to_lowercase();

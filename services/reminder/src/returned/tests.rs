@@ -3,6 +3,7 @@
 use super::*;
 
 mod absence;
+mod stock;
 
 const OURS: &str = "focal@office.example";
 
