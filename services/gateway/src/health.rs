@@ -360,7 +360,8 @@ mod tests {
             NoticeEvent::NoticePostponed { until: hour(160), reason: "Saturday".to_owned(), waits_for: None };
         hear(&mut world, &stream, Event::Notice(postponed), hour(101));
         assert_eq!(waits(&world, hour(159)), None);
-        let attempted = NoticeEvent::NoticeAttempted { attempt: 1, message_id: "<a@example.org>".to_owned() };
+        let attempted =
+            NoticeEvent::NoticeAttempted { attempt: 1, message_id: "<a@example.org>".to_owned(), address_token: None };
         hear(&mut world, &stream, Event::Notice(attempted), hour(160));
         assert_eq!(waits(&world, hour(161)), Some(hour(160)));
         hear(&mut world, &stream, Event::Notice(NoticeEvent::NoticeSent { attempt: 1 }), hour(161));

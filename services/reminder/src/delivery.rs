@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_domain::notice::{About, CUT_OFF, Hindrance, Notice, NoticeBrief, NoticeCommand, Refusal};
-use rondo_domain::workflow::Bundle;
 use rondo_domain::world::World;
 use rondo_domain::{Command, FileHash, PersonId, Wish};
-use rondo_eventlog::{Fault, SubmitError, files};
+use rondo_eventlog::{Fault, SubmitError};
 use rondo_runtime::people::{People, Person};
 
 use crate::addressee;
@@ -16,7 +15,7 @@ use crate::compose::{self, ComposeError, Section};
 use crate::facts::Facts;
 use crate::letter::{self, Letter};
 use crate::outbox::{Halt, NoticeKey, Outbox, Work};
-use crate::texts::Texts;
+use crate::texts::{self, Texts};
 use crate::transport::Outcome;
 use crate::unsent;
 use crate::{Parts, ROLE};
@@ -117,7 +116,7 @@ impl Delivery {
                     }
                 }
                 None => match addressee::told_before(world, &people, key, notice) {
-                    Some(message_id) => self.went_with(&one, message_id, &mut done).await?,
+                    Some(message_id) => self.went_with(&one, message_id, &people, &mut done).await?,
                     None => ready.push(one),
                 },
             }
@@ -153,15 +152,29 @@ impl Delivery {
     }
 
     /// Records that a mail which said the same and went to the same address has brought this notice too.
-    async fn went_with(&self, one: &Ready<'_>, message_id: String, done: &mut Done) -> Result<(), Fault> {
+    async fn went_with(
+        &self,
+        one: &Ready<'_>,
+        message_id: String,
+        people: &People,
+        done: &mut Done,
+    ) -> Result<(), Fault> {
         let (attempt, version) = (one.notice.attempts + 1, one.notice.version);
-        let begun = NoticeCommand::Attempt { attempt, message_id };
+        let begun = self.attempt(one, message_id, people);
         let is_told = self.record(one.key, &born("attempt", version), begun).await?
             && self.record(one.key, &born("outcome", version + 1), NoticeCommand::ConfirmSent { attempt }).await?;
         if !is_told {
             done.stuck.push(one.key.clone());
         }
         Ok(())
+    }
+
+    /// That a mail to its recipient's address of now is begun.
+    fn attempt(&self, one: &Ready<'_>, message_id: String, people: &People) -> NoticeCommand {
+        let address = people.person.get(&one.brief.person).map(|person| person.email.as_str());
+        let paths = self.parts.returns.as_ref();
+        let address_token = address.and_then(|address| paths?.address_token(one.key, address));
+        NoticeCommand::Attempt { attempt: one.notice.attempts + 1, message_id, address_token }
     }
 
     fn of(&self, world: &World, key: &NoticeKey) -> Option<&Texts> {
@@ -222,8 +235,7 @@ impl Delivery {
         let mut begun = Vec::new();
         let mut handed_back = None;
         for one in ready {
-            let attempt = one.notice.attempts + 1;
-            let command = NoticeCommand::Attempt { attempt, message_id: message_id.clone() };
+            let command = self.attempt(one, message_id.clone(), people);
             match self.record(one.key, &born("attempt", one.notice.version), command).await {
                 Ok(true) => begun.push(*one),
                 Ok(false) => done.stuck.push(one.key.clone()),
@@ -318,7 +330,7 @@ impl Delivery {
                 continue;
             }
             if !self.texts.contains_key(&hash) {
-                match load(&*self.parts.ledger, &hash).await {
+                match texts::load(&*self.parts.ledger, &hash).await {
                     Ok(texts) => self.texts.insert(hash.clone(), texts),
                     Err(fault) if fault.is_passing() => return Err(fault),
                     Err(fault) => {
@@ -382,14 +394,4 @@ fn unresolved(texts: &Texts, one: &Ready<'_>) -> Instead {
     let (attempt, resend) = (one.notice.attempts, texts.definition.resend_after_crash);
     let reason = CUT_OFF.to_owned();
     ("outcome", NoticeCommand::MarkUnknown { attempt, reason, resend, cut_off: true })
-}
-
-/// The texts of the definition of this hash.
-///
-/// # Errors
-/// When it is not stored, or cannot be read.
-pub(crate) async fn load(ledger: &dyn rondo_eventlog::Ledger, hash: &FileHash) -> Result<Texts, Fault> {
-    let bytes = files::fetch(ledger, hash).await?;
-    let bundle = Bundle::from_bytes(&bytes).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
-    Texts::read(bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
 }

@@ -13,10 +13,9 @@ use rondo_runtime::config::MailSection;
 use rondo_runtime::people::Person;
 
 use crate::compose::{self, ComposeError, Draft, Section};
-use crate::delivery;
 use crate::facts::{Facts, roles_in_words};
 use crate::letter;
-use crate::texts::Texts;
+use crate::texts::{self, Texts};
 
 /// A mail as it would look.
 #[derive(Debug, Clone)]
@@ -74,7 +73,7 @@ pub async fn previews(
     (kind, language): (Option<&str>, Option<&str>),
     (reader, mail, now): (&PersonId, &MailSection, Timestamp),
 ) -> Result<Vec<Preview>, PreviewError> {
-    let texts = delivery::load(ledger, pin).await?;
+    let texts = texts::load(ledger, pin).await?;
     let steps = texts.definition.steps.iter().filter_map(|step| Some((step.action.mail()?, step)));
     let known: BTreeSet<&str> = steps.clone().map(|(text, _)| text).collect();
     if let Some(asked) = kind.filter(|kind| !known.contains(kind)) {

@@ -91,10 +91,22 @@ impl ReturnPath {
         if user.is_empty() { Some("") } else { user.strip_prefix('+') }
     }
 
+    /// By what a record names the address that a mail of this notice goes to: another value for each notice, and nothing without the
+    /// secret. Only who has the secret and an address can tell whether it is that one.
+    pub(crate) fn address_token(&self, key: &NoticeKey, address: &str) -> Option<String> {
+        let address = address.trim().to_lowercase();
+        (!self.secret.is_empty() && !address.is_empty())
+            .then(|| self.keyed(&["recipient", key.0.as_str(), key.1.as_str(), &address]))
+    }
+
     fn token(&self, key: &NoticeKey) -> String {
+        self.keyed(&["return-path", key.0.as_str(), key.1.as_str()])
+    }
+
+    fn keyed(&self, parts: &[&str]) -> String {
         // A key of any length is taken.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.secret) else { return String::new() };
-        for part in ["return-path", key.0.as_str(), key.1.as_str()] {
+        for part in parts {
             mac.update(part.as_bytes());
             mac.update(&[0]);
         }
@@ -162,6 +174,10 @@ mod tests {
         let address = path.address(&one);
         assert_eq!(address, again.address(&one));
         assert!(!blind.is_of(&blind.address(&one), &one), "whoever only looks makes no secret, and believes nobody");
+        let to = path.address_token(&one, "Focal@Office.example");
+        assert!(to.is_some() && to == again.address_token(&one, "focal@office.example "));
+        assert!(to != path.address_token(&two, "focal@office.example"), "it links no mail to another");
+        assert!(blind.address_token(&one, "focal@office.example").is_none() && path.address_token(&one, "").is_none());
         assert!(path.is_ours(&address) && path.is_of(&address, &one) && !path.is_of(&address, &two));
         assert!(path.is_ours("bounces@example.org") && !path.is_of("bounces@example.org", &one));
         assert!(!path.is_ours("bounces+x@example.net") && !path.is_ours("other+x@example.org"));

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use rondo_domain::FileHash;
 use rondo_domain::calendar::Calendars;
 use rondo_domain::round::Round;
 use rondo_domain::workflow::{Bundle, Definition, Problem, parse_toml, read_definition};
+use rondo_eventlog::Fault;
 use serde::Deserialize;
 
 use crate::bounds;
@@ -159,6 +161,16 @@ fn shell(text: &str) -> Result<String, Problem> {
     bounds::hold(SHELL, text)?;
     let parsed = mrml::parse(text).map_err(|e| wrong(e.to_string()))?;
     parsed.element.render(&mrml::prelude::render::RenderOptions::default()).map_err(|e| wrong(e.to_string()))
+}
+
+/// The texts of the definition of this hash.
+///
+/// # Errors
+/// When it is not stored, or cannot be read.
+pub(crate) async fn load(ledger: &dyn rondo_eventlog::Ledger, hash: &FileHash) -> Result<Texts, Fault> {
+    let bytes = rondo_eventlog::files::fetch(ledger, hash).await?;
+    let bundle = Bundle::from_bytes(&bytes).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))?;
+    Texts::read(bundle).map_err(|e| Fault::storage(format!("the workflow {hash}"), e))
 }
 
 #[cfg(test)]

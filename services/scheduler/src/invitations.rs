@@ -77,6 +77,12 @@ mod tests {
 
     use super::*;
 
+    fn replaced(was: &str, is: &str) -> Event {
+        let (was, is, reason) = (was.parse().unwrap(), is.parse().unwrap(), "they changed places".to_owned());
+        let (roles, keeps) = (Vec::new(), Vec::new());
+        Event::Participation(ParticipationEvent::ContactReplaced { was, is, reason, roles, keeps })
+    }
+
     #[test]
     fn whoever_has_an_invitation_under_way_needs_no_other() {
         let (round, country): (RoundId, Country) = ("ilms-asean-2025".parse().unwrap(), "LAO".parse().unwrap());
@@ -90,16 +96,6 @@ mod tests {
         };
         let (notice, part) =
             (StreamId::notice(&round, &"lao-one".parse().unwrap()), StreamId::participation(&round, &country));
-        let replaced = |was: &str, is: &str| {
-            let (was, is, reason) = (was.parse().unwrap(), is.parse().unwrap(), "they changed places".to_owned());
-            Event::Participation(ParticipationEvent::ContactReplaced {
-                was,
-                is,
-                reason,
-                roles: Vec::new(),
-                keeps: Vec::new(),
-            })
-        };
         let brief = NoticeBrief {
             kind: INVITATION.to_owned(),
             country: Some(country.clone()),
@@ -127,7 +123,14 @@ mod tests {
         for (event, needs_none) in [
             (NoticeEvent::NoticeDue { brief }, true),
             (NoticeEvent::NoticePostponed { until, reason: "nobody knows them".to_owned(), waits_for }, true),
-            (NoticeEvent::NoticeAttempted { attempt: 1, message_id: "<1@example.org>".to_owned() }, true),
+            (
+                NoticeEvent::NoticeAttempted {
+                    attempt: 1,
+                    message_id: "<1@example.org>".to_owned(),
+                    address_token: None,
+                },
+                true,
+            ),
             (NoticeEvent::NoticeDeferred { attempt: 1, refusal: refusal(), until }, true),
             (NoticeEvent::NoticeRefused { attempt: 1, refusal: refusal() }, false),
             (NoticeEvent::NoticeSuppressed { reason: "too late".to_owned() }, false),

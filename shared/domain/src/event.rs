@@ -48,7 +48,7 @@ pub enum Aggregate {
     Participation(Box<Participation>),
     #[serde(skip)]
     Figures(Figures),
-    Notice(Notice),
+    Notice(Box<Notice>),
     Release(Release),
     Run(Run),
 }
@@ -61,7 +61,7 @@ impl Aggregate {
             StreamKind::Round => Self::Round(Round::default()),
             StreamKind::Participation => Self::Participation(Box::default()),
             StreamKind::Figures => Self::Figures(Figures::default()),
-            StreamKind::Notice => Self::Notice(Notice::default()),
+            StreamKind::Notice => Self::Notice(Box::default()),
             StreamKind::Release => Self::Release(Release::default()),
             StreamKind::Run => Self::Run(Run::default()),
         }

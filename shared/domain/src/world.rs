@@ -136,7 +136,7 @@ impl World {
         self.below(&prefix)
             .into_iter()
             .filter_map(|(id, state)| match state {
-                Aggregate::Notice(notice) => Some((id.part(1)?.parse().ok()?, notice)),
+                Aggregate::Notice(notice) => Some((id.part(1)?.parse().ok()?, notice.as_ref())),
                 _ => None,
             })
             .collect()

@@ -208,7 +208,7 @@ mod tests {
         use rondo_domain::notice::NoticeCommand;
         let (attempt, message_id) = (1, "<n.r@example.org>".to_owned());
         for (command, is_handed_back) in [
-            (NoticeCommand::Attempt { attempt, message_id }, true),
+            (NoticeCommand::Attempt { attempt, message_id, address_token: None }, true),
             (NoticeCommand::Suppress { reason: "it is not true".to_owned() }, false),
         ] {
             let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::new(SystemClock)));

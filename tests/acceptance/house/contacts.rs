@@ -45,6 +45,11 @@ impl House {
         self.rest().await;
     }
 
+    /// The invitation to somebody comes back for good.
+    pub async fn came_back(&self, whose: &str) {
+        self.comes_in(whose, NoticeCommand::RecordBounce { hard: true, reason: "no such mailbox".to_owned() }).await;
+    }
+
     /// Whether another contact is asked for.
     async fn asks_for_contact(&self) -> bool {
         let world = self.world().await;
@@ -127,7 +132,7 @@ async fn one_comes_back_while_another_waits() -> House {
     let until = rondo_tests::moment("2025-11-10T16:59:00Z", jiff::civil::date(2025, 11, 10).at(23, 59, 0, 0));
     house.round("coordinator", RoundCommand::Extend { country: lao(), until, reason: reason.clone() }).await;
     house.rest().await;
-    house.comes_in("lao-one", NoticeCommand::RecordBounce { hard: true, reason: "no such mailbox".to_owned() }).await;
+    house.came_back("lao-one").await;
     assert!(house.asks_for_contact().await);
     house.round("coordinator", RoundCommand::ResumeMail { scope, reason }).await;
     house.move_to("2025-09-16T05:00:00Z").await;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod begun_before;
+mod changed_addresses;
 mod clocks;
 mod contacts;
 mod copies;

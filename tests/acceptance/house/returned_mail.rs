@@ -12,14 +12,14 @@ use crate::fixture::{House, lao, person, round};
 use crate::mail_server::{INVITED, return_path, signed_in};
 
 /// A house whose invitations have left, and the server that took them.
-struct Desk {
-    house: House,
-    server: MailServer,
+pub struct Desk {
+    pub house: House,
+    pub server: MailServer,
     _folder: tempfile::TempDir,
 }
 
 impl Desk {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = MailServer::start(folder.path());
         let bounces = Some("bounces@example.org".to_owned());
@@ -31,7 +31,7 @@ impl Desk {
     }
 
     /// The invitation to somebody of Lao PDR.
-    async fn invitation(&self, to: &str) -> Notice {
+    pub async fn invitation(&self, to: &str) -> Notice {
         let all = self.house.notices().await;
         let theirs = |notice: &&Notice| {
             notice.brief.as_ref().is_some_and(|brief| brief.kind == "invitation" && brief.person == person(to))
@@ -39,13 +39,13 @@ impl Desk {
         all.iter().find(theirs).unwrap().clone()
     }
 
-    async fn path(&self, to: &str) -> String {
+    pub async fn path(&self, to: &str) -> String {
         let message_id = self.invitation(to).await.message_id.unwrap();
         return_path(&self.server, &message_id)
     }
 
     /// Puts a mail into the inbox, and gives the folder in which it lies after it was read.
-    async fn comes(&self, name: &str, mail: &str) -> String {
+    pub async fn comes(&self, name: &str, mail: &str) -> String {
         let inbox = self.house.data().join("inbox");
         std::fs::write(inbox.join(name), mail).unwrap();
         self.look().await;
@@ -63,7 +63,7 @@ impl Desk {
         self.house.rest().await;
     }
 
-    async fn asks_for(&self, step: &str) -> bool {
+    pub async fn asks_for(&self, step: &str) -> bool {
         self.tasks(step).await > 0
     }
 
@@ -86,7 +86,7 @@ impl Desk {
     }
 
     /// Has a mail sent again, and waits until it has left.
-    async fn send_again(&self, to: &str) {
+    pub async fn send_again(&self, to: &str) {
         let id = self.invitation(to).await.brief.unwrap().person;
         let world = self.house.world().await;
         let notice = world.notices(&round()).into_iter().find_map(|(notice, it)| {
@@ -101,7 +101,7 @@ impl Desk {
 }
 
 /// A report about delivery (RFC 3464) to a return path.
-fn report(to: &str, about: &str, fields: &str) -> String {
+pub fn report(to: &str, about: &str, fields: &str) -> String {
     format!(
         "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example\nTo: <{to}>\nSubject: About your mail\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nSee below.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; {about}\n{fields}\n\n--b--\n"
     )

@@ -182,7 +182,7 @@ async fn silence_and_a_set_clock_are_told_on_the_page_by_health_and_by_a_number(
     let notices = office.world().await.notices(&meeting).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
     let [notice] = &notices[..] else { panic!("one mail is due, not {notices:?}") };
     let refusal = Refusal::new(About::Mail, 552, "too large");
-    let attempt = NoticeCommand::Attempt { attempt: 1, message_id: "one@example.org".to_owned() };
+    let attempt = NoticeCommand::Attempt { attempt: 1, message_id: "one@example.org".to_owned(), address_token: None };
     for command in [attempt, NoticeCommand::Refuse { attempt: 1, refusal }] {
         let wish = Wish::Notice { round: meeting.clone(), notice: notice.clone(), command };
         office.act("reminder", wish).await.unwrap();

@@ -98,6 +98,11 @@ async fn replaced(
         format!("{is} is invited as a focal point while the round takes answers")
     };
     let mut told = format!("{is} is a contact of {country} in the place of {was}; {invited}.");
+    if part.bounced.contains_key(is) {
+        told.push_str(&format!(
+            " But mail to {is} came back, and nobody was reached at their address since: put it right with `rondo person add`, and say so with `rondo participation reached {round} {country} --person {is} --reason …`."
+        ));
+    }
     for role in given {
         told.push_str(&format!(
             " {was} gets no more mail as {role}, but can act in that role until `rondo person end {was} {role} --country {country} --reason …`."

@@ -77,7 +77,12 @@ pub enum NoticeEvent {
     /// It shall not be sent.
     NoticeSuppressed { reason: String },
     /// A sending begins.
-    NoticeAttempted { attempt: u32, message_id: String },
+    NoticeAttempted {
+        attempt: u32,
+        message_id: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address_token: Option<String>,
+    },
     /// The server took it.
     NoticeSent { attempt: u32 },
     /// The server refused for now.
@@ -219,6 +224,9 @@ pub struct Notice {
     pub heard_at: Option<NonZeroU64>,
     /// Its Message-ID, once an attempt began.
     pub message_id: Option<String>,
+    /// By what the reminder knows the address that the last attempt went to, where it has a secret for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_token: Option<String>,
     /// When the server took it.
     pub sent_at: Option<Timestamp>,
     /// How often the server refused the mail itself for now; an absent server does not count.
@@ -320,7 +328,8 @@ impl Notice {
                 NoticeState::Postponed { until: *until, reason: reason.clone(), waits_for }
             }
             E::NoticeSuppressed { reason } => NoticeState::Suppressed { reason: reason.clone() },
-            E::NoticeAttempted { attempt, message_id } => {
+            E::NoticeAttempted { attempt, message_id, address_token } => {
+                self.address_token.clone_from(address_token);
                 self.attempts = *attempt;
                 self.attempted_at = Some(stamp.position);
                 self.message_id = Some(message_id.clone());
