@@ -5,6 +5,8 @@
 //! forward, and a time in the fold once, the first time: as with milestones (RFC 5545, section 3.3.5). A schedule without a next
 //! occurrence is refused when read.
 
+mod field;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -68,15 +70,13 @@ impl FromStr for Schedule {
         if weekday.bytes().any(|b| b.is_ascii_digit()) {
             return Err(CronError::NumberedWeekday(text.to_owned()));
         }
-        // What the library says goes over several lines, with a mark below a text that is not the one written here.
         let day = if on_last { MAYBE_LAST } else { day };
-        let with_seconds = format!("0 {minute} {hour} {day} {month} {weekday}");
-        let first_line = |e: cron::error::Error| {
-            let told = e.to_string().lines().next().unwrap_or_default().to_owned();
-            // It repeats what it was given when it has nothing else to say.
-            malformed(if told == with_seconds { "a field is out of its range".to_owned() } else { told })
+        // What the library says goes over several lines, with a mark below a text that is not the one written here, or nothing.
+        let told = |e: cron::error::Error| {
+            let first_line = || e.to_string().lines().next().unwrap_or_default().to_owned();
+            malformed(field::wrong([minute, hour, day, month, weekday]).unwrap_or_else(first_line))
         };
-        let schedule = cron::Schedule::from_str(&with_seconds).map_err(first_line)?;
+        let schedule = cron::Schedule::from_str(&format!("0 {minute} {hour} {day} {month} {weekday}")).map_err(told)?;
         let schedule = Self { schedule, on_last };
         if schedule.after(DateTime::constant(2000, 1, 1, 0, 0, 0, 0)).is_none() {
             return Err(CronError::Never(text.to_owned()));
@@ -168,7 +168,12 @@ pub fn left_out(expression: &str) -> Option<String> {
     let told: Vec<String> = without.iter().map(told).collect();
     let (last, first) = told.split_last()?;
     let all = if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
-    Some(format!("`{expression}` leaves out {all}: there is no such day. The last day of every month is `{LAST}`"))
+    let advice = if named.months_of(YEARS[1]).len() == 1 {
+        "In other years it does not come at all".to_owned()
+    } else {
+        format!("The last day of every month is `{LAST}`")
+    };
+    Some(format!("`{expression}` leaves out {all}: there is no such day. {advice}"))
 }
 
 /// What whoever writes a definition may not have meant by its schedules, in sentences.
@@ -241,6 +246,8 @@ mod tests {
         let often = |text: &str| !Schedule::from_str(text).unwrap().is_hourly_at_most();
         assert!(["* * * * *", "0,30 9 * * MON", "*/59 9 1 1 *"].iter().all(|text| often(text)));
         assert!(!["0 * * * *", "59 9 15-21 9 MON"].iter().any(|text| often(text)));
+        let told = Schedule::from_str("0 9 * * FRI-SUN").unwrap_err().to_string();
+        assert!(told.contains("the day of the week `FRI-SUN`") && told.contains("FRI,SAT,SUN"), "{told}");
         assert!(matches!(Schedule::from_str("99 9 * * MON"), Err(CronError::Malformed { .. })));
     }
 
@@ -268,6 +275,9 @@ mod tests {
         assert!(told("0 9 31 * *").contains(&format!("leaves out {short}")), "{}", told("0 9 31 * *"));
         assert!(told("0 9 30 1-3 *").contains("leaves out February: "), "{}", told("0 9 30 1-3 *"));
         assert!(told("0 9 29 * MON").contains("leaves out February (but for leap years): "));
+        // Of February alone the last day is not what was written.
+        let leap = told("0 10 29 2 *");
+        assert!(leap.contains("In other years it does not come at all") && !leap.contains('L'), "{leap}");
         for whole in ["0 9 28 * *", "0 9 L * *", "59 23 31 10 *", "0 9 * * MON", "0 9 15,31 * *"] {
             assert_eq!(left_out(whole), None, "{whole}");
         }

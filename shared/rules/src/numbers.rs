@@ -15,7 +15,8 @@ const SIGNIFICANT: usize = 15;
 /// The most decimals a figure has.
 const DECIMALS: u32 = 6;
 /// What stands for a figure in published tables and does not say why there is none.
-const MARKERS: [&str; 13] = ["na", "n/a", "n.a.", "n.a", "..", "...", "…", "-", "--", "–", "—", ":", "x"];
+const MARKERS: [&str; 18] =
+    ["na", "n/a", "n.a.", "n.a", "..", "...", "…", "-", "--", "–", "—", ":", "x", "nan", "#n/a", "#na", "null", "none"];
 /// Why a number is none that has a mark between its thousands.
 const GROUPED: &str = "has a mark that groups thousands; write nothing between them";
 /// The zeroes of the scripts of the region whose digits are read: Thai, Lao, Burmese, Khmer.
@@ -181,6 +182,14 @@ fn digits(text: &str) -> Result<(), &'static str> {
     if text.starts_with(['-', '\u{2212}']) && text.chars().nth(1).is_some_and(|c| c.is_ascii_digit()) {
         return Err("is negative, which no figure of the questionnaire can be");
     }
+    let behind = text.strip_prefix(['+', '\'', '\u{2019}']).filter(|behind| digits(behind).is_ok());
+    if behind.is_some() {
+        return Err(if text.starts_with('+') {
+            "has a plus sign before it; write the figure without one"
+        } else {
+            "has an apostrophe before it, with which spreadsheets mark text; write the figure without one"
+        });
+    }
     let grouped = text.chars().any(|c| c.is_whitespace() || matches!(c, '\'' | '\u{2019}'));
     if grouped && text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '.' | '\'' | '\u{2019}'))
     {
@@ -242,7 +251,12 @@ mod tests {
             ("1.", "is not a number"),
             (".5", "is not a number"),
             ("1.2.3", "is not a number"),
-            ("+1", "is not a number"),
+            ("+1", "plus sign"),
+            ("+0.5", "plus sign"),
+            ("++1", "is not a number"),
+            ("'0.2", "an apostrophe before it"),
+            ("\u{2019}842", "an apostrophe before it"),
+            ("'1'234", "groups thousands"),
             ("=1+1", "is not a number"),
             ("12%", "is not a number"),
             ("1234567890123456789", "more digits"),
@@ -337,7 +351,7 @@ mod tests {
         assert!(matches!(why("๑0๗"), NoNumber::Why(told) if told.contains("two scripts")));
         assert!(matches!(why("๑໐"), NoNumber::Why(told) if told.contains("two scripts")));
         assert!(matches!(why("၁ဝ၇"), NoNumber::Why(told) if told.contains("U+101D")));
-        for text in ["NA", "n.a.", "..", "-", "—", "…"] {
+        for text in ["NA", "n.a.", "..", "-", "—", "…", "NaN", "#N/A", "null"] {
             assert_eq!(why(text), NoNumber::Marker, "{text}");
         }
     }

@@ -31,6 +31,8 @@ const COLUMNS: [&str; 12] = [
     "note_indicator",
     "note_source",
 ];
+/// The character with which some old programs end a text: Ctrl-Z.
+const END_OF_FILE: char = '\u{1a}';
 /// Columns without which no figure can be read.
 const NEEDED: [&str; 4] = ["ref_area", "indicator", "time", "obs_value"];
 
@@ -164,6 +166,10 @@ impl Broken {
 /// The row of a line, whose fields stand under the columns.
 fn row(line: usize, head: &head::Head, found: &[Cow<'_, str>]) -> Result<RawRow, ReadError> {
     let wrong = |what: String| ReadError::Row { line, what };
+    if found.iter().any(|field| field.contains(END_OF_FILE)) {
+        let what = "a Ctrl-Z (the control character U+001A) stands here, with which some old programs end a file";
+        return Err(wrong(format!("{what}; take it out")));
+    }
     if found.len() < head.needed || found.iter().skip(head.columns.len()).any(|field| !field.is_empty()) {
         let (width, mark) = (head.columns.len(), head.separator.word());
         let stand =
@@ -249,6 +255,10 @@ mod tests {
         assert!(text(b"ref_area,indicator,time,obs_value\n").contains("no figures"));
         assert!(text(b"PK\x03\x04\x00\x00").contains("not a column"));
         assert!(text(b"").contains("missing"));
+        for end in ["\n\x1a", "\x1a", "\x1a\n"] {
+            let ended = text(format!("ref_area,indicator,time,obs_value\nLAO,X,2023,1{end}").as_bytes());
+            assert!(ended.contains("a Ctrl-Z") && ended.starts_with("line "), "{end:?}: {ended}");
+        }
         assert!(text(b"\xff\xfer\x00e\x00").contains("line 1: `re` is not a column"));
         assert!(text(b"\xff\xfer\x00e\x00f").contains("not UTF-8"));
     }
