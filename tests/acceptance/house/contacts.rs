@@ -207,6 +207,7 @@ async fn a_coordinator_says_by_the_command_line_that_a_contact_is_reached() {
     house.move_to("2025-09-15T05:00:00Z").await;
     house.comes_in("lao-one", NoticeCommand::RecordBounce { hard: true, reason: "no such mailbox".to_owned() }).await;
     house.grant_as("lao-one", Role::NationalCoordinator).await;
+    house.rest().await;
     let (data, _folder) = house.leave().await;
     let why = ["--person", "lao-one", "--reason", "the address was put right"];
     let reached = [&["participation", "reached", ROUND, "LAO"], &why[..]].concat();
