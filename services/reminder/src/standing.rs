@@ -86,8 +86,11 @@ fn astray(world: &World, id: &RoundId, texts: &Texts) -> Option<String> {
     let unsolved = |notice: &Notice| {
         let brief = notice.brief.as_ref()?;
         let part = brief.country.as_ref().and_then(|country| world.participation(id, country));
-        // Whoever was replaced is no contact any more, and is not waited for.
-        let of_contact = |part: &Participation| part.is_of_contact(&brief.person, brief.role, notice.attempted_at);
+        // Whoever was replaced is no contact any more, and is not waited for; nor is whoever is reached since it came back.
+        let of_contact = |part: &Participation| {
+            part.is_of_contact(&brief.person, brief.role, notice.attempted_at)
+                && !part.is_settled(&brief.person, notice)
+        };
         let stands = !Role::NATIONAL.contains(&brief.role) || part.is_some_and(of_contact);
         let lost = match &notice.state {
             NoticeState::Bounced { .. } => stands,

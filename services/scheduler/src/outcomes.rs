@@ -59,6 +59,7 @@ fn follow_notice(world: &World, stream: &StreamId) -> Option<Command> {
             // Mail to one of us, or to a mailbox, that comes back says nothing about the country's contacts.
             if Role::NATIONAL.contains(&brief.role)
                 && !part.knows_bounce(&person, &id, Some(notice.attempts))
+                && !part.is_settled(&person, notice)
                 && !is_reached_since(world, &key, notice) =>
         {
             let attempt = Some(notice.attempts);

@@ -292,3 +292,34 @@ fn mail_to_somebody_who_was_replaced_neither_invites_them_nor_asks_anybody_to_lo
     played.of_mail(NoticeEvent::NoticeUndelivered { obstacle, reason: "the mailbox is full".to_owned() });
     assert_eq!(played.follows(), []);
 }
+
+#[test]
+fn mail_that_came_back_while_nobody_was_reached_is_no_news_after_a_word_for_whoever_starts_anew() {
+    let person: rondo_domain::PersonId = "lao-one".parse().unwrap();
+    let mut played = Played::due_to("lao-one");
+    played.of_part(ParticipationEvent::ParticipationExpected { tables: Vec::new() });
+    played.of_mail(attempt(1));
+    played.comes_back();
+    let notice = "lao-early".parse().unwrap();
+    played.of_part(ParticipationEvent::ContactBounced { person: person.clone(), notice, attempt: Some(1) });
+    // It is sent again and comes back again, and so does another mail that left since, while they count as not reached.
+    played.of_mail(attempt(2));
+    played.comes_back();
+    let first = played.notice.clone();
+    played.another_due_to("lao-other", "lao-one", "announcement");
+    played.of_mail(attempt(1));
+    played.comes_back();
+    let second = played.notice.clone();
+    for stream in [&first, &second] {
+        played.notice = stream.clone();
+        assert_eq!(played.follows(), [], "{stream}: it is known that they are not reached");
+    }
+    let reason = "the address was put right".to_owned();
+    played.of_part(ParticipationEvent::ContactReached { person, notice: None, reason });
+    for stream in [&first, &second] {
+        played.notice = stream.clone();
+        assert_eq!(played.follows(), [], "{stream}: whoever reads this from the beginning decides the same");
+    }
+    played.comes_back();
+    assert_eq!(played.follows().len(), 1, "what is heard after the word is news");
+}

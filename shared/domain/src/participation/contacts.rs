@@ -38,7 +38,8 @@ pub(super) fn told_of_mail(
         }
         C::RecordBounce { person, notice, attempt } => {
             let event = E::ContactBounced { person: person.clone(), notice: notice.clone(), attempt: *attempt };
-            (state.knows_bounce(person, notice, *attempt) || !concerns(person, notice), event)
+            let is_settled = context.notice(round, notice).is_some_and(|notice| state.is_settled(person, notice));
+            (state.knows_bounce(person, notice, *attempt) || is_settled || !concerns(person, notice), event)
         }
         C::RecordUndelivered { person, notice, attempt } => {
             let event = E::MailUndelivered { person: person.clone(), notice: notice.clone(), attempt: *attempt };
@@ -167,6 +168,14 @@ impl Participation {
         !self.is_replaced(person, role) && !is_before
     }
 
+    /// Whether it was known already that a mail came back when it was said that its recipient is reached, or that another has their
+    /// place. Several mails may come back while one of them is told, and nothing is recorded of the others: whoever reads the log
+    /// from its beginning after that holds them for as little news as whoever went along.
+    pub fn is_settled(&self, person: &PersonId, notice: &Notice) -> bool {
+        let settled = self.settled.get(person);
+        settled.is_some_and(|settled| notice.failed_at().is_some_and(|failed| failed < *settled))
+    }
+
     /// Whether a mail shows that somebody is reached whose mail came back: they answered it, or their server said that it has it,
     /// after that was told.
     pub fn is_reached_by(&self, person: &PersonId, notice: &Notice) -> bool {
@@ -194,6 +203,7 @@ impl Participation {
             }
             E::ContactReached { person, reason, .. } => {
                 let came_back = self.bounced.remove(person);
+                self.settled.insert(person.clone(), stamp.position);
                 let reached = Reached { at: stamp.at, by: stamp.actor.id.clone(), reason: reason.clone() };
                 self.reached.insert(person.clone(), reached);
                 // Of several mails that came back one was told, and the others are no news after it. What left since then may have
@@ -203,7 +213,9 @@ impl Participation {
             }
             E::ContactReplaced { was, is, roles, keeps, .. } => {
                 if keeps.is_empty() {
-                    self.bounced.remove(was);
+                    if self.bounced.remove(was).is_some() {
+                        self.settled.insert(was.clone(), stamp.position);
+                    }
                     self.reached.remove(was);
                 }
                 self.replace((was, is), roles, stamp.position);

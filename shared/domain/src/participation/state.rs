@@ -44,6 +44,10 @@ pub struct Participation {
     /// before says nothing about them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub since: BTreeMap<PersonId, BTreeMap<Role, u64>>,
+    /// Where in the log it was said last of a contact whose mail had come back that they are reached, or that another has their place;
+    /// of whatever mail it was known before that it came back, it is no news after that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settled: BTreeMap<PersonId, u64>,
     /// Whether the country acknowledged.
     pub acknowledged: bool,
     /// What it chose, by question.

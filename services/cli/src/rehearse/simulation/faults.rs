@@ -153,7 +153,11 @@ impl Trouble {
         }
         let at = Fate::heard_at(now, &mut chance);
         let name = format!("{:06}.eml", happened.mails.len());
-        happened.coming_in.insert((at, name), returned::written(fate, letter));
+        // Each is a mail of its own, though it reports the same of a mail that was sent again.
+        let written =
+            [format!("Received: from mx.example with ESMTP id {name}\n").as_bytes(), &returned::written(fate, letter)]
+                .concat();
+        happened.coming_in.insert((at, name), written);
         fate != Fate::Gone
     }
 

@@ -4,7 +4,7 @@ use super::promises::{self, Judged};
 use super::{Played, play};
 
 /// How often each promise is judged at least in the rounds of the usual form: one that is never reached holds nothing.
-const AT_LEAST: [(&str, usize); 15] = [
+const AT_LEAST: [(&str, usize); 16] = [
     ("invited", 120),
     ("reminded before the deadline", 300),
     ("reminded after the deadline", 150),
@@ -14,6 +14,7 @@ const AT_LEAST: [(&str, usize); 15] = [
     ("mail that came back is told", 100),
     ("a task asks for a contact", 100),
     ("a contact who is heard of is reached", 5),
+    ("mail that came back after a word is told", 2),
     ("confirmed by who holds two roles", 40),
     ("a mail says today on the day itself", 350),
     ("a mail says when the deadline is", 1_800),

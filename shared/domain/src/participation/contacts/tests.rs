@@ -259,3 +259,51 @@ fn a_coordinator_says_that_a_contact_is_reached_again_and_mail_of_before_is_no_n
     played.replace("one", "two").unwrap();
     assert!(played.part.reached.is_empty() && played.reach("one").is_err());
 }
+
+/// A mail to somebody that came back, as it stands where it was known.
+fn came_back(person: &str, failed: u64) -> Notice {
+    let brief = crate::notice::NoticeBrief {
+        kind: "invitation".to_owned(),
+        country: Some("LAO".parse().unwrap()),
+        person: person.parse().unwrap(),
+        role: Role::FocalPoint,
+        step: "invite".parse().unwrap(),
+        due_at: Timestamp::UNIX_EPOCH,
+        reason: "the round is launched".to_owned(),
+        task: None,
+        guards: Vec::new(),
+    };
+    let mut notice = Notice { brief: Some(brief), ..Notice::default() };
+    let reason = "no such mailbox".to_owned();
+    let actor = Network::default().actor(&"scheduler".parse().unwrap(), None, None, Timestamp::UNIX_EPOCH).unwrap();
+    let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: &actor, position: failed };
+    notice.evolve(&crate::notice::NoticeEvent::NoticeBounced { hard: true, reason }, &stamp);
+    notice
+}
+
+#[test]
+fn mail_of_which_it_was_known_before_a_word_that_it_came_back_is_no_news_after_it() {
+    let one: PersonId = "one".parse().unwrap();
+    for word in ["reached", "replaced in another role"] {
+        let mut played = Played::with(&["one", "two"], &[invited("one"), bounced("one")]);
+        let known = played.size;
+        played.size += 1;
+        if word == "reached" {
+            played.reach("one").unwrap();
+        } else {
+            let (was, is, reason) = (one.clone(), "two".parse().unwrap(), "they moved".to_owned());
+            let roles = vec![Role::NationalCoordinator];
+            played.happens(&E::ContactReplaced { was, is, reason, roles, keeps: Vec::new() });
+        }
+        assert!(played.part.is_settled(&one, &came_back("one", known)), "{word}");
+        assert!(!played.part.is_settled(&one, &came_back("one", played.size)), "{word}: this was heard since");
+        // Whatever becomes of them after that, it was known before.
+        played.happens(&bounced("one"));
+        played.replace("one", "two").unwrap();
+        played.replace("two", "one").unwrap();
+        assert!(played.part.is_settled(&one, &came_back("one", known)), "{word}, and replaced");
+    }
+    // Nothing was told of them, so that whatever was heard before is told yet.
+    let replaced = Played::with(&["one", "two"], &[replaced("two", "one")]);
+    assert!(!replaced.part.is_settled(&one, &came_back("one", 1)) && replaced.part.settled.is_empty());
+}
