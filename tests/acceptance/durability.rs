@@ -3,6 +3,7 @@
 mod ends;
 mod held;
 mod parts;
+mod small;
 mod starts;
 
 use std::path::Path;

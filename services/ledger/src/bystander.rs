@@ -3,25 +3,18 @@
 use std::fs;
 use std::path::Path;
 
+use rondo_runtime::durable::replaced_by;
+
 use crate::directory::{OpenError, io};
 
 /// Folders and files of the other roles, which may begin before the ledger on the same directory.
-const OURS: &[&str] = &[
-    "inbox",
-    "mail",
-    "releases",
-    "savepoints",
-    "people.toml",
-    "return-path.key",
-    "server.json",
-    "server.new",
-    "role",
-    "lock",
-];
+const OURS: &[&str] =
+    &["inbox", "mail", "releases", "savepoints", "people.toml", "return-path.key", "server.json", "role", "lock"];
 
 /// Whether an entry of a directory is nobody's log and is in no log's way. Keys never are: a directory with them is not empty.
 pub(crate) fn is_bystander(entry: &Path) -> bool {
     let Some(name) = entry.file_name().and_then(|name| name.to_str()) else { return false };
+    let name = replaced_by(name).unwrap_or(name);
     // A hidden folder may be anybody's; hidden files are what a new home has (/etc/skel).
     let is_file = fs::symlink_metadata(entry).is_ok_and(|found| found.is_file());
     OURS.contains(&name) || (name == "lost+found" && !is_file) || (name.starts_with('.') && is_file)
@@ -50,7 +43,7 @@ mod tests {
     fn a_new_home_and_a_new_disk_are_empty_and_keys_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
-        for file in [".bashrc", ".profile", "people.toml", "return-path.key", "server.json"] {
+        for file in [".bashrc", ".profile", "people.toml", "return-path.key", "server.json", "role.7-0.new"] {
             fs::write(at.join(file), "x").unwrap();
         }
         for made in ["lost+found", "inbox", "mail", "releases", "savepoints"] {

@@ -22,7 +22,7 @@ use crate::keyring;
 use crate::memory::MemoryError;
 use crate::notary::NotaryError;
 use crate::scrub::ScrubError;
-use rondo_runtime::durable::{FileError, create_folders, replace};
+use rondo_runtime::durable::{FileError, create_folders, replace, replaced_by};
 
 /// How often a held lock is tried, and how long is waited between.
 const LOCK_TRIES: u32 = 10;
@@ -324,10 +324,12 @@ fn clear_half_made(path: &Path) -> Result<bool, OpenError> {
     let mut leftovers = Vec::new();
     for entry in fs::read_dir(path).map_err(io("list", path))? {
         let entry = entry.map_err(io("list", path))?.path();
-        match entry.file_name().and_then(|name| name.to_str()) {
+        let name = entry.file_name().and_then(|name| name.to_str());
+        match name.and_then(replaced_by).or(name) {
             Some("lock" | "keys") => {}
-            // The last is what `log.vkey` and `log.json` are called until they are whole.
-            Some("journal" | "files" | "log.vkey" | "log.new") => leftovers.push(entry),
+            Some("log.json") if name == Some("log.json") => return Ok(false),
+            // The notes too, where they never got their names.
+            Some("journal" | "files" | "log.vkey" | "log.json") => leftovers.push(entry),
             _ if is_bystander(&entry) => {}
             _ => return Ok(false),
         }

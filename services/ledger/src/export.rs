@@ -9,6 +9,7 @@ use rondo_eventlog::ledger::{MAX_READ, read_all};
 use rondo_eventlog::merkle::tile::{Levels, WIDTH, bundle};
 use rondo_eventlog::merkle::{Checkpoint, NoteError, Tile, Verifier, leaf_hash, proof};
 use rondo_eventlog::{Fault, Head, Ledger, Record};
+use rondo_runtime::durable::{FileError, create_folders, replace, sync_folder};
 
 use crate::loss::Loss;
 
@@ -39,6 +40,9 @@ pub enum ExportError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// The folder or the checkpoint in it cannot be brought to disk.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The log cannot be read.
     #[error(transparent)]
     Ledger(#[from] Fault),
@@ -55,11 +59,25 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError {
     move |source| ExportError::Io { path, source }
 }
 
+/// Writes a file of an export, and its folder where it is not there. It is on disk once [`synced`] was told.
 fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
     let path = out.join(name);
     let folder = path.parent().unwrap_or(out);
     fs::create_dir_all(folder).map_err(io(folder))?;
     fs::write(&path, bytes).map_err(io(&path))
+}
+
+/// Waits until every file below a folder is on disk, and its name.
+fn synced(folder: &Path) -> Result<(), ExportError> {
+    for entry in fs::read_dir(folder).map_err(io(folder))? {
+        let path = entry.map_err(io(folder))?.path();
+        if path.is_dir() {
+            synced(&path)?;
+        } else {
+            fs::File::open(&path).and_then(|file| file.sync_all()).map_err(io(&path))?;
+        }
+    }
+    Ok(sync_folder(folder)?)
 }
 
 /// A policy (C2SP tlog-policy) that takes this log's word alone, by each key that it had, since receipts were signed by the
@@ -83,12 +101,12 @@ async fn policy(ledger: &dyn Ledger, vkey: &str) -> Result<(String, Vec<Loss>), 
     Ok((format!("{lines}log {}\nquorum none\n", vkey.trim_end()), losses))
 }
 
-/// Exports the log as it is signed now into an empty folder. `told` hears how many records of how many are written.
+/// Exports the log as it is signed now into an empty folder; all of it is on disk once this returns. `told` hears how many records of how many are written.
 ///
 /// # Errors
 /// When the folder is not empty or cannot be written, or the log cannot be read or does not hash to what it signed.
 pub async fn export(ledger: &dyn Ledger, out: &Path, told: impl Fn(u64, u64) + Send) -> Result<Exported, ExportError> {
-    fs::create_dir_all(out).map_err(io(out))?;
+    create_folders(out)?;
     if fs::read_dir(out).map_err(io(out))?.next().is_some() {
         return Err(ExportError::NotEmpty(out.to_owned()));
     }
@@ -149,7 +167,8 @@ async fn written(ledger: &dyn Ledger, out: &Path, told: impl Fn(u64, u64) + Send
     write(out, "log.vkey", format!("{}\n", vkey.trim_end()).as_bytes())?;
     let (policy, losses) = policy(ledger, &vkey).await?;
     write(out, "policy", policy.as_bytes())?;
-    // Last, so that a folder with a checkpoint is whole.
-    write(out, "checkpoint", note.as_bytes())?;
+    // Last, so that a folder with a checkpoint is whole, after a power cut too.
+    synced(out)?;
+    replace(&out.join("checkpoint"), note.as_bytes())?;
     Ok(Exported { origin: signed.origin, head: signed.head, files: files + 3, losses })
 }

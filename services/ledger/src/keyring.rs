@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rondo_eventlog::merkle::Signer;
 use rondo_runtime::chance::Chance;
+use rondo_runtime::durable::replaced_by;
 
 use crate::directory::{OpenError, io};
 use crate::key;
@@ -22,9 +23,9 @@ pub(crate) fn used(data: &Path, origin: &str) -> Result<Option<String>, OpenErro
     };
     for entry in entries {
         let name = entry.map_err(io("list", &folder))?.file_name().to_string_lossy().into_owned();
-        match name.as_str() {
+        match replaced_by(&name).unwrap_or(&name) {
             // What never got its name, and what is looked into below.
-            ".log.key.unfinished" | "signed.new" | "log.key" | "signed.json" => {}
+            ".log.key.unfinished" | "log.key" | "signed.json" => {}
             retired if retired.starts_with("retired-") => return Ok(Some(format!("a retired key (keys/{retired})"))),
             "next.key" => return Ok(Some("the key of a change that was begun (keys/next.key)".to_owned())),
             other => return Ok(Some(format!("keys/{other}, which no new log has"))),

@@ -8,6 +8,7 @@ use rondo_eventlog::merkle::{Checkpoint, NoteError, Verifier};
 use rondo_eventlog::{Fault, Head};
 use rondo_runtime::chance::Chance;
 use rondo_runtime::clock::Clock;
+use rondo_runtime::durable::clear_unfinished;
 use rondo_runtime::lifecycle::{Stop, with_sources};
 use rondo_runtime::progress::Board;
 
@@ -227,6 +228,8 @@ fn open_as(
     }
     let mut notes = Vec::new();
     backup::clear_leftovers(&config.data)?;
+    clear_unfinished(&config.data);
+    clear_unfinished(&config.data.join("keys"));
     if mark::went_down(&config.data)? {
         distrust(&config.data)?;
         notes.push(

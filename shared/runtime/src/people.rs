@@ -9,6 +9,8 @@ use rondo_domain::reason::is_hidden;
 use rondo_domain::workflow::{Problem, parse_toml};
 use serde::{Deserialize, Serialize};
 
+use crate::durable::{FileError, Replacement, clear_unfinished};
+
 /// A person, as the register knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +74,9 @@ pub enum PeopleError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// It cannot be replaced.
+    #[error("the register of people cannot be replaced")]
+    File(#[from] FileError),
     /// Written by this user, it would no longer belong to its owner.
     #[error(
         "the register of people {path} belongs to user {owner}, and would not any more; nothing was changed. Give the command as that user, or as root"
@@ -121,7 +126,7 @@ impl People {
     /// When an entry is unsafe, the file cannot be written, or it would belong to somebody else than before.
     pub fn write(&self, path: &Path) -> Result<(), PeopleError> {
         use std::io::Write;
-        use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
         self.check()?;
         let text = format!(
             "# Names and addresses of the people in this log. Keep it private; erasing an entry here erases the person.\n\n{}",
@@ -137,25 +142,22 @@ impl People {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let was = std::fs::metadata(path).or_else(|_| std::fs::metadata(folder)).map_err(io("read"))?;
         let mode = if was.is_file() { was.mode() & 0o777 } else { 0o600 };
-        let beside = path.with_extension("toml.new");
-        let mut options = std::fs::OpenOptions::new();
-        let mut file =
-            options.create(true).write(true).truncate(true).mode(0o600).open(&beside).map_err(io("create"))?;
+        let replacement = Replacement::begin(path, 0o600)?;
+        let mut file = replacement.file();
         let ours = file.metadata().map_err(io("read"))?;
         let belongs = if (ours.uid(), ours.gid()) == (was.uid(), was.gid()) || (was.is_dir() && ours.uid() == was.uid())
         {
             Ok(())
         } else {
-            fchown(&file, Some(was.uid()), Some(was.gid()))
+            fchown(file, Some(was.uid()), Some(was.gid()))
         };
-        if let Err(source) = belongs {
-            let _ = std::fs::remove_file(&beside);
-            return Err(PeopleError::Owner { path: path.display().to_string(), owner: was.uid(), source });
-        }
+        belongs.map_err(|source| PeopleError::Owner { path: path.display().to_string(), owner: was.uid(), source })?;
         let whole = file.set_permissions(std::fs::Permissions::from_mode(mode));
-        let whole = whole.and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.sync_all());
-        whole.map_err(io("write"))?;
-        std::fs::rename(&beside, path).map_err(io("replace"))
+        whole.and_then(|()| file.write_all(text.as_bytes())).map_err(io("write"))?;
+        replacement.finish()?;
+        // What a writing that was cut off left holds names that may be erased by now.
+        clear_unfinished(folder);
+        Ok(())
     }
 
     fn check(&self) -> Result<(), PeopleError> {

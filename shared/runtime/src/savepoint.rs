@@ -4,15 +4,17 @@
 //! over, and the log is read from its beginning. It is lines of text: a head, lines of the service's own, and an end that has
 //! the number and the CRC-32C of those before it. Nobody but the program that wrote it reads it.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rondo_eventlog::merkle::Hash;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::durable::{Replacement, clear_unfinished};
 
 /// The longest line, in bytes: a run with some million steps that wait.
 const MAX_LINE: usize = 512 * 1024 * 1024;
@@ -182,16 +184,16 @@ impl Savepoints {
         // People's ids and the words of their questions are in it, as they are in the log.
         let folder = |folder: &Path| DirBuilder::new().recursive(true).mode(0o700).create(folder);
         self.path.parent().map_or(Ok(()), folder)?;
-        let beside = self.path.with_extension("new");
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        let mut file = BufWriter::with_capacity(1 << 20, file);
+        let replacement = Replacement::begin(&self.path, 0o600).map_err(io::Error::other)?;
+        let mut file = BufWriter::with_capacity(1 << 20, replacement.file());
         let mut writer = Writer { to: &mut file, line: Vec::new(), lines: 0, crc: 0 };
         writer.line(&Head { program: program()?.to_owned(), reached })?;
         lines(&mut writer)?;
         let end = end(writer.lines, writer.crc);
         writeln!(file, "{end}")?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        std::fs::rename(&beside, &self.path)
+        file.flush()?;
+        drop(file);
+        replacement.put().map_err(io::Error::other)
     }
 
     /// Opens the savepoint, if there is one.
@@ -199,6 +201,9 @@ impl Savepoints {
     /// # Errors
     /// When it cannot be read, or another program wrote it.
     pub fn open(&self) -> Result<Option<Reader<impl BufRead + use<>>>, SavepointError> {
+        if let Some(folder) = self.path.parent() {
+            clear_unfinished(folder);
+        }
         // Anything but a file may never answer.
         match std::fs::metadata(&self.path) {
             Ok(found) if !found.is_file() => return Err(io::Error::other("it is no file").into()),
