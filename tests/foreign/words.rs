@@ -148,7 +148,7 @@ fn a_word_without_proof_is_kept_and_a_start_waits_for_that_witness_or_for_a_pers
     assert!(!in_data(&older, "disputed").exists());
     // Nobody has it: a person says so, under another key.
     let (status, said) = told(&gone.run(&CONTINUE));
-    assert!(status == Some(0) && said.contains("are lost, if there were any"), "{said}");
+    assert!(status == Some(0) && said.contains("by the word of others (the witness one was shown"), "{said}");
     assert!(!in_data(&gone, "disputed").exists() && keys(&gone).iter().any(|name| name.ends_with("-disputed")));
     is_told_by_run_book(Path::new(&gone.data));
     assert_eq!(gone.goes_on("chan").0, Some(0));

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rondo_domain::Wish;
-use rondo_domain::network::NetworkCommand;
+use rondo_domain::network::{Heard, NetworkCommand};
 use rondo_eventlog::Head;
 use rondo_eventlog::merkle::{Checkpoint, Frontier, Verifier};
 use rondo_runtime::chance::Chance;
@@ -45,6 +45,10 @@ struct Plan {
     kept: u64,
     signed: Option<u64>,
     root: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acknowledged: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    heard: Vec<Heard>,
     /// What is cut off the journal first, if anything is damaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cut: Option<Cut>,
@@ -166,7 +170,8 @@ fn planned(
     let signed = lost.signed.map(|head| head.size);
     let root = lost.signed.map(|head| hex::encode(head.root));
     let cut = damage.map(|damage| damage.keep(data)).transpose()?;
-    let begun = Plan { was: was.vkey(), is, kept: lost.kept, signed, root, cut };
+    let Lost { kept, acknowledged, heard, .. } = lost;
+    let begun = Plan { was: was.vkey(), is, kept, signed, root, acknowledged, heard, cut };
     let bytes = serde_json::to_vec(&begun).map_err(|e| io("write", &plan(data))(e.into()))?;
     replace(&plan(data), &bytes)?;
     Ok(begun)
@@ -176,6 +181,10 @@ struct Lost {
     kept: u64,
     /// What had been signed, as far as that is known.
     signed: Option<Head>,
+    /// How many had been answered for, where they are more.
+    acknowledged: Option<u64>,
+    /// Who was shown how many, by their word alone.
+    heard: Vec<Heard>,
     /// Whether anything in the directory shows that something is lost.
     shown: bool,
 }
@@ -224,16 +233,18 @@ fn lost(
         Err(OpenError::Contradiction { .. }) => (None, true),
         Err(error) => return Err(error),
     };
-    let told = told || contradicted::stand(data, stands)?;
+    let heard = contradicted::stand(data, stands)?;
+    let told = told || heard.is_some();
     let signed = memory.into_iter().chain(checkpoint).chain(elsewhere).max_by_key(|head| head.size);
     let fits = |head: &Head| head.size == 0 || found.root == Some(head.root);
     let signs = |vkey: String| keys.iter().any(|key| key.vkey() == vkey);
     let keyed = key::read_key(&key::path(data), origin).is_ok_and(|key| signs(key.verifier().vkey()));
     let remembered = memory.is_some_and(|head| fits(&head) && checkpoint.is_none_or(|shown| shown.size <= head.size));
-    let acknowledged = crate::acknowledged::size(data)?.max(indexed(data)?) > kept;
+    let acknowledged = Some(crate::acknowledged::size(data)?.max(indexed(data)?)).filter(|size| *size > kept);
     let longer = signed.filter(|head| head.size > kept);
-    let shown = damage.is_some() || told || !keyed || !remembered || acknowledged || longer.is_some();
-    Ok(Lost { kept, signed: longer.or(elsewhere), shown })
+    let shown = damage.is_some() || told || !keyed || !remembered || acknowledged.is_some() || longer.is_some();
+    let acknowledged = acknowledged.filter(|size| longer.is_none_or(|head| head.size < *size));
+    Ok(Lost { kept, signed: longer.or(elsewhere), acknowledged, heard: heard.unwrap_or_default(), shown })
 }
 
 /// How many records the store of indexes has, where it can be believed: what stands in it was acknowledged.
@@ -277,14 +288,14 @@ impl Continuation {
 
     /// What will be recorded, for a reason.
     pub fn loss(&self, reason: &str) -> Loss {
-        let Plan { was, is, kept, signed, root, .. } = self.plan.clone();
-        Loss { kept, signed, root, was, is, reason: reason.to_owned() }
+        let Plan { was, is, kept, signed, root, acknowledged, heard, .. } = self.plan.clone();
+        Loss { kept, signed, root, acknowledged, heard, was, is, reason: reason.to_owned() }
     }
 
     /// What is wished of the log.
     pub fn wish(&self, reason: &str) -> NetworkCommand {
-        let Loss { kept, signed, root, was, is, reason } = self.loss(reason);
-        NetworkCommand::ContinueLog { was, is, kept, signed, root, reason }
+        let Loss { kept, signed, root, acknowledged, heard, was, is, reason } = self.loss(reason);
+        NetworkCommand::ContinueLog { was, is, kept, signed, root, acknowledged, heard, reason }
     }
 
     pub(crate) fn verifier(&self) -> Result<Verifier, OpenError> {

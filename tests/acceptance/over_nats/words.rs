@@ -44,6 +44,24 @@ fn refuses(round: &mut Round) -> (Option<i32>, String) {
     (round.ended("ledger", 30).code(), round.last_words())
 }
 
+/// Whoever verifies the log, an export of it or a receipt is told what is lost, and by whose word.
+fn says_everywhere(data: &Path, words: &str) {
+    let path = |name: &str| data.with_file_name(name).display().to_string();
+    assert!(rondo(data, &["audit", "verify"]).contains(words));
+    assert!(rondo(data, &["audit", "export", "--out", &path("export")]).contains(words));
+    assert!(rondo(data, &["audit", "verify", &path("export")]).contains(words));
+    assert!(std::fs::read_to_string(path("export/policy")).unwrap().contains(words));
+    let keys = rondo(data, &["audit", "key", "list", "--plain"]);
+    assert!(keys.contains(words), "{keys}");
+    let proof = run(data, &["audit", "proof", "0", "--out", &path("export")]);
+    assert!(String::from_utf8_lossy(&proof.stderr).contains(words), "{proof:?}");
+    let found: serde_json::Value =
+        serde_json::from_str(&rondo(data, &["audit", "verify", "--output", "json"])).unwrap();
+    let heard = &found["losses"][0]["heard"][0];
+    assert_eq!(heard["by"]["role"], "operator", "{found}");
+    assert_eq!(heard["root"].as_str().map(str::len), Some(64), "{found}");
+}
+
 #[test]
 fn a_role_that_was_shown_more_closes_the_log_until_the_newest_is_back_or_a_person_goes_on_without_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -110,7 +128,12 @@ fn a_role_that_was_shown_more_closes_the_log_until_the_newest_is_back_or_a_perso
         std::fs::remove_dir_all(&data).unwrap();
         copy(&beside("lost"), &data);
         let told = rondo(&data, &["audit", "continue", "--reason", "the other disk burnt"]);
-        assert!(told.contains(&format!("from {before} on are lost, if there were any")), "{told}");
+        let words = format!(
+            "records {before} to {} are lost by the word of others (the role operator was shown {newest} records; that is their word, and proves nothing), because: the other disk burnt",
+            newest - 1
+        );
+        assert!(told.contains(&words), "{told}");
+        says_everywhere(&data, &words);
         assert!(!data.join("disputed").exists());
         is_told_by_run_book(&data);
         round.start_role("ledger");

@@ -69,6 +69,8 @@ mod tests {
             kept,
             signed,
             root: signed.map(|size| hex::encode([size as u8; 32])),
+            acknowledged: None,
+            heard: Vec::new(),
             was: was.to_owned(),
             is: "new".to_owned(),
             reason: String::new(),

@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rondo_domain::network::Heard;
+pub use rondo_domain::network::Speaker;
 use rondo_eventlog::Head;
 use rondo_runtime::durable::{replace, sync_folder};
 use serde::{Deserialize, Serialize};
@@ -18,40 +20,6 @@ pub(crate) const WORDS: &str = "disputed";
 /// Where words are kept, in a data directory.
 pub(crate) fn path(data: &Path) -> PathBuf {
     data.join(WORDS)
-}
-
-/// Who says something against this log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Speaker {
-    /// A witness of the policy.
-    Witness {
-        /// Its name there.
-        name: String,
-        /// Its public key in hexadecimal: it stays the same under another name.
-        key: String,
-    },
-    /// A role on the bus, by the name of its user.
-    Role(String),
-}
-
-impl Speaker {
-    /// Whether it is the same one.
-    pub fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Witness { key, .. }, Self::Witness { key: other, .. }) => key == other,
-            _ => self == other,
-        }
-    }
-}
-
-impl std::fmt::Display for Speaker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Witness { name, .. } => write!(f, "the witness {name}"),
-            Self::Role(name) => write!(f, "the role {name}"),
-        }
-    }
 }
 
 /// What somebody says against this log.
@@ -74,6 +42,12 @@ impl Word {
         let mut root = [0; 32];
         hex::decode_to_slice(self.root.as_ref()?, &mut root).ok()?;
         Some(Head { size: self.size, root })
+    }
+
+    /// How much they say that they were shown, as a record tells of it.
+    fn heard(&self) -> Heard {
+        let root = self.head().map(|head| hex::encode(head.root));
+        Heard { by: self.by.clone(), size: self.size, root }
     }
 
     /// Whether only asking again can take it back.
@@ -136,22 +110,34 @@ pub fn keep_word(data: &Path, word: Word) -> Result<(), OpenError> {
     write(data, words)
 }
 
-/// Whether any word still stands: whether a head does is the caller's to say, and of a word that names none nobody can.
+/// The words that still stand, if any does, as a record can tell of them, the most records first: whether a head stands is the caller's
+/// to say, and of a word that names none nobody can. What cannot be read is somebody's word all the same, and nothing is told of it.
 ///
 /// # Errors
 /// When the file cannot be read, and the caller's own.
-pub(crate) fn stand(data: &Path, stands: impl Fn(&Head) -> Result<bool, OpenError>) -> Result<bool, OpenError> {
+pub(crate) fn stand(
+    data: &Path,
+    stands: impl Fn(&Head) -> Result<bool, OpenError>,
+) -> Result<Option<Vec<Heard>>, OpenError> {
     let words = match words(data) {
         Ok(words) => words,
-        Err(OpenError::BadNote { .. }) => return Ok(true),
+        Err(OpenError::BadNote { .. }) => return Ok(Some(Vec::new())),
         Err(error) => return Err(error),
     };
+    let (mut heard, mut any) = (Vec::new(), false);
     for word in &words {
         if word.head().as_ref().map_or(Ok(true), &stands)? {
-            return Ok(true);
+            any = true;
+            heard.push(word.heard());
         }
     }
-    Ok(false)
+    // One that no record can hold is in nobody's way: the log goes on without its number.
+    heard.retain(Heard::is_well_formed);
+    heard.sort_by(|one, other| {
+        other.size.cmp(&one.size).then_with(|| (&one.root, &one.by).cmp(&(&other.root, &other.by)))
+    });
+    heard.truncate(Heard::MOST);
+    Ok(any.then_some(heard))
 }
 
 /// Takes back what somebody said, once they agree with the log; says whether there was anything.
@@ -257,6 +243,34 @@ mod tests {
         });
         let left: Vec<u64> = words(data).unwrap().iter().map(|word| word.size).collect();
         assert!(left.contains(&1) && left.contains(&2) && left.len() == 2, "{left:?}");
+    }
+
+    #[test]
+    fn words_that_stand_are_told_the_most_records_first_and_what_no_record_holds_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let none = |_: &Head| Ok(false);
+        assert_eq!(stand(data, none).unwrap(), None);
+        let word = |name: &str, size: u64, root: Option<&str>| Word {
+            by: Speaker::Role(name.to_owned()),
+            size,
+            root: root.map(ToOwned::to_owned),
+            says: "more".to_owned(),
+        };
+        let root = "ab".repeat(32);
+        write(
+            data,
+            vec![word("b", 4, Some(&root)), word("c", 7, None), word("a", 4, Some(&root)), word("\n", 9, None)],
+        )
+        .unwrap();
+        let told = |heard: &[Heard]| heard.iter().map(|word| format!("{} {}", word.by, word.size)).collect::<Vec<_>>();
+        let all = stand(data, |_| Ok(true)).unwrap().unwrap();
+        assert_eq!(told(&all), ["the role c 7", "the role a 4", "the role b 4"]);
+        assert_eq!(all[1].root, Some(root));
+        // The log has what the heads speak of; of the others nobody can tell.
+        assert_eq!(told(&stand(data, none).unwrap().unwrap()), ["the role c 7"]);
+        fs::write(path(data), "half a ").unwrap();
+        assert_eq!(stand(data, none).unwrap(), Some(Vec::new()), "it is somebody's word all the same");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, Institution, Network, NetworkEvent, Term};
+use super::heard::is_root;
+use super::{Grant, Heard, Institution, Network, NetworkEvent, Term};
 use crate::command::Context;
 use crate::reason::text_is_well_formed;
 use crate::{Actor, Country, InstitutionId, PersonId, PlaceId, Rejection, Role};
@@ -78,6 +79,12 @@ pub enum NetworkCommand {
         signed: Option<u64>,
         /// The root that they had, in hexadecimal, as far as that is known.
         root: Option<String>,
+        /// How many had been answered for, where they are more, as far as that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        acknowledged: Option<u64>,
+        /// Who was shown how many, or others, by their word alone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        heard: Vec<Heard>,
         /// Why.
         reason: String,
     },
@@ -262,7 +269,9 @@ fn continued(
     administers: bool,
     context: &Context<'_>,
 ) -> Result<Vec<NetworkEvent>, Rejection> {
-    let NetworkCommand::ContinueLog { was, is, kept, signed, root, reason } = command else { return Ok(Vec::new()) };
+    let NetworkCommand::ContinueLog { was, is, kept, signed, root, acknowledged, heard, reason } = command else {
+        return Ok(Vec::new());
+    };
     if !administers {
         return Err(context.not_allowed("go on with a log of which something is lost"));
     }
@@ -270,12 +279,20 @@ fn continued(
         return Err(Rejection::ReasonRequired { figures: Vec::new() });
     }
     another_key(state, was, is)?;
-    let hexadecimal = |root: &String| root.len() == 64 && root.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if !root.iter().all(hexadecimal) {
+    if !root.iter().all(|root| is_root(root)) {
         return Err(Rejection::Malformed { what: "a root is 64 hexadecimal digits".to_owned() });
     }
-    let (was, is, root, reason) = (was.clone(), is.clone(), root.clone(), reason.clone());
-    Ok(vec![NetworkEvent::LogContinued { was, is, kept: *kept, signed: *signed, root, reason }])
+    if heard.len() > Heard::MOST {
+        return Err(Rejection::OutOfBounds { what: "words of others".to_owned(), limit: Heard::MOST });
+    }
+    if !heard.iter().all(Heard::is_well_formed) {
+        return Err(Rejection::Malformed {
+            what: "a word is by somebody with a short name, and its root is 64 hexadecimal digits".to_owned(),
+        });
+    }
+    let (was, is, root, heard, reason) = (was.clone(), is.clone(), root.clone(), heard.clone(), reason.clone());
+    let (kept, signed, acknowledged) = (*kept, *signed, *acknowledged);
+    Ok(vec![NetworkEvent::LogContinued { was, is, kept, signed, root, acknowledged, heard, reason }])
 }
 
 /// The longest key in vkey form that is believed.

@@ -2,8 +2,10 @@
 //! are erasable.
 
 mod decide;
+mod heard;
 
 pub use decide::{NetworkCommand, decide};
+pub use heard::{Heard, Speaker};
 
 use std::collections::BTreeMap;
 
@@ -129,6 +131,13 @@ pub enum NetworkEvent {
         /// The root that they had (RFC 6962, SHA-256, in hexadecimal), as far as that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         root: Option<String>,
+        /// How many records the ledger itself had noted as answered for, where they are more than are left and than were signed, as
+        /// far as that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        acknowledged: Option<u64>,
+        /// Who was shown how many records, or others, by their word alone; the most first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        heard: Vec<Heard>,
         /// Why.
         reason: String,
     },
@@ -214,7 +223,7 @@ impl Network {
         now: Timestamp,
     ) -> Result<Actor, Rejection> {
         if Actor::is_service(id) {
-            let role = if id.as_str() == "operator" { Role::Administrator } else { Role::Service };
+            let role = if id.as_str() == Actor::OPERATOR { Role::Administrator } else { Role::Service };
             return Ok(Actor { id: id.clone(), role, institution: None, country: None });
         }
         let fits = |grant: &&Grant| grant.holds_at(now) && role.is_none_or(|role| grant.role == role);
