@@ -4,8 +4,10 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use rondo_domain::calendar::NamedWeekday;
 use rondo_domain::{Country, InstitutionId, PlaceId, RoundId, Year};
+use serde::Serialize;
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum CalendarVerb {
     /// Show a country's or a place's days off and working weekends in a year, with what they were taken from.
     #[command(
@@ -41,6 +43,7 @@ pub(crate) enum CalendarVerb {
         #[arg(long)]
         place: Option<PlaceId>,
         #[command(flatten)]
+        #[serde(flatten)]
         what: WhatChanges,
         /// What the day is called, or why it is worked.
         #[arg(long, value_parser = super::words, required_unless_present_any = ["as_calendar", "week_from", "zone"])]
@@ -61,7 +64,7 @@ pub(crate) enum CalendarVerb {
 }
 
 /// What is otherwise than the calendar has it.
-#[derive(Debug, Args)]
+#[derive(Debug, Serialize, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct WhatChanges {
     /// This day is off.
@@ -81,7 +84,8 @@ pub(crate) struct WhatChanges {
     pub(crate) zone: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum InstitutionVerb {
     /// List institutions, with their former names.
     List,

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use rondo_domain::{Country, InstitutionId, NoticeId, PersonId, Role, RoundId};
+use serde::Serialize;
 
 use super::{instant, role};
 
 /// Which mails of a round; all without one of these.
-#[derive(Debug, Args)]
+#[derive(Debug, Serialize, Args)]
 #[group(multiple = false)]
 pub(crate) struct Scope {
     /// Those about a country.
@@ -24,8 +25,9 @@ pub(crate) struct Scope {
 }
 
 /// How a mail stands that can be sent now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Standing {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Sendable {
     /// Nobody knows whether it was taken.
     Unknown,
     /// It was refused for good.
@@ -51,7 +53,8 @@ pub(crate) enum MailVerb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum ReminderVerb {
     /// List every notice and what became of it.
     List {
@@ -80,6 +83,7 @@ pub(crate) enum ReminderVerb {
         language: Option<String>,
         /// Write them into this folder as well, as HTML that a browser shows.
         #[arg(long, value_name = "DIR")]
+        #[serde(skip)]
         out: Option<PathBuf>,
     },
     /// Let no mail of a round leave, or none about a country, of a kind, or to a person. What is due waits.
@@ -90,6 +94,7 @@ pub(crate) enum ReminderVerb {
         /// The round.
         round: RoundId,
         #[command(flatten)]
+        #[serde(flatten)]
         scope: Scope,
         /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
@@ -100,6 +105,7 @@ pub(crate) enum ReminderVerb {
         /// The round.
         round: RoundId,
         #[command(flatten)]
+        #[serde(flatten)]
         scope: Scope,
         /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
@@ -136,8 +142,9 @@ pub(crate) enum ReminderVerb {
         notices: Vec<NoticeId>,
         /// All mails that stand so.
         #[arg(long, value_enum)]
-        all: Option<Standing>,
+        all: Option<Sendable>,
         #[command(flatten)]
+        #[serde(flatten)]
         scope: Scope,
         /// Why, in words of your own; it is kept in the log.
         #[arg(long, value_parser = super::words)]
@@ -145,7 +152,8 @@ pub(crate) enum ReminderVerb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum PersonVerb {
     /// List people by id, with their roles.
     List,
@@ -248,6 +256,7 @@ pub(crate) enum PersonVerb {
         who: PersonId,
         /// Write it as a page that prints.
         #[arg(long, value_name = "FILE")]
+        #[serde(skip)]
         out: Option<PathBuf>,
     },
 }

@@ -8,10 +8,12 @@ use jiff::civil::Date;
 use rondo_domain::calendar::Offset;
 use rondo_domain::run::TaskName;
 use rondo_domain::{Country, PersonId, RoundId, WorkflowId, Year};
+use serde::Serialize;
 
 use super::When;
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum RoundVerb {
     /// List rounds.
     List,
@@ -88,6 +90,7 @@ pub(crate) enum RoundVerb {
         round: RoundId,
         /// Write pages that print and tables for a spreadsheet into this folder.
         #[arg(long, value_name = "DIR")]
+        #[serde(skip)]
         out: Option<PathBuf>,
     },
     /// List the figures of a round, as they are or as they were at an instant.
@@ -101,6 +104,7 @@ pub(crate) enum RoundVerb {
         #[arg(long)]
         country: Option<Country>,
         #[command(flatten)]
+        #[serde(flatten)]
         when: When,
     },
     /// Plan a round on a workflow; it is configured at once and launched at its milestone.
@@ -162,7 +166,8 @@ pub(crate) enum RoundVerb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum ParticipationVerb {
     /// List the countries of a round.
     List {

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use rondo_domain::figure::FigureKey;
 use rondo_domain::run::TaskName;
 use rondo_domain::{Country, QueryId, ReleaseId, RoundId, Source, SubmissionId, Year};
+use serde::Serialize;
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum SubmissionVerb {
     /// Send a file.
     #[command(after_help = "Example: rondo submission send ilms-asean-2025 LAO lao.csv --as lao-focal")]
@@ -18,6 +20,7 @@ pub(crate) enum SubmissionVerb {
         /// The country.
         country: Country,
         /// The file.
+        #[serde(serialize_with = "crate::again::place")]
         file: PathBuf,
         /// The code of the reason, where the file changes figures: error-in-entry, provisional-replaced, …
         #[arg(long, requires = "reason")]
@@ -54,11 +57,13 @@ pub(crate) enum SubmissionVerb {
         submission: SubmissionId,
         /// The folder into which the receipt and its record are written.
         #[arg(long, value_name = "DIR", default_value = ".")]
+        #[serde(skip)]
         out: PathBuf,
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum QueryVerb {
     /// List the queries of a round.
     List {
@@ -101,7 +106,7 @@ pub(crate) enum QueryVerb {
 }
 
 /// As of when a figure is asked about.
-#[derive(Debug, Args)]
+#[derive(Debug, Serialize, Args)]
 pub(crate) struct When {
     /// As it was known at this instant, or at the beginning of this day in UTC.
     #[arg(long, value_name = "TIME", value_parser = super::instant)]
@@ -111,7 +116,8 @@ pub(crate) struct When {
     pub(crate) published: bool,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum FigureVerb {
     /// Show a figure's value.
     #[command(
@@ -121,6 +127,7 @@ pub(crate) enum FigureVerb {
         /// REF_AREA/INDICATOR/TIME/SEX[/CLASSIF1[/CLASSIF2]][@SOURCE]
         key: FigureKey,
         #[command(flatten)]
+        #[serde(flatten)]
         when: When,
     },
     /// Show every value a figure had.
@@ -129,6 +136,7 @@ pub(crate) enum FigureVerb {
         /// REF_AREA/INDICATOR/TIME/SEX[/CLASSIF1[/CLASSIF2]][@SOURCE]
         key: FigureKey,
         #[command(flatten)]
+        #[serde(flatten)]
         when: When,
     },
     /// Tell how each value came to be, from the release back to the cell of the received file.
@@ -137,11 +145,13 @@ pub(crate) enum FigureVerb {
         /// REF_AREA/INDICATOR/TIME/SEX[/CLASSIF1[/CLASSIF2]][@SOURCE]
         key: FigureKey,
         #[command(flatten)]
+        #[serde(flatten)]
         when: When,
     },
     /// Load figures that were published before this log began.
     LoadPublished {
         /// The file.
+        #[serde(serialize_with = "crate::again::place")]
         file: PathBuf,
         /// Where they were published.
         #[arg(long, value_parser = super::words)]
@@ -149,7 +159,8 @@ pub(crate) enum FigureVerb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum TaskVerb {
     /// List the tasks that wait for people, or every one.
     #[command(after_help = "Example: rondo task list --round ilms-asean-2025")]
@@ -191,7 +202,8 @@ pub(crate) enum TaskVerb {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Serialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum ReleaseVerb {
     /// List releases.
     List,
@@ -212,6 +224,7 @@ pub(crate) enum ReleaseVerb {
         release: ReleaseId,
         /// The folder into which the receipts and their records are written.
         #[arg(long, value_name = "DIR", default_value = ".")]
+        #[serde(skip)]
         out: PathBuf,
     },
     /// Approve a prepared release.

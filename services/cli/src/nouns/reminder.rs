@@ -13,7 +13,7 @@ use rondo_runtime::people::People;
 use serde_json::{Value, json};
 
 use super::remark;
-use crate::args::{ReminderVerb, Scope, Standing};
+use crate::args::{ReminderVerb, Scope, Sendable};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Form, Listing, hint, line, said};
@@ -110,7 +110,7 @@ async fn of_notice(
 /// The mails of a round that stand so, and are within a scope.
 async fn standing_so(
     round: &RoundId,
-    which: Standing,
+    which: Sendable,
     scope: &MailScope,
     desk: &Desk,
 ) -> Result<Vec<NoticeId>, Failure> {
@@ -120,12 +120,12 @@ async fn standing_so(
     let fits = |notice: &&Notice| {
         let Some(brief) = &notice.brief else { return false };
         let stands = match which {
-            Standing::Unknown => notice.state == S::Unknown,
-            Standing::Refused => matches!(notice.state, S::Refused { .. }),
-            Standing::Suppressed => matches!(notice.state, S::Suppressed { .. }),
-            Standing::Bounced => matches!(notice.state, S::Bounced { .. }),
-            Standing::Undelivered => matches!(notice.state, S::Undelivered { .. }),
-            Standing::Waiting => notice.state.standing() == NoticeStanding::Waits,
+            Sendable::Unknown => notice.state == S::Unknown,
+            Sendable::Refused => matches!(notice.state, S::Refused { .. }),
+            Sendable::Suppressed => matches!(notice.state, S::Suppressed { .. }),
+            Sendable::Bounced => matches!(notice.state, S::Bounced { .. }),
+            Sendable::Undelivered => matches!(notice.state, S::Undelivered { .. }),
+            Sendable::Waiting => notice.state.standing() == NoticeStanding::Waits,
         };
         stands
             && match scope {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use smol_str::SmolStr;
 
 use super::{Occurrence, Run};
+use crate::text::as_text;
 use crate::{Country, InvalidId, RoundId, StepId};
 
 /// A task as people name it: `ROUND/STEP` or `ROUND/COUNTRY/STEP`, with `@OCCURRENCE` where its step asked more than once.
@@ -68,6 +69,8 @@ impl fmt::Display for TaskName {
         self.of.as_ref().map_or(Ok(()), |of| write!(f, "@{of}"))
     }
 }
+
+as_text!(TaskName);
 
 #[cfg(test)]
 mod tests {
