@@ -59,7 +59,7 @@ pub async fn standing(ledger: &dyn Ledger, n: usize) -> Round {
     let mut round = Round::default();
     for record in ledger::read_all(ledger, StreamId::round(&round_id(n)).as_str()).await.unwrap() {
         if let Event::Round(event) = &record.event {
-            round.evolve(event);
+            round.evolve(event, record.recorded_at);
         }
     }
     round

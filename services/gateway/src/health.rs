@@ -8,11 +8,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json};
 use jiff::{SignedDuration, Timestamp};
 use metrics::gauge;
-use rondo_domain::FileHash;
 use rondo_domain::coming;
 use rondo_domain::notice::{About, Notice, NoticeStanding, NoticeState};
 use rondo_domain::round::{Round, RoundState};
 use rondo_domain::world::World;
+use rondo_domain::{FileHash, Service};
 use rondo_eventlog::Fault;
 use rondo_runtime::alarm::{Alarm, AlarmCode};
 use rondo_runtime::lifecycle::with_sources;
@@ -22,8 +22,6 @@ use serde_json::{Value, json};
 use crate::ROLE;
 use crate::router::Shared;
 
-/// The roles that have to be there, in this process or elsewhere.
-const NEEDED: [&str; 5] = ["ledger", "scheduler", "reminder", "validator", "publisher"];
 /// How long the ledger may take for a try before it counts as one that records nothing.
 const PROBE: Duration = Duration::from_secs(5);
 /// How long a page waits for the ledger, which it needs for nothing else.
@@ -44,7 +42,9 @@ pub(crate) fn alarms(shared: &Shared, records: u64) -> Vec<Alarm> {
         alarms.extend(report.alarms.iter().map(|(code, says)| alarm(*code, role, says.clone())));
     }
     let running = shared.began.elapsed().as_secs();
-    alarms.extend(NEEDED.iter().filter_map(|role| missed(role, reports.get(*role), records, running)));
+    // The others have to be there, in this process or elsewhere.
+    let needed = Service::NAMES.into_iter().filter(|role| *role != ROLE);
+    alarms.extend(needed.filter_map(|role| missed(role, reports.get(role), records, running)));
     // Of a log that is still being read for the first time nobody knows yet what has fired or left.
     if *shared.projection.position().borrow() > 0 {
         let now = shared.clock.now();
@@ -179,6 +179,8 @@ fn oldest_waiting(world: &World, gathered: &Gathered<'_>, now: Timestamp) -> Opt
         let gathers = notice.state == NoticeState::Due && !notice.at_once;
         let pin = round.pin.as_ref().filter(|_| gathers);
         let since = since + pin.map_or(SignedDuration::ZERO, |pin| gathered(&pin.bundle));
+        // While it was paused it had to wait; one that is wanted at once never had to.
+        let since = round.let_mail_go(brief).filter(|_| !notice.at_once).map_or(since, |at| since.max(at));
         (!held && since <= now).then_some(since)
     };
     let rounds = world.rounds();
@@ -321,7 +323,7 @@ mod tests {
     use rondo_domain::event::{Event, Stamp};
     use rondo_domain::network::Network;
     use rondo_domain::notice::{NoticeBrief, NoticeEvent};
-    use rondo_domain::round::{Pin, RoundEvent};
+    use rondo_domain::round::{MailScope, Pin, RoundEvent};
     use rondo_domain::{Role, RoundId, StreamId};
 
     use super::*;
@@ -355,6 +357,23 @@ mod tests {
         hear(&mut world, &stream, Event::Notice(NoticeEvent::NoticeDue { brief }), hour(100));
         assert_eq!(waits(&world, hour(100)), None);
         assert_eq!(waits(&world, hour(103)), Some(hour(101)));
+        // It was paused meanwhile; so was mail about others, which is no reason for this one.
+        let mut scoped = |pause: bool, scope: MailScope, at: Timestamp| {
+            let reason = "a storm".to_owned();
+            let event = if pause {
+                RoundEvent::MailPaused { scope, reason }
+            } else {
+                RoundEvent::MailResumed { scope, reason }
+            };
+            hear(&mut world, &StreamId::round(&round), Event::Round(event), at);
+            oldest_waiting(&world, &gathered, at)
+        };
+        let other = || MailScope::Country("VNM".parse().unwrap());
+        let kind = || MailScope::Kind("invitation".to_owned());
+        assert_eq!(scoped(true, other(), hour(104)), Some(hour(101)));
+        assert_eq!(scoped(false, other(), hour(105)), Some(hour(101)));
+        assert_eq!(scoped(true, kind(), hour(106)), None);
+        assert_eq!(scoped(false, kind(), hour(120)), Some(hour(120)), "it could leave from then on, and not before");
         // It was to wait for the morning, and is only tried since.
         let postponed =
             NoticeEvent::NoticePostponed { until: hour(160), reason: "Saturday".to_owned(), waits_for: None };

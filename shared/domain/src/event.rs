@@ -71,7 +71,7 @@ impl Aggregate {
     pub fn evolve(&mut self, event: &Event, stamp: &Stamp<'_>) {
         match (self, event) {
             (Self::Network(state), Event::Network(event)) => state.evolve(event, stamp),
-            (Self::Round(state), Event::Round(event)) => state.evolve(event),
+            (Self::Round(state), Event::Round(event)) => state.evolve(event, stamp.at),
             (Self::Participation(state), Event::Participation(event)) => state.evolve(event, stamp),
             (Self::Figures(state), Event::Figures(event)) => state.evolve(event),
             (Self::Notice(state), Event::Notice(event)) => state.evolve(event, stamp),

@@ -7,6 +7,7 @@ pub use decide::{MAX_PARTICIPANTS, RoundCommand, decide};
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{CalendarChange, DateMove, Moment};
@@ -246,6 +247,9 @@ pub struct Round {
     /// Mail that is held, and why.
     #[serde(with = "crate::pairs")]
     pub mail_paused: BTreeMap<MailScope, String>,
+    /// When mail that was held was let go of, the last time.
+    #[serde(with = "crate::pairs")]
+    pub mail_resumed: BTreeMap<MailScope, Timestamp>,
     /// What was learned, and for the next round of which workflow.
     pub lessons: Vec<(WorkflowId, String)>,
     /// Another version of the workflow by which it is to go on, who proposed it, and why.
@@ -282,6 +286,18 @@ pub enum MailScope {
     Person(PersonId),
 }
 
+impl MailScope {
+    /// Whether a mail is one of them.
+    fn has(&self, brief: &NoticeBrief) -> bool {
+        match self {
+            Self::All => true,
+            Self::Country(country) => brief.country.as_ref() == Some(country),
+            Self::Kind(kind) => brief.kind == *kind,
+            Self::Person(person) => brief.person == *person,
+        }
+    }
+}
+
 impl std::fmt::Display for MailScope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -294,8 +310,8 @@ impl std::fmt::Display for MailScope {
 }
 
 impl Round {
-    /// The state after an event.
-    pub fn evolve(&mut self, event: &RoundEvent) {
+    /// The state after an event that was recorded at this instant.
+    pub fn evolve(&mut self, event: &RoundEvent, at: Timestamp) {
         match event {
             RoundEvent::RoundPlanned { pin, year, title } => {
                 self.state = RoundState::Planned;
@@ -331,6 +347,7 @@ impl Round {
             }
             RoundEvent::MailResumed { scope, .. } => {
                 self.mail_paused.remove(scope);
+                self.mail_resumed.insert(scope.clone(), at);
             }
             RoundEvent::LessonLearned { workflow, lesson } => self.lessons.push((workflow.clone(), lesson.clone())),
             RoundEvent::MigrationProposed { is, by, reason, .. } => {
@@ -363,13 +380,13 @@ impl Round {
 
     /// What holds a mail, and why, if it is paused.
     pub fn holds_mail(&self, brief: &NoticeBrief) -> Option<(&MailScope, &str)> {
-        let meant = |scope: &MailScope| match scope {
-            MailScope::All => true,
-            MailScope::Country(country) => brief.country.as_ref() == Some(country),
-            MailScope::Kind(kind) => brief.kind == *kind,
-            MailScope::Person(person) => brief.person == *person,
-        };
-        self.mail_paused.iter().find(|(scope, _)| meant(scope)).map(|(scope, reason)| (scope, reason.as_str()))
+        let held = self.mail_paused.iter().find(|(scope, _)| scope.has(brief));
+        held.map(|(scope, reason)| (scope, reason.as_str()))
+    }
+
+    /// When a mail that was held was let go of, the last time; nothing where it never was.
+    pub fn let_mail_go(&self, brief: &NoticeBrief) -> Option<Timestamp> {
+        self.mail_resumed.iter().filter(|(scope, _)| scope.has(brief)).map(|(_, at)| *at).max()
     }
 
     /// Whether submissions are taken.
