@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rondo_bus::{BusLedger, Candidate, Client, Credentials, Leadership};
-use rondo_eventlog::files::FilePart;
-use rondo_eventlog::merkle::{Hash, Tile};
-use rondo_eventlog::{Accepted, Fault, Head, History, Ledger, Record, SubmitError};
+use rondo_eventlog::{Accepted, Fault, History, Ledger, Record, SubmitError};
 use rondo_ledger::{LedgerConfig, Opened};
 use rondo_runtime::chance::SystemChance;
 use rondo_runtime::clock::{PacedClock, SystemClock};
 use rondo_runtime::lifecycle::Lifecycle;
 use rondo_runtime::memory::MemoryLedger;
 use rondo_runtime::secret::Secret;
+use rondo_testkit::between::{OnTheWay, between_history};
 use rondo_testkit::conformance::suite;
 use rondo_testkit::growth::granting;
 use rondo_testkit::process::Broker;
@@ -194,9 +193,8 @@ async fn a_ledger_that_does_not_have_what_the_asker_knows_refuses() {
     assert!(matches!(port.head().await, Err(Fault::Unreachable { .. }) | Ok(_)));
 }
 
-/// A ledger whose reads wait until somebody lets them go on.
+/// Reads wait until somebody lets them go on.
 struct Slow {
-    inner: rondo_ledger::LedgerHandle,
     reading: AtomicUsize,
     most: AtomicUsize,
     done: AtomicUsize,
@@ -204,61 +202,18 @@ struct Slow {
 }
 
 #[async_trait::async_trait]
-impl Ledger for Slow {
-    async fn submit(&self, command: rondo_domain::Command) -> Result<Accepted, SubmitError> {
-        self.inner.submit(command).await
+impl OnTheWay for Slow {
+    async fn submit(&self, ledger: &dyn Ledger, command: rondo_domain::Command) -> Result<Accepted, SubmitError> {
+        ledger.submit(command).await
     }
 
-    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
+    async fn read(&self, ledger: &dyn Ledger, from: u64, limit: usize) -> Result<Vec<Record>, Fault> {
         self.most.fetch_max(self.reading.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         // It is closed, so that all of them go on.
         let _ = self.goes_on.acquire().await;
         self.reading.fetch_sub(1, Ordering::SeqCst);
         self.done.fetch_add(1, Ordering::SeqCst);
-        self.inner.read(from, limit).await
-    }
-
-    async fn read_streams(&self, prefix: &str, after: Option<(&str, u64)>, limit: usize) -> Result<Vec<Record>, Fault> {
-        self.inner.read_streams(prefix, after, limit).await
-    }
-
-    async fn head(&self) -> Result<Head, Fault> {
-        self.inner.head().await
-    }
-
-    async fn wait(&self, size: u64) -> Result<Head, Fault> {
-        self.inner.wait(size).await
-    }
-
-    async fn checkpoint(&self) -> Result<String, Fault> {
-        self.inner.checkpoint().await
-    }
-
-    async fn key(&self) -> Result<String, Fault> {
-        self.inner.key().await
-    }
-
-    async fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Fault> {
-        self.inner.tile(tile).await
-    }
-
-    async fn store_part(&self, part: FilePart) -> Result<(), Fault> {
-        self.inner.store_part(part).await
-    }
-
-    async fn fetch_part(&self, hash: &rondo_domain::FileHash, offset: u64) -> Result<FilePart, Fault> {
-        self.inner.fetch_part(hash, offset).await
-    }
-}
-
-#[async_trait::async_trait]
-impl History for Slow {
-    async fn root_at(&self, size: u64) -> Result<Option<Hash>, Fault> {
-        self.inner.root_at(size).await
-    }
-
-    async fn is_denied(&self, by: &str, known: Head, why: &str) -> Result<bool, Fault> {
-        self.inner.is_denied(by, known, why).await
+        ledger.read(from, limit).await
     }
 }
 
@@ -272,29 +227,42 @@ async fn until(is_so: impl AsyncFn() -> bool) {
     panic!("it does not come to this");
 }
 
+impl Slow {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            reading: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            goes_on: tokio::sync::Semaphore::new(0),
+        })
+    }
+}
+
+/// Has a ledger served whose reads wait, and asks it for so many with so many bytes beside the question; gives a port beside.
+async fn asks_much(broker: &Broker, opened: &Opened, slow: &Arc<Slow>, (asked, bytes): (usize, usize)) -> BusLedger {
+    let serving = rondo_bus::connect(&broker.address(), "ledger", None).await.unwrap();
+    let leadership = leads(&serving, opened, "one").await;
+    let ledger = between_history(&(Arc::new(opened.handle.clone()) as Arc<dyn History>), Arc::clone(slow));
+    tokio::spawn(rondo_bus::serve(serving, ledger, leadership));
+    let asking = rondo_bus::connect(&broker.address(), "operator", None).await.unwrap();
+    let port = BusLedger::new(asking.clone(), "operator").await.unwrap();
+    until(async || port.head().await.is_ok()).await;
+    let body: bytes::Bytes = format!("\n{{\"from\":0,\"limit\":1000}}{}", " ".repeat(bytes)).into();
+    for _ in 0..asked {
+        let (subject, reply) = ("rondo.ledger.read.operator", "_INBOX.operator.none");
+        asking.publish_with_reply(subject, reply, body.clone()).await.unwrap();
+    }
+    asking.flush().await.unwrap();
+    port
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_take_the_memory_of_a_few_and_hold_up_no_command() {
     const ASKED: usize = 500;
     let folder = tempfile::tempdir().unwrap();
-    let broker = Broker::start(None);
+    let (broker, slow) = (Broker::start(None), Slow::new());
     let opened = open(&folder.path().join("data"));
-    let serving = rondo_bus::connect(&broker.address(), "ledger", None).await.unwrap();
-    let leadership = leads(&serving, &opened, "one").await;
-    let slow = Arc::new(Slow {
-        inner: opened.handle.clone(),
-        reading: AtomicUsize::new(0),
-        most: AtomicUsize::new(0),
-        done: AtomicUsize::new(0),
-        goes_on: tokio::sync::Semaphore::new(0),
-    });
-    let served = tokio::spawn(rondo_bus::serve(serving, Arc::<Slow>::clone(&slow), leadership));
-    let asking = rondo_bus::connect(&broker.address(), "operator", None).await.unwrap();
-    let port = BusLedger::new(asking.clone(), "operator").await.unwrap();
-    until(async || port.head().await.is_ok()).await;
-    for _ in 0..ASKED {
-        let body = "\n{\"from\":0,\"limit\":1000}";
-        asking.publish_with_reply("rondo.ledger.read.operator", "_INBOX.operator.none", body.into()).await.unwrap();
-    }
+    let port = asks_much(&broker, &opened, &slow, (ASKED, 0)).await;
     until(async || slow.reading.load(Ordering::SeqCst) >= 32).await;
     for n in 0..50 {
         port.submit(granting("beside", n)).await.expect("a command waits for no read");
@@ -305,5 +273,4 @@ async fn reads_take_the_memory_of_a_few_and_hold_up_no_command() {
     slow.goes_on.close();
     until(async || slow.done.load(Ordering::SeqCst) == ASKED).await;
     assert!(slow.most.load(Ordering::SeqCst) <= 64);
-    served.abort();
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rondo_domain::{Actor, Service};
 use rondo_tests::root;
 use serde_json::Value;
 
@@ -194,4 +195,40 @@ fn nothing_is_left_undone_or_switched_off() {
             assert!(!text.contains(mark.as_str()), "{name} holds {mark}");
         }
     }
+}
+
+#[test]
+fn what_is_deployed_names_the_services_as_the_program_does() {
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let services = || Service::NAMES.map(str::to_owned).to_vec();
+    // What stands between these two in each line that has both.
+    let between = |text: &str, begin: &str, end: &str| -> Vec<String> {
+        let found = |line: &str| Some(line.split_once(begin)?.1.split_once(end)?.0.trim().to_owned());
+        sorted(text.lines().filter_map(found).collect())
+    };
+    let broker = read("deploy/nats.conf");
+    let users = sorted(services().into_iter().chain([Actor::OPERATOR.to_owned()]).collect());
+    assert_eq!(between(&broker, "{ user: ", ","), users, "users on the bus");
+    assert_eq!(between(&broker, "permissions: $", " }"), users, "each with its own rights");
+    let compose = read("deploy/compose.yaml");
+    assert_eq!(between(&compose, "command: [\"run\", \"", "\""), sorted(services()), "services of compose");
+    let of_compose = compose.lines().filter_map(|line| Some(line.split_once("user: rondo-")?.1.trim().to_owned()));
+    assert_eq!(sorted(of_compose.collect()), sorted(services()), "their users");
+    let target = read("deploy/systemd/rondo-roles.target");
+    let wanted =
+        target.split("rondo@").skip(1).filter_map(|unit| unit.split_once(".service")).map(|(name, _)| name.to_owned());
+    assert_eq!(sorted(wanted.collect()), sorted(services()), "units");
+    assert_eq!(between(&read("deploy/systemd/rondo.sysusers"), "u rondo-", " "), sorted(services()), "users of units");
+    let image = read("deploy/Containerfile");
+    let trial = read("tests/foreign/install.py");
+    for name in Service::NAMES {
+        assert!(image.contains(&format!("rondo-{name}")), "the image has a user for the {name}");
+        assert!(trial.contains(&format!("\"{name}\"")), "the trial of the installation has the {name}");
+    }
+    let of_crates = SERVICES.iter().filter_map(|name| Some(name.strip_prefix("rondo-")?.to_owned()));
+    assert_eq!(sorted(of_crates.collect()), sorted(services()), "crates");
 }

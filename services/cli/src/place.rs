@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use rondo_domain::Service;
 use rondo_runtime::durable;
 
 use crate::failure::Failure;
@@ -46,7 +47,7 @@ fn marked(data: &Path) -> Vec<String> {
 /// The role of a directory that the run book names so.
 fn by_name(data: &Path) -> Option<&str> {
     let role = data.file_name()?.to_str()?.strip_prefix(OF_SIX)?;
-    ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway"].contains(&role).then_some(role)
+    Service::NAMES.contains(&role).then_some(role)
 }
 
 /// Whether a directory without a log is a gateway's, through which the log is reached.

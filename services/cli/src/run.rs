@@ -22,7 +22,7 @@ use crate::args::{ConductArgs, RunArgs};
 use crate::failure::Failure;
 use crate::output::hint;
 use crate::witness::{self, Witnesses};
-use crate::{demo, up};
+use crate::{demo, place, up};
 
 /// Starts one of the four roles that act on the log.
 pub(crate) fn start_role(
@@ -73,10 +73,23 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
     if let Some(url) = &args.nats {
         config.bus.url.clone_from(url);
     }
-    crate::place::mark(&config.ledger.data, &args.roles);
+    let has_ledger = args.roles.iter().any(|role| role == upkeep::ROLE);
+    if has_ledger {
+        place::may_hold_a_log(&config.ledger.data)?;
+    }
+    rondo_runtime::durable::clear_unfinished(&config.ledger.data);
+    if !has_ledger {
+        place::mark(&config.ledger.data, &args.roles);
+    }
     let mut lifecycle = Lifecycle::default();
     match start(&mut lifecycle, &config, args).await {
-        Ok(true) => lifecycle.run(std::future::pending()).await.map_err(Failure::from),
+        Ok(true) => {
+            if has_ledger {
+                // Once the log is there: a mark without one would keep the next start from making it.
+                place::mark(&config.ledger.data, &args.roles);
+            }
+            lifecycle.run(std::future::pending()).await.map_err(Failure::from)
+        }
         given_up => up::end(lifecycle, given_up.map(|_| ())).await,
     }
 }

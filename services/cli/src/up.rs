@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rondo_domain::Service;
 use rondo_eventlog::Ledger;
 use rondo_ledger::{LedgerConfig, Opened, upkeep};
 use rondo_runtime::chance::{Chance, SystemChance};
@@ -165,7 +166,7 @@ fn start_roles(
 ) -> Result<Announced, Failure> {
     let progress: Arc<dyn Progress> = Arc::new(board.clone());
     lifecycle.heed(board);
-    for role in ["scheduler", "reminder", "validator", "publisher"] {
+    for role in Service::ACTING_NAMES {
         board.begins(role);
         crate::run::start_role(lifecycle, role, config, Arc::clone(ledger), Arc::clone(clock), Arc::clone(&progress))?;
     }

@@ -23,7 +23,7 @@ use rondo_runtime::progress::Roles;
 use tokio::net::TcpListener;
 
 /// The name under which the gateway acts.
-pub const ROLE: &str = "gateway";
+pub const ROLE: &str = rondo_domain::Service::Gateway.name();
 
 /// Why the gateway cannot serve.
 #[derive(Debug, thiserror::Error)]

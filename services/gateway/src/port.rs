@@ -48,7 +48,7 @@ pub(crate) async fn submit(
     State(shared): State<Shared>,
     Json(command): Json<Command>,
 ) -> Result<Json<Accepted>, PortFailure> {
-    if Actor::is_service(&command.actor) && command.actor.as_str() != "operator" {
+    if Actor::is_service(&command.actor) && command.actor.as_str() != Actor::OPERATOR {
         let what = format!("nobody may act as the service `{}` through the gateway", command.actor);
         return Err(PortFailure(Failure::Refused { what }));
     }

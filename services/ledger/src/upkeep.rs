@@ -14,7 +14,7 @@ use rondo_runtime::progress::{Idle, Progress, Upkeep};
 use crate::handle::LedgerHandle;
 
 /// The name under which the ledger says how it is.
-pub const ROLE: &str = "ledger";
+pub const ROLE: &str = rondo_domain::Service::Ledger.name();
 /// The file of the newest checkpoint that enough witnesses cosigned, in the data directory.
 pub const COSIGNED: &str = "cosigned";
 

@@ -22,7 +22,7 @@ use rondo_runtime::progress::{Idle, Progress};
 use rondo_runtime::subscription::Subscription;
 
 /// The name under which the publisher acts.
-pub const ROLE: &str = "publisher";
+pub const ROLE: &str = rondo_domain::Service::Publisher.name();
 
 /// A publisher at its place in the log.
 pub struct Publisher {

@@ -52,7 +52,7 @@ use transport::{Signer, Transport};
 pub use unclear::{Unclear, unclear};
 
 /// The name under which the reminder acts.
-pub const ROLE: &str = "reminder";
+pub const ROLE: &str = rondo_domain::Service::Reminder.name();
 
 /// How often a clock that was set is looked at again.
 const AFTER_JUMP: Duration = Duration::from_secs(10);

@@ -39,7 +39,7 @@ use knowledge::Knowledge;
 use resume::When;
 
 /// The name under which the scheduler acts.
-pub const ROLE: &str = "scheduler";
+pub const ROLE: &str = rondo_domain::Service::Scheduler.name();
 
 /// Why a command is not sent again that was answered and changed nothing.
 const UNCHANGED: &str = "it was answered as one of before, and changed nothing";

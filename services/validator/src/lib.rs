@@ -20,7 +20,7 @@ use backlog::Backlog;
 use check::{Checked, Checker};
 
 /// The name under which the validator acts.
-pub const ROLE: &str = "validator";
+pub const ROLE: &str = rondo_domain::Service::Validator.name();
 
 /// A validator at its place in the log.
 pub struct Validator {

@@ -106,12 +106,65 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// The ids that stand for the program's own services and for whoever holds the data directory.
-    pub const SERVICES: [&'static str; 7] =
-        ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway", "operator"];
+    /// The id that stands for whoever holds the data directory.
+    pub const OPERATOR: &'static str = "operator";
 
-    /// Whether this id is reserved for a service.
+    /// Whether this id is reserved: for one of the program's own services, or for whoever holds the data directory.
     pub fn is_service(id: &PersonId) -> bool {
-        Self::SERVICES.contains(&id.as_str())
+        id.as_str() == Self::OPERATOR || Service::NAMES.contains(&id.as_str())
     }
+}
+
+/// The program's own services. The name of each is what `rondo run` calls its role, its user on the bus, and its id in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// Takes commands and keeps the log.
+    Ledger,
+    /// Fires what is due.
+    Scheduler,
+    /// Sends mail and hears of it.
+    Reminder,
+    /// Checks what is sent in.
+    Validator,
+    /// Writes releases.
+    Publisher,
+    /// Shows pages and speaks HTTP.
+    Gateway,
+}
+
+impl Service {
+    /// Every one, the ledger first: the others wait for it.
+    pub const ALL: [Self; 6] =
+        [Self::Ledger, Self::Scheduler, Self::Reminder, Self::Validator, Self::Publisher, Self::Gateway];
+
+    /// Those that act on what is in the log.
+    pub const ACTING: [Self; 4] = [Self::Scheduler, Self::Reminder, Self::Validator, Self::Publisher];
+
+    /// The names of [`Self::ALL`].
+    pub const NAMES: [&'static str; 6] = names(Self::ALL);
+
+    /// The names of [`Self::ACTING`].
+    pub const ACTING_NAMES: [&'static str; 4] = names(Self::ACTING);
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::Scheduler => "scheduler",
+            Self::Reminder => "reminder",
+            Self::Validator => "validator",
+            Self::Publisher => "publisher",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+const fn names<const N: usize>(services: [Service; N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut at = 0;
+    while at < N {
+        names[at] = services[at].name();
+        at += 1;
+    }
+    names
 }

@@ -29,7 +29,7 @@ pub mod why;
 pub mod workflow;
 pub mod world;
 
-pub use actor::{Actor, Role};
+pub use actor::{Actor, Role, Service};
 pub use command::{Command, Wish};
 pub use event::Event;
 pub use id::*;

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write as _};
 use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock};
 
+use rondo_domain::Service;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -145,11 +146,9 @@ struct Lines {
 fn role_of(target: &str) -> Option<&'static str> {
     let room = target.split("::").next().unwrap_or_default();
     if room == "sled" {
-        return Some("ledger");
+        return Some(Service::Ledger.name());
     }
-    ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway"]
-        .into_iter()
-        .find(|role| room.strip_prefix("rondo_") == Some(role))
+    Service::NAMES.into_iter().find(|role| room.strip_prefix("rondo_") == Some(role))
 }
 
 impl<S, N> FormatEvent<S, N> for Lines

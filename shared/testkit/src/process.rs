@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rondo_domain::{Actor, Service};
 use rondo_runtime::secret::Address;
 
 /// A process that ends when this is dropped.
@@ -130,7 +131,7 @@ impl Broker {
             .stdout(Stdio::null());
         if let Some(config) = config {
             command.arg("-c").arg(config);
-            for user in ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway", "operator"] {
+            for user in Service::NAMES.into_iter().chain([Actor::OPERATOR]) {
                 command.env(format!("RONDO_{}_PASSWORD", user.to_uppercase()), format!("{:?}", Self::password(user)));
             }
         }

@@ -27,7 +27,7 @@ use rondo_runtime::progress::{Board, Progress};
 use tokio::sync::oneshot;
 
 pub const ROUND: &str = "ilms-asean-2025";
-const ROLES: [&str; 4] = ["scheduler", "reminder", "validator", "publisher"];
+const ROLES: [&str; 4] = rondo_domain::Service::ACTING_NAMES;
 /// The launch of the round: 15 September 2025, 09:00 in Bangkok.
 pub const LAUNCH: &str = "2025-09-15T02:00:00Z";
 

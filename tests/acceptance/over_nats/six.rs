@@ -10,7 +10,7 @@ use rondo_runtime::secret::Secret;
 use rondo_testkit::process::{Broker, MailServer, Running};
 use rondo_tests::program;
 
-pub const ROLES: [&str; 6] = ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway"];
+pub const ROLES: [&str; 6] = rondo_domain::Service::NAMES;
 
 pub struct Round {
     folder: tempfile::TempDir,

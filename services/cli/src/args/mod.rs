@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use rondo_domain::calendar::Offset;
 use rondo_domain::reason::text_is_well_formed;
-use rondo_domain::{Country, PersonId, Reason, Role, RoundId, Source};
+use rondo_domain::{Country, PersonId, Reason, Role, RoundId, Service, Source};
 use rondo_runtime::secret::Address;
 
 use crate::output::Form;
@@ -212,7 +212,7 @@ pub(crate) struct UpArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The roles.
-    #[arg(required = true, value_parser = ["ledger", "scheduler", "reminder", "validator", "publisher", "gateway"])]
+    #[arg(required = true, value_parser = Service::NAMES)]
     pub(crate) roles: Vec<String>,
     /// The broker's address.
     #[arg(long, value_name = "URL")]

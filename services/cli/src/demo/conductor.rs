@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
+use rondo_domain::Service;
 use rondo_eventlog::Ledger;
 use rondo_runtime::clock::{Clock, PacedClock, Stopwatch};
 use rondo_runtime::progress::Board;
@@ -17,7 +18,7 @@ use crate::failure::Failure;
 use crate::output::hint;
 
 /// The roles that the conductor waits for.
-const ROLES: [&str; 4] = ["scheduler", "reminder", "validator", "publisher"];
+const ROLES: [&str; 4] = Service::ACTING_NAMES;
 /// The largest step of the clock, so that pages show time passing.
 const STEP: SignedDuration = SignedDuration::from_hours(6);
 /// How long the roles may take to come to rest; longer means that one of them is gone.
