@@ -79,7 +79,7 @@ fn what_a_killed_process_was_replacing_is_taken_away_by_the_next_start() {
         let file = fs::File::create(&held).unwrap();
         file.lock().unwrap();
         rondo(&data, &["person", "list"]);
-        assert_eq!(left(), [held.clone()], "{replaced}");
+        assert_eq!(left(), std::slice::from_ref(&held), "{replaced}");
         drop(file);
         rondo(&data, &["person", "list"]);
         assert_eq!(left(), [] as [PathBuf; 0], "{replaced}");
