@@ -73,23 +73,11 @@ pub(crate) async fn run(mut config: Config, args: &RunArgs) -> Result<(), Failur
     if let Some(url) = &args.nats {
         config.bus.url.clone_from(url);
     }
-    let has_ledger = args.roles.iter().any(|role| role == upkeep::ROLE);
-    if has_ledger {
-        place::may_hold_a_log(&config.ledger.data)?;
-    }
     rondo_runtime::durable::clear_unfinished(&config.ledger.data);
-    if !has_ledger {
-        place::mark(&config.ledger.data, &args.roles);
-    }
+    place::mark(&config.ledger.data, &args.roles);
     let mut lifecycle = Lifecycle::default();
     match start(&mut lifecycle, &config, args).await {
-        Ok(true) => {
-            if has_ledger {
-                // Once the log is there: a mark without one would keep the next start from making it.
-                place::mark(&config.ledger.data, &args.roles);
-            }
-            lifecycle.run(std::future::pending()).await.map_err(Failure::from)
-        }
+        Ok(true) => lifecycle.run(std::future::pending()).await.map_err(Failure::from),
         given_up => up::end(lifecycle, given_up.map(|_| ())).await,
     }
 }

@@ -13,6 +13,10 @@ use crate::outbox::NoticeKey;
 use crate::return_path::ReturnPath;
 use crate::returned::{self, About, Report, Returned, Verdict};
 
+/// Why a report that mail arrived confirms nothing, once its recipient is written to elsewhere.
+const ARRIVED_BEFORE: &str =
+    "it reports that the mail arrived at an address which is not the one in the register any more";
+
 /// The most addresses of a report that are held against the one that a mail went to.
 const MOST_NAMED: usize = 200;
 
@@ -123,6 +127,8 @@ impl Reader<'_> {
         let went_to = self.went_to(report, &keys).filter(|went_to| *went_to != address.trim().to_lowercase());
         let command = match report.about(went_to.as_deref().unwrap_or(address)) {
             Verdict::OfOthers => return Meaning::Unclear(self.of_others(&keys, address)),
+            // It says nothing of the address by which they are written to now.
+            Verdict::Delivered if went_to.is_some() => return Meaning::Unclear(ARRIVED_BEFORE),
             Verdict::Delivered => NoticeCommand::ConfirmDelivered,
             Verdict::Delayed { status } => {
                 NoticeCommand::RecordBounce { hard: false, reason: sentence("it is delayed", &status) }

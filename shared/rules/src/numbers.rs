@@ -182,8 +182,8 @@ fn digits(text: &str) -> Result<(), &'static str> {
     if text.starts_with(['-', '\u{2212}']) && text.chars().nth(1).is_some_and(|c| c.is_ascii_digit()) {
         return Err("is negative, which no figure of the questionnaire can be");
     }
-    let behind = text.strip_prefix(['+', '\'', '\u{2019}']).filter(|behind| digits(behind).is_ok());
-    if behind.is_some() {
+    let marks = ['+', '\'', '\u{2019}'];
+    if text.strip_prefix(marks).is_some_and(|behind| !behind.starts_with(marks) && digits(behind).is_ok()) {
         return Err(if text.starts_with('+') {
             "has a plus sign before it; write the figure without one"
         } else {
@@ -354,5 +354,9 @@ mod tests {
         for text in ["NA", "n.a.", "..", "-", "—", "…", "NaN", "#N/A", "null"] {
             assert_eq!(why(text), NoNumber::Marker, "{text}");
         }
+        // In time by its length: each mark was once looked behind.
+        assert!(
+            matches!(why(&format!("{}5", "+".repeat(1_000_000))), NoNumber::Why(told) if told.contains("not a number"))
+        );
     }
 }

@@ -190,8 +190,6 @@ fn no_other_log_is_made_where_a_role_of_six_is() {
         refused(data, &["up", "--listen", "127.0.0.1:0"], 6, "of six services, and no log was made in it");
         refused(data, &["up", "--demo", "--until-done", "--pace", "0"], 6, "of six services");
         refused(data, &["restore", "--from", &backup], 6, "of six services");
-        refused(data, &["run", "ledger"], 6, "of six services, and no log was made in it");
-        refused(data, &["run", "gateway", "ledger"], 6, "of six services, and no log was made in it");
         for verb in [&["round", "list"][..], &["doctor"], &["audit", "verify"], &["backup", "--out", "/nowhere"]] {
             let done = run(data, verb);
             let told = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
@@ -199,10 +197,6 @@ fn no_other_log_is_made_where_a_role_of_six_is() {
         }
         assert_eq!(std::fs::read_dir(data).unwrap().count(), 1, "nothing was made in it");
     }
-    // A ledger beside another role in one process that finds no broker leaves no mark that would keep its next start from a log.
-    let joint = folder.path().join("joint");
-    refused(&joint, &["run", "gateway", "ledger", "--nats", "nats://127.0.0.1:1"], 75, "cannot be reached");
-    assert!(!joint.join("role").exists());
     // The names of the run book tell it too; anywhere else a new one is what is wanted.
     refused(folder.path().join("rondo-gateway"), &["round", "list"], 75, "the gateway is stopped");
     refused(folder.path().join("rondo-scheduler"), &["round", "list"], 5, "which the scheduler has");

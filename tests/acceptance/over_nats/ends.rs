@@ -7,7 +7,7 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rondo_domain::FileHash;
-use rondo_testkit::process::Running;
+use rondo_testkit::process::{Broker, Running};
 use rondo_tests::{is_told_by_run_book, program, records, rondo};
 
 use crate::six::Round;
@@ -65,4 +65,20 @@ fn one_that_waits_for_the_broker_at_its_start_ends_in_order_when_it_is_asked_to(
     is_told_by_run_book(&data);
     assert_eq!(records(&data).len(), before, "what waited is not recorded");
     assert!(rondo(&data, &["audit", "verify"]).contains("2. bytes:      good"));
+}
+
+#[test]
+fn one_that_begins_last_on_a_directory_of_all_six_makes_its_log_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (broker, data) = (Broker::start(None), folder.path().join("data"));
+    std::fs::create_dir_all(data.join("savepoints")).unwrap();
+    std::fs::write(data.join("role"), "gateway\nscheduler\n").unwrap();
+    let mut command = Command::new(program());
+    command.arg("--data").arg(&data).args(["run", "ledger", "--nats", &broker.url]);
+    let _ledger = Running::start("the ledger", command.stderr(std::process::Stdio::null()));
+    let made = (0..600).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        data.join("log.json").exists()
+    });
+    assert!(made, "no log was made within half a minute");
 }

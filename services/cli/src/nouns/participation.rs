@@ -114,11 +114,9 @@ async fn replaced(
     for role in &kept {
         told.push_str(&format!(" As {role}, {was} is written to as before."));
     }
-    let is_lost = |person: &PersonId| part.bounced.contains_key(person);
-    let still = (!kept.is_empty()).then_some(was);
-    for person in still.into_iter().chain([is]).filter(|person| is_lost(person)) {
+    if !kept.is_empty() && part.bounced.contains_key(was) {
         told.push_str(&format!(
-            " Mail to {person} came back, and nobody is reached at their address: put it right with `rondo person add` and say so with `rondo participation reached`, or replace them as well."
+            " Mail to {was} came back, and nobody is reached at their address: put it right with `rondo person add` and say so with `rondo participation reached`, or replace them as well."
         ));
     }
     said(form, &told)

@@ -203,6 +203,15 @@ fn a_report_about_the_address_of_before_tells_of_the_mail_and_not_of_the_contact
         let command = said(report(&desk, "before@office.example", words));
         assert!(matches!(&command, NoticeCommand::RecordUndelivered { obstacle: found, .. } if *found == obstacle));
     }
+    let arrived = |desk: &Desk, address: &str| {
+        let path = desk.paths.address(&key("lao-invite-1"));
+        desk.meaning(&format!(
+            "Return-Path: <>\nTo: <{path}>\nFrom: Mail System <mailer-daemon@mx.example>\nSubject: Delivered\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nIt arrived.\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; {address}\nAction: delivered\nStatus: 2.0.0\n\n--b--\n"
+        ))
+    };
+    // That it arrived there says nothing of the address of now, which alone would be a contact reached.
+    assert!(unclear(arrived(&desk, "before@office.example")).contains("not the one in the register"));
+    assert!(matches!(said(arrived(&desk, "focal@office.example")), NoticeCommand::ConfirmDelivered));
     // Where it was sent on from there to the address of now, that one is at fault.
     let of_now = said(report(&desk, "focal@office.example", "550 5.1.1 user unknown"));
     assert!(matches!(of_now, NoticeCommand::RecordBounce { hard: true, .. }), "{of_now:?}");
