@@ -13,7 +13,7 @@ const AT_LEAST: [(&str, usize); 16] = [
     ("asked to confirm", 130),
     ("mail that came back is told", 100),
     ("a task asks for a contact", 100),
-    ("a contact who is heard of is reached", 5),
+    ("a contact who is heard of is reached", 7),
     ("mail that came back after a word is told", 2),
     ("confirmed by who holds two roles", 40),
     ("a mail says today on the day itself", 350),
